@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * string.h - memory and text.  Host tests take the C library's where it has the same name.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if __STDC_HOSTED__
+#include <string.h>
+#else
+void *memcpy(void *to, const void *from, size_t len);
+void *memmove(void *to, const void *from, size_t len);
+void *memset(void *to, int byte, size_t len);
+int memcmp(const void *a, const void *b, size_t len);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t max);
+char *strchr(const char *s, int c);
+char *strrchr(const char *s, int c);
+#endif
+
+/* Read an unsigned number, decimal or 0x-hexadecimal.  *end (may be NULL) is left behind the last
+ * digit, or at s when there is none; what does not fit in 64 bits reads as UINT64_MAX. */
+uint64_t parse_u64(const char *s, const char **end);
