@@ -10,7 +10,7 @@ NATIVE_CFLAGS ?= -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector 
 
 RUNTIME := $(B)/runtime/libruntime.a
 RUNTIME_OBJS := $(addprefix $(B)/runtime/, entry.o start.o event.o time.o grant.o window.o store.o \
-	store_wire.o heap.o format.o print.o string.o console_ring.o device.o pci.o gpt.o crc32.o \
+	store_wire.o heap.o format.o print.o string.o number.o console_ring.o device.o pci.o gpt.o crc32.o \
 	blk.o blk_ring.o vbd.o)
 
 # $(call native_link,objects): the recipe that links a native domain.

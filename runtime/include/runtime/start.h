@@ -7,6 +7,7 @@
 #include <runtime/xen.h>
 
 extern const struct start_info *start;
+extern struct shared_info *const shared;
 
 /* Each program defines it.  All of the runtime is ready; returning ends the domain: 0 as a
  * power-off, anything else as a crash. */

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * blk_ring.c - what a frontend asks for, and in which order it is answered.
+ *
+ * The shared ring is the journal: a request stays in its slot, readable, until its response is
+ * published, and responses are published in the order of requests.  So whoever serves the ring
+ * next finds all that is unanswered in [rsp_prod, req_prod), and begins there.
+ *
+ * A response is written over its request just before rsp_prod moves.  A backend that dies between
+ * the two leaves a slot that is neither; what is needed to mend that must live outside of it.
+ */
+#include <runtime/blk_ring.h>
+
+_Static_assert(__CONST_RING_SIZE(blkif, PAGE_SIZE) == BLK_RING_SLOTS, "slots of a one-page ring");
+_Static_assert(BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
+	       "all segments fit in one indirect page");
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+/* Check the range cmd names in sectors of its own, then make it the device's. */
+static int place_range(struct blk_command *cmd, const struct blk_limits *limits)
+{
+	uint32_t unit = limits->sector_size / BLK_SECTOR;
+
+	if (cmd->sector % unit || cmd->nr_sectors % unit || !cmd->nr_sectors)
+		return BLKIF_RSP_ERROR;
+	if (cmd->sector > limits->sectors || cmd->nr_sectors > limits->sectors - cmd->sector)
+		return BLKIF_RSP_ERROR;
+	cmd->sector += limits->first;
+	return BLKIF_RSP_OKAY;
+}
+
+int blk_command_segments(struct blk_command *cmd, const struct blkif_request_segment *segment,
+			 const struct blk_limits *limits)
+{
+	uint32_t unit = limits->sector_size / BLK_SECTOR;
+
+	cmd->nr_sectors = 0;
+	for (unsigned i = 0; i < cmd->nr_segments; i++) {
+		const struct blkif_request_segment *s = &cmd->segment[i];
+
+		cmd->segment[i] = segment[i];
+		if (s->first_sect > s->last_sect || s->last_sect >= PAGE_SIZE / BLK_SECTOR)
+			return BLKIF_RSP_ERROR;
+		if (s->first_sect % unit || (s->last_sect + 1) % unit)
+			return BLKIF_RSP_ERROR;
+		cmd->nr_sectors += s->last_sect - s->first_sect + 1;
+	}
+	return place_range(cmd, limits);
+}
+
+static int decode_transfer(struct blk_command *cmd, uint8_t operation, unsigned nr,
+			   uint64_t sector, unsigned most, const struct blk_limits *limits)
+{
+	if (operation != BLKIF_OP_READ && operation != BLKIF_OP_WRITE)
+		return BLKIF_RSP_EOPNOTSUPP;
+	if (operation == BLKIF_OP_WRITE && limits->read_only)
+		return BLKIF_RSP_ERROR;
+	if (!nr || nr > most)
+		return BLKIF_RSP_ERROR;
+	cmd->op = operation == BLKIF_OP_READ ? BLK_READ : BLK_WRITE;
+	cmd->nr_segments = nr;
+	cmd->sector = sector;
+	return BLKIF_RSP_OKAY;
+}
+
+static int decode_indirect(struct blk_command *cmd, const blkif_request_t *req,
+			   const struct blk_limits *limits)
+{
+	blkif_request_indirect_t indirect;
+
+	memcpy(&indirect, req, sizeof(indirect));
+	cmd->id = indirect.id;
+	cmd->reply = indirect.indirect_op;
+	cmd->indirect = 1;
+	cmd->page = indirect.indirect_grefs[0];
+	return decode_transfer(cmd, indirect.indirect_op, indirect.nr_segments,
+			       indirect.sector_number, BLK_SEGMENTS, limits);
+}
+
+static int decode_discard(struct blk_command *cmd, const blkif_request_t *req,
+			  const struct blk_limits *limits)
+{
+	blkif_request_discard_t discard;
+
+	memcpy(&discard, req, sizeof(discard));
+	cmd->id = discard.id;
+	if (!limits->has_discard || discard.flag & BLKIF_DISCARD_SECURE)
+		return BLKIF_RSP_EOPNOTSUPP;
+	if (limits->read_only)
+		return BLKIF_RSP_ERROR;
+	cmd->op = BLK_DISCARD;
+	cmd->sector = discard.sector_number;
+	cmd->nr_sectors = discard.nr_sectors;
+	return place_range(cmd, limits);
+}
+
+int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req,
+		       const struct blk_limits *limits)
+{
+	int status;
+
+	cmd->id = req->id;
+	cmd->reply = req->operation;
+	cmd->indirect = 0;
+	cmd->sector = cmd->nr_sectors = cmd->nr_segments = 0;
+
+	switch (req->operation) {
+	case BLKIF_OP_INDIRECT:
+		return decode_indirect(cmd, req, limits);
+	case BLKIF_OP_DISCARD:
+		return decode_discard(cmd, req, limits);
+	case BLKIF_OP_FLUSH_DISKCACHE:
+		cmd->op = BLK_FLUSH;
+		if (!limits->has_flush)
+			return BLKIF_RSP_EOPNOTSUPP;
+		return req->nr_segments ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
+	}
+	status = decode_transfer(cmd, req->operation, req->nr_segments, req->sector_number,
+				 BLKIF_MAX_SEGMENTS_PER_REQUEST, limits);
+	return status == BLKIF_RSP_OKAY ? blk_command_segments(cmd, req->seg, limits) : status;
+}
+
+/* ---- the ring -------------------------------------------------------------------------------- */
+
+static RING_IDX index_read(const RING_IDX *index)
+{
+	return *(const volatile RING_IDX *)index;
+}
+
+static union blkif_sring_entry *slot_at(struct blk_ring *ring, RING_IDX index)
+{
+	return &ring->shared->ring[index % BLK_RING_SLOTS];
+}
+
+int blk_ring_attach(struct blk_ring *ring, blkif_sring_t *shared)
+{
+	memset(ring, 0, sizeof(*ring));
+	ring->shared = shared;
+	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
+	if (index_read(&shared->req_prod) - ring->rsp_prod > BLK_RING_SLOTS)
+		return -XEN_EINVAL;
+	return 0;
+}
+
+int blk_ring_take(struct blk_ring *ring, blkif_request_t *req, RING_IDX *index)
+{
+	RING_IDX prod = index_read(&ring->shared->req_prod);
+
+	if (prod - ring->rsp_prod > BLK_RING_SLOTS || prod - ring->rsp_prod < blk_ring_busy(ring))
+		return -XEN_EINVAL;
+	if (prod == ring->req_cons)
+		return 0;
+	rmb(); /* req_prod before the request */
+	*index = ring->req_cons++;
+	*req = *(volatile blkif_request_t *)&slot_at(ring, *index)->req;
+	ring->slot[*index % BLK_RING_SLOTS].answered = 0;
+	return 1;
+}
+
+int blk_ring_wait(struct blk_ring *ring)
+{
+	*(volatile RING_IDX *)&ring->shared->req_event = ring->req_cons + 1;
+	mb(); /* pairs with the frontend's: it writes req_prod, then reads req_event */
+	return index_read(&ring->shared->req_prod) != ring->req_cons;
+}
+
+void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t operation,
+		     int status)
+{
+	blkif_response_t *rsp = &ring->slot[index % BLK_RING_SLOTS].rsp;
+
+	memset(rsp, 0, sizeof(*rsp));
+	rsp->id = id;
+	rsp->operation = operation;
+	rsp->status = status;
+	ring->slot[index % BLK_RING_SLOTS].answered = 1;
+}
+
+int blk_ring_publish(struct blk_ring *ring)
+{
+	RING_IDX old = ring->rsp_prod;
+
+	while (ring->rsp_prod != ring->req_cons &&
+	       ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
+		slot_at(ring, ring->rsp_prod)->rsp =
+			ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
+		ring->rsp_prod++;
+	}
+	if (ring->rsp_prod == old)
+		return 0;
+	wmb(); /* the responses before rsp_prod */
+	*(volatile RING_IDX *)&ring->shared->rsp_prod = ring->rsp_prod;
+	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
+	return ring->rsp_prod - index_read(&ring->shared->rsp_event) < ring->rsp_prod - old;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * device.c - the hardware this driver was started for.
+ */
+#include <runtime/device.h>
+#include <runtime/print.h>
+#include <runtime/start.h>
+#include <runtime/store.h>
+
+const struct guise_device *device_info(void)
+{
+	if (start->mod_len < sizeof(struct guise_device))
+		return NULL;
+	return (const struct guise_device *)start->mod_start;
+}
+
+void device_ready(void)
+{
+	store_write("data/ready", "1");
+}
+
+void device_failed(const char *why)
+{
+	print("%s\n", why);
+	store_write("data/failed", why);
+}
