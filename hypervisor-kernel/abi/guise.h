@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * guise.h - Guise's own part of the contract between the microkernel and its domains.
+ *
+ * The rest of the contract is the 64-bit Xen PV ABI, taken from the headers of libxen-dev as they
+ * are.  Guise's calls use the numbers that Xen reserves for the architecture (48 to 55), so a
+ * stock kernel never meets them.  Every call passes an operation in rdi and, unless said
+ * otherwise, the address of that operation's structure in rsi; the answer is in rax: 0 or a
+ * positive value, or a negative errno (xen/errno.h).  Unknown operations answer -ENOSYS, unknown
+ * flag bits and non-zero reserved fields -EINVAL, a handle that does not exist, is of another
+ * kind or lacks the right -EPERM.  Plain C11; also compiles as C++.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define ABI_LAYOUT(type, size) static_assert(sizeof(struct type) == (size), #type)
+#else
+#define ABI_LAYOUT(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+#endif
+
+#define GUISE_HC_DOMAIN 48 /* manage a domain by handle			*/
+#define GUISE_HC_HANDLE 49 /* derive and drop handles			*/
+#define GUISE_HC_IRQ	50 /* interrupts of devices				*/
+#define GUISE_HC_DMA	51 /* DMA-only grants					*/
+#define GUISE_HC_SYSTEM 52 /* the machine as a whole				*/
+
+/* ---- handles ---------------------------------------------------------------------------------
+ * A handle is an index in its holder's own table.  What it allows is its kind; the kernel keeps
+ * kind, range and target.  The first domain starts with the root handles below.
+ */
+#define GUISE_HANDLE_NONE   0
+#define GUISE_HANDLE_DOMAIN 1 /* manage one domain					*/
+#define GUISE_HANDLE_MMIO   2 /* map machine frames that are not RAM: [first, first + nr)	*/
+#define GUISE_HANDLE_PORT   3 /* IN and OUT on I/O ports [first, first + nr)		*/
+#define GUISE_HANDLE_IRQ    4 /* bind interrupts [first, first + nr)			*/
+#define GUISE_HANDLE_MEMORY 5 /* create domains and give them free frames		*/
+#define GUISE_HANDLE_SYSTEM 6 /* machine information, log, reset			*/
+
+/* Root handles of the first domain (its handle indices). */
+#define GUISE_ROOT_MMIO	  1
+#define GUISE_ROOT_PORT	  2
+#define GUISE_ROOT_IRQ	  3
+#define GUISE_ROOT_MEMORY 4
+#define GUISE_ROOT_SYSTEM 5
+
+/* GUISE_HC_HANDLE, rdi = */
+#define GUISE_HANDLE_OP_DERIVE 0 /* struct guise_handle_derive; returns the index in the target	*/
+#define GUISE_HANDLE_OP_DROP   1 /* rsi = handle itself, no structure				*/
+
+/* Give a domain a part of what the caller may do.  The range must lie within the parent's. */
+struct guise_handle_derive {
+	uint32_t parent; /* in: caller's MMIO, PORT or IRQ handle			*/
+	uint32_t domain; /* in: caller's DOMAIN handle of the receiver			*/
+	uint64_t first;	 /* in: first frame, port or interrupt				*/
+	uint64_t nr;	 /* in: how many, at least 1					*/
+};
+ABI_LAYOUT(guise_handle_derive, 24);
+
+/* ---- domains ---------------------------------------------------------------------------------
+ * GUISE_HC_DOMAIN, rdi =
+ */
+#define GUISE_DOMAIN_CREATE   0 /* struct guise_domain_create; returns a DOMAIN handle		*/
+#define GUISE_DOMAIN_POPULATE 1 /* struct guise_domain_populate; returns frames added		*/
+#define GUISE_DOMAIN_COPY     2 /* struct guise_domain_copy; returns 0				*/
+#define GUISE_DOMAIN_START    3 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
+#define GUISE_DOMAIN_PAUSE    4 /* rsi = handle; nothing of the domain runs on return; counted	*/
+#define GUISE_DOMAIN_UNPAUSE  5 /* rsi = handle						*/
+#define GUISE_DOMAIN_DESTROY  6 /* rsi = handle; all it held returns, the handle is gone		*/
+#define GUISE_DOMAIN_INFO     7 /* struct guise_domain_info (handle in, rest out)		*/
+
+#define GUISE_PRIO_GUEST  0 /* scheduling priorities: a higher one runs first		*/
+#define GUISE_PRIO_SERVER 1
+#define GUISE_PRIO_DRIVER 2
+
+#define GUISE_DOMAIN_STOCK  0 /* paging: tables are written by hypercall or through the unsynced list */
+#define GUISE_DOMAIN_NATIVE 1 /* paging: tables are plain memory, changes told by flushes only	*/
+
+struct guise_domain_create {
+	uint32_t memory;       /* in: caller's MEMORY handle					*/
+	uint16_t domid;	       /* in: identity, 1..0x7fef, not in use (else -EEXIST)		*/
+	uint8_t priority;      /* in: GUISE_PRIO_*						*/
+	uint8_t paging;	       /* in: GUISE_DOMAIN_STOCK or _NATIVE				*/
+	uint64_t max_frames;   /* in: most frames it may own					*/
+	uint32_t max_vcpus;    /* in: 1..32							*/
+	uint32_t cache_frames; /* in: software TLB pool, frames; 0 = the kernel's choice	*/
+};
+ABI_LAYOUT(guise_domain_create, 24);
+
+/* Allocate zeroed frames.  Guest frame numbers first_gfn.. are entered in machine-to-physical.
+ * Preemptible: may return fewer than asked; -ENOMEM only if none could be had. */
+struct guise_domain_populate {
+	uint32_t handle;    /* in: DOMAIN							*/
+	uint32_t nr;	    /* in: frames wanted						*/
+	uint64_t first_gfn; /* in								*/
+	uint64_t mfns;	    /* in: address of uint64_t[nr] in the caller, filled		*/
+};
+ABI_LAYOUT(guise_domain_populate, 24);
+
+#define GUISE_COPY_READ	 0 /* domain to caller	*/
+#define GUISE_COPY_WRITE 1 /* caller to domain	*/
+
+/* Read or write a frame of a managed domain (also its shared info and grant frames). */
+struct guise_domain_copy {
+	uint32_t handle; /* in: DOMAIN						*/
+	uint32_t dir;	 /* in: GUISE_COPY_*					*/
+	uint64_t mfn;	 /* in: a frame that domain owns, else -EPERM		*/
+	uint32_t offset; /* in: bytes						*/
+	uint32_t len;	 /* in: bytes; offset + len <= 4096			*/
+	uint64_t buffer; /* in: caller's address				*/
+};
+ABI_LAYOUT(guise_domain_copy, 32);
+
+/* Start vCPU 0.  The domain is created paused once: follow with GUISE_DOMAIN_UNPAUSE. */
+struct guise_domain_start {
+	uint32_t handle; /* in: DOMAIN						*/
+	uint32_t zero;	 /* in: 0						*/
+	uint64_t rip;	 /* in: first instruction				*/
+	uint64_t rsp;	 /* in							*/
+	uint64_t rsi;	 /* in: address of start_info in the domain		*/
+	uint64_t cr3;	 /* in: machine frame number of its top-level page table */
+};
+ABI_LAYOUT(guise_domain_start, 40);
+
+#define GUISE_STATE_PAUSED   0
+#define GUISE_STATE_RUNNING  1
+#define GUISE_STATE_SHUTDOWN 2 /* see reason: SHUTDOWN_* of xen/sched.h		*/
+#define GUISE_STATE_CRASHED  3 /* the kernel stopped it; text says why			*/
+#define GUISE_STATE_DYING    4
+
+struct guise_domain_info {
+	uint32_t handle;	  /* in: DOMAIN, or GUISE_INFO_SELF				*/
+	uint16_t domid;		  /* out							*/
+	uint8_t state;		  /* out: GUISE_STATE_*						*/
+	uint8_t reason;		  /* out: of a shutdown						*/
+	uint64_t frames;	  /* out: owned now						*/
+	uint64_t max_frames;	  /* out							*/
+	uint64_t cpu_ns;	  /* out: run time of all vCPUs					*/
+	uint64_t shared_info_mfn; /* out							*/
+	uint64_t grant_mfn;	  /* out: first grant table frame				*/
+	uint64_t cache_frames;	  /* out: software TLB frames in use				*/
+	uint64_t faults;	  /* out: software TLB fills					*/
+	uint64_t hypercalls;	  /* out							*/
+	char text[64];		  /* out: why it crashed, else empty				*/
+};
+#define GUISE_INFO_SELF 0xffffffffu
+ABI_LAYOUT(guise_domain_info, 136);
+
+/* A domain's end is told by VIRQ_DOM_EXC (xen.h), which one domain with a MEMORY handle may bind.
+ * A domain that holds a DOMAIN handle of d may also use EVTCHNOP_alloc_unbound with dom = d. */
+
+/* ---- interrupts ------------------------------------------------------------------------------
+ * Interrupt numbers: 0..255 are ACPI global system interrupts, from GUISE_IRQ_MSI on messages.
+ * GUISE_HC_IRQ, rdi =
+ */
+#define GUISE_IRQ_MSI 256
+
+#define GUISE_IRQ_BIND	    0 /* struct guise_irq_bind; returns the event channel port		*/
+#define GUISE_IRQ_EOI	    1 /* rsi = port; a level-triggered interrupt may fire again		*/
+#define GUISE_IRQ_MSI_ALLOC 2 /* struct guise_msi_alloc; returns the interrupt number		*/
+#define GUISE_IRQ_MSI_FREE  3 /* rsi = interrupt number; needs an IRQ handle for it		*/
+
+#define GUISE_IRQ_LEVEL	     1 /* flags: level-triggered (else edge)	*/
+#define GUISE_IRQ_ACTIVE_LOW 2
+
+struct guise_irq_bind {
+	uint32_t handle; /* in: IRQ							*/
+	uint32_t irq;	 /* in: number within the handle's range			*/
+	uint32_t flags;	 /* in: GUISE_IRQ_LEVEL, _ACTIVE_LOW; 0 for a message	*/
+	uint32_t zero;	 /* in: 0							*/
+};
+ABI_LAYOUT(guise_irq_bind, 16);
+
+struct guise_msi_alloc {
+	uint32_t handle;  /* in: IRQ handle that spans GUISE_IRQ_MSI..		*/
+	uint32_t data;	  /* out: what the device must write			*/
+	uint64_t address; /* out: where						*/
+};
+ABI_LAYOUT(guise_msi_alloc, 16);
+
+/* ---- DMA-only grants -------------------------------------------------------------------------
+ * A grant pinned for a device and never mapped for the CPU.  GUISE_HC_DMA: rdi = operation, rsi =
+ * array, rdx = count (1..GUISE_DMA_BATCH); returns 0 when every element has a status.
+ */
+#define GUISE_DMA_MAP	0 /* struct guise_dma_map[]			*/
+#define GUISE_DMA_UNMAP 1 /* uint32_t[] of cookies; stops at a bad one with -EINVAL	*/
+#define GUISE_DMA_BATCH 64
+
+#define GUISE_DMA_RDONLY 1 /* the device only reads the frame	*/
+
+struct guise_dma_map {
+	uint16_t domid;	 /* in: who granted						*/
+	uint16_t flags;	 /* in: GUISE_DMA_*						*/
+	uint32_t ref;	 /* in: grant reference						*/
+	int32_t status;	 /* out: 0 or a negative errno					*/
+	uint32_t cookie; /* out: for GUISE_DMA_UNMAP					*/
+	uint64_t bus;	 /* out: bus address of the frame				*/
+};
+ABI_LAYOUT(guise_dma_map, 24);
+
+/* ---- the machine -----------------------------------------------------------------------------
+ * GUISE_HC_SYSTEM, rdi = (all need a SYSTEM handle in rdx, but for INFO)
+ */
+#define GUISE_SYSTEM_INFO  0 /* struct guise_system_info, out					*/
+#define GUISE_SYSTEM_RESET 1 /* reset the machine by the means the kernel has; rsi = 0		*/
+
+struct guise_system_info {
+	uint64_t total_frames; /* RAM						*/
+	uint64_t free_frames;
+	uint64_t max_mfn;      /* highest RAM frame				*/
+	uint64_t rsdp;	       /* physical address of the ACPI root pointer, 0 = none	*/
+	uint32_t tsc_khz;
+	uint32_t nr_cpus;
+	uint32_t features;     /* GUISE_FEATURE_*					*/
+	uint32_t verbose;      /* the kernel was told to be verbose			*/
+};
+#define GUISE_FEATURE_IOMMU 1
+ABI_LAYOUT(guise_system_info, 48);
+
+/* Announced by a second hypervisor CPUID block (leaf base 0x40000100). */
+#define GUISE_CPUID_BASE      0x40000100u
+#define GUISE_CPUID_SIGNATURE "GuiseGuiseGu" /* ebx, ecx, edx	*/
+
+/* ---- how a native domain finds its world -----------------------------------------------------
+ * Native domains are static ELF64 programs linked at GUISE_NATIVE_BASE.  Guest frame g is mapped
+ * at GUISE_NATIVE_BASE + g * 4096, all of it read-write-execute in 4 KiB pages, by tables in the
+ * domain's own memory.  Entry: rip = ELF entry, rsi = struct start_info (xen.h), rsp = 64 KiB of
+ * stack, upcalls masked.  start_info: nr_pages, shared_info (machine address), store_mfn and
+ * store_evtchn (0 in the first domain), pt_base, nr_pt_frames, mfn_list (virtual address of
+ * uint64_t[nr_pages]), mod_start (virtual address) and mod_len, cmd_line.  Behind the memory, at
+ * GUISE_NATIVE_WINDOW, page tables exist for GUISE_NATIVE_WINDOW_SIZE bytes of address space with
+ * nothing mapped, for grants and devices.  The first free byte for a heap is first_p2m_pfn * 4096
+ * + GUISE_NATIVE_BASE; it ends at GUISE_NATIVE_BASE + nr_pages * 4096.  mod_start is the boot
+ * archive for the first domain and a struct guise_device for a driver.
+ */
+#define GUISE_NATIVE_BASE	 0x00200000ull
+#define GUISE_NATIVE_WINDOW	 0x40000000ull
+#define GUISE_NATIVE_WINDOW_SIZE 0x01000000ull
+
+#define GUISE_DEVICE_PCI  1
+#define GUISE_DEVICE_UART 2
+
+struct guise_bar {
+	uint64_t base; /* physical address, or first port	*/
+	uint64_t size; /* bytes or ports; 0 = not there		*/
+	uint32_t port; /* 1: I/O ports				*/
+	uint32_t zero;
+};
+ABI_LAYOUT(guise_bar, 24);
+
+#define GUISE_DEVICE_IRQS 16
+
+/* What a driver may touch, page aligned, at mod_start.  Written by the VMM server. */
+struct guise_device {
+	uint32_t kind;			       /* GUISE_DEVICE_*				*/
+	uint32_t nr_irqs;		       /* messages, or 1 for a pin			*/
+	uint32_t irq[GUISE_DEVICE_IRQS];       /* interrupt numbers: MSI-X entry i is irq[i]	*/
+	uint32_t irq_handle[GUISE_DEVICE_IRQS]; /* the driver's handle for each			*/
+	uint32_t irq_flags;		       /* GUISE_IRQ_* for the pin			*/
+	uint32_t bdf;			       /* bus << 8 | device << 3 | function		*/
+	struct guise_bar bar[6];
+	uint8_t config[256];		       /* PCI configuration space as the VMM saw it	*/
+};
+ABI_LAYOUT(guise_device, 544);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * acpi.c - the one ACPI table the kernel reads: the MADT, for interrupt controllers.
+ *
+ * All lengths are checked against the table; a table that lies ends the walk.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <core/lib.h>
+
+struct acpi_header {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem[6], table[8];
+	uint32_t oem_revision, creator, creator_revision;
+} __attribute__((packed));
+
+struct acpi_rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	uint32_t length;
+	uint64_t xsdt;
+} __attribute__((packed));
+
+static const void *phys(paddr_t p)
+{
+	return (const char *)mfn_to_virt(p >> PAGE_SHIFT) + (p & (PAGE_SIZE - 1));
+}
+
+static void madt_parse(const struct acpi_header *h)
+{
+	const uint8_t *p = (const uint8_t *)h + 44, *end = (const uint8_t *)h + h->length;
+
+	for (; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1]) {
+		uint32_t a, b;
+
+		if (p[0] == 1 && p[1] >= 12) { /* I/O APIC */
+			memcpy(&a, p + 4, 4);
+			memcpy(&b, p + 8, 4);
+			ioapic_add(a, b);
+		} else if (p[0] == 2 && p[1] >= 10) { /* interrupt source override */
+			memcpy(&b, p + 4, 4);
+			ioapic_override(p[3], b);
+		}
+	}
+}
+
+static paddr_t rsdp_scan(void)
+{
+	for (paddr_t p = 0xe0000; p < 0x100000; p += 16)
+		if (!memcmp(phys(p), "RSD PTR ", 8))
+			return p;
+	return 0;
+}
+
+paddr_t acpi_init(paddr_t rsdp_at)
+{
+	const struct acpi_header *root, *t;
+	const struct acpi_rsdp *rsdp;
+	unsigned width;
+
+	if (!rsdp_at)
+		rsdp_at = rsdp_scan();
+	if (!rsdp_at)
+		panic("no ACPI tables found: interrupts cannot be routed");
+	rsdp = phys(rsdp_at);
+	width = rsdp->revision >= 2 && rsdp->xsdt ? 8 : 4;
+	root = phys(width == 8 ? rsdp->xsdt : rsdp->rsdt);
+	for (uint32_t off = sizeof(*root); off + width <= root->length; off += width) {
+		paddr_t p = 0;
+
+		memcpy(&p, (const char *)root + off, width);
+		t = phys(p);
+		if (!memcmp(t->signature, "APIC", 4))
+			madt_parse(t);
+	}
+	return rsdp_at;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * apic.c - the local APIC of this CPU: its timer, end of interrupt, and message addresses
+ * (SDM 3A chapter 11).  x2APIC and the TSC deadline are used when CPUID shows them.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/lib.h>
+#include <core/timer.h>
+
+#define VECTOR_TIMER	0xf0
+#define VECTOR_SPURIOUS 0xff
+
+#define APIC_ID	     0x20
+#define APIC_TPR     0x80
+#define APIC_EOI     0xb0
+#define APIC_SPIV    0xf0
+#define APIC_IRR     0x200
+#define APIC_LVTT    0x320
+#define APIC_LINT0   0x350
+#define APIC_LINT1   0x360
+#define APIC_LVTERR  0x370
+#define APIC_TMICT   0x380
+#define APIC_TMCCT   0x390
+#define APIC_TDCR    0x3e0
+#define LVT_MASKED   (1u << 16)
+#define LVT_DEADLINE (2u << 17)
+
+static volatile uint32_t *mmio;
+static bool x2apic, deadline_mode;
+static uint64_t ticks_per_ms; /* of the divided timer clock */
+
+static uint32_t apic_read(unsigned reg)
+{
+	return x2apic ? (uint32_t)rdmsr(0x800 + (reg >> 4)) : mmio[reg / 4];
+}
+
+static void apic_write(unsigned reg, uint32_t v)
+{
+	if (x2apic)
+		wrmsr(0x800 + (reg >> 4), v);
+	else
+		mmio[reg / 4] = v;
+}
+
+void apic_eoi(void)
+{
+	apic_write(APIC_EOI, 0);
+}
+
+void arch_irq_ack(void)
+{
+	apic_eoi();
+}
+
+/* Does an interrupt wait that the CPU would take now? */
+bool arch_irq_waiting(void)
+{
+	for (unsigned i = 1; i < 8; i++)
+		if (apic_read(APIC_IRR + i * 0x10))
+			return true;
+	return false;
+}
+
+/* The timer and spurious interrupts are the kernel's own; the timer work is done by whoever leaves
+ * the kernel next. */
+bool apic_is_mine(uint8_t vector)
+{
+	if (vector == VECTOR_TIMER) {
+		apic_eoi();
+		timer_run();
+		return true;
+	}
+	return vector == VECTOR_SPURIOUS;
+}
+
+static void timer_calibrate(void)
+{
+	uint64_t start;
+
+	apic_write(APIC_TDCR, 0xb); /* divide by 1 */
+	apic_write(APIC_LVTT, LVT_MASKED | VECTOR_TIMER);
+	apic_write(APIC_TMICT, 0xffffffff);
+	start = rdtsc();
+	while (rdtsc() - start < (uint64_t)tsc_khz * 10)
+		__builtin_ia32_pause();
+	ticks_per_ms = (0xffffffffu - apic_read(APIC_TMCCT)) / 10;
+	apic_write(APIC_TMICT, 0);
+	BUG_ON(!ticks_per_ms);
+}
+
+void apic_init_cpu(void)
+{
+	struct cpuid c = cpuid(1, 0);
+	uint64_t base = rdmsr(MSR_APIC_BASE);
+
+	mmio = mfn_to_virt((base & 0xffffff000ull) >> PAGE_SHIFT);
+	x2apic = c.ecx & (1u << 21);
+	deadline_mode = c.ecx & (1u << 24);
+	wrmsr(MSR_APIC_BASE, base | 1u << 11 | (x2apic ? 1u << 10 : 0));
+	apic_write(APIC_TPR, 0);
+	apic_write(APIC_LINT0, LVT_MASKED);
+	apic_write(APIC_LINT1, LVT_MASKED);
+	apic_write(APIC_LVTERR, LVT_MASKED);
+	apic_write(APIC_SPIV, 0x100 | VECTOR_SPURIOUS);
+	this_cpu()->apic_id = x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+	if (!deadline_mode)
+		timer_calibrate();
+	apic_write(APIC_LVTT, VECTOR_TIMER | (deadline_mode ? LVT_DEADLINE : 0));
+}
+
+void arch_timer_program(uint64_t deadline)
+{
+	uint64_t now, ticks;
+
+	if (deadline_mode) {
+		wrmsr(MSR_TSC_DEADLINE, deadline == ~0ull ? 0 : tsc_of_time(deadline));
+		return;
+	}
+	if (deadline == ~0ull) {
+		apic_write(APIC_TMICT, 0);
+		return;
+	}
+	now = time_now();
+	ticks = deadline <= now ? 1 : MIN(deadline - now, 1000000000ull) * ticks_per_ms / 1000000 + 1;
+	apic_write(APIC_TMICT, (uint32_t)MIN(ticks, 0xffffffffull));
+}
+
+void arch_msi_message(uint8_t vector, uint64_t *address, uint32_t *data)
+{
+	*address = 0xfee00000 | (uint64_t)(boot_cpu.apic_id & 0xff) << 12;
+	*data = vector;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * context.c - which vCPU's context is in the CPU.
+ *
+ * General registers live in the vCPU already.  Here: FPU, selectors, bases, descriptors, open I/O
+ * ports and the page-table root.  Everything is switched eagerly: no state of one domain is in the
+ * CPU while another runs.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+static uint16_t selector(unsigned which)
+{
+	uint16_t s = 0;
+
+	switch (which) {
+	case 0:
+		asm volatile("mov %%ds, %0" : "=r"(s));
+		break;
+	case 1:
+		asm volatile("mov %%es, %0" : "=r"(s));
+		break;
+	case 2:
+		asm volatile("mov %%fs, %0" : "=r"(s));
+		break;
+	case 3:
+		asm volatile("mov %%gs, %0" : "=r"(s));
+		break;
+	}
+	return s;
+}
+
+void context_save(struct cpu *c)
+{
+	struct arch_vcpu *a;
+
+	if (!c->loaded)
+		return;
+	a = &c->loaded->arch;
+	a->fs_base = rdfsbase();
+	a->gs_base[a->kernel_mode] = guest_gs_base_get();
+	a->ds = selector(0);
+	a->es = selector(1);
+	a->fs = selector(2);
+	a->gs = selector(3);
+	asm volatile("clts; xsave64 %0" : "+m"(a->fpu) : "a"(~0u), "d"(~0u) : "memory");
+	c->loaded = NULL;
+}
+
+static void iomap_load(struct cpu *c, const struct domain *d)
+{
+	if (c->iomap_dirty) {
+		memset(c->tss.iomap, 0xff, sizeof(c->tss.iomap));
+		c->iomap_dirty = false;
+	}
+	c->tss.iomap_base = sizeof(struct tss);
+	for (unsigned i = 0; i < NR_HANDLES; i++) {
+		const struct handle *h = &d->handles[i];
+
+		if (h->kind != GUISE_HANDLE_PORT)
+			continue;
+		for (uint64_t p = h->first; p < h->first + h->nr && p < 65536; p++)
+			c->tss.iomap[p / 8] &= (uint8_t)~(1u << p % 8);
+		c->iomap_dirty = true;
+		c->tss.iomap_base = offsetof(struct tss, iomap);
+	}
+}
+
+void context_switch(struct cpu *c, struct vcpu *next)
+{
+	struct arch_vcpu *a = &next->arch;
+	struct domain *before = c->loaded ? c->loaded->domain : NULL;
+
+	context_save(c);
+	c->current = next;
+	c->loaded = next;
+	c->regs_end = (uint64_t)(&a->regs + 1);
+	c->tss.rsp[0] = c->regs_end;
+	segment_load_gdt(c, next);
+	load_selector_ds(a->ds);
+	load_selector_es(a->es);
+	load_selector_fs(a->fs);
+	load_selector_gs(a->gs);
+	wrfsbase(a->fs_base);
+	guest_gs_base_set(a->gs_base[a->kernel_mode]);
+	asm volatile("xrstor64 %0" ::"m"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
+	if (a->fpu_ts)
+		write_cr0(read_cr0() | X86_CR0_TS);
+	if (before != next->domain)
+		iomap_load(c, next->domain);
+	if (root_cr3(next, (unsigned)a->kernel_mode))
+		load_cr3(a->cr3[a->kernel_mode]);
+}
+
+/* The vCPU goes away: nothing of it may stay in a CPU. */
+void context_forget(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded == v) {
+		context_save(c);
+		load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);
+	}
+	if (c->current == v)
+		c->current = NULL;
+}

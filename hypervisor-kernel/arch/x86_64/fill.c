@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fill.c - a miss in the software TLB.
+ *
+ * Walk the guest's tables; if they allow the access, set A (and D on a write) there, enter the
+ * translation and its young neighbours, and let the guest try again.  If they do not, the fault is
+ * the guest's own.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/x86.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+#define PREFILL 16 /* aligned run of entries looked at around a miss */
+
+/* The cached table that holds va's leaf, linked from the root down; FRAME_NIL: begin again. */
+static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struct walk *w)
+	MUST_HOLD(d->tlb.lock)
+{
+	struct tlb *t = &d->tlb;
+
+	for (unsigned level = 4; level > 1; level--) {
+		uint64_t *e = &node_entries(t, n)[pt_index(va, level)];
+		uint64_t flags = PTE_P | PTE_U | PTE_A | (w->entry[level] & (PTE_RW | PTE_NX));
+		mfn_t table = w->table[level - 1];
+		uint32_t child;
+
+		if (*e & PTE_P) {
+			child = node_of_entry(*e);
+			if (t->node[child].table == table && t->node[child].level == level - 1 &&
+			    (*e & ~PTE_FRAME) == flags) {
+				n = child;
+				continue;
+			}
+			node_unlink(d, e);
+		}
+		child = node_get(d, table, level - 1);
+		if (child == FRAME_NIL)
+			return FRAME_NIL;
+		t->node[child].refs++;
+		*e = t->page[child] << PAGE_SHIFT | flags;
+		n = child;
+	}
+	return n;
+}
+
+/* Set A (and D) in the guest's entry unless it changed meanwhile. */
+static bool entry_mark(mfn_t table, unsigned index, uint64_t *entry, uint64_t bits)
+{
+	uint64_t *t = mfn_to_virt(table);
+
+	if ((*entry & bits) == bits)
+		return true;
+	if (!__atomic_compare_exchange_n(&t[index], entry, *entry | bits, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return false;
+	*entry |= bits;
+	return true;
+}
+
+/* A stock kernel writes one of its live, read-only tables: let it, and look at it again at the
+ * next flush. */
+static bool unsync(struct domain *d, uint32_t root, uint64_t va, struct walk *w) MUST_HOLD(d->tlb.lock)
+{
+	mfn_t m = pte_mfn(w->entry[1]);
+	struct tlb *t = &d->tlb;
+	uint32_t n;
+
+	if (d->paging != GUISE_DOMAIN_STOCK || !frame_owned_by(m, d->id) || !(frame_of(m)->flags & FRAME_TABLE))
+		return false;
+	if (t->nr_unsynced == TLB_UNSYNCED) {
+		tlb_resync(d);
+		arch_tlb_flush(d);
+	}
+	n = chain_get(d, root, va, w);
+	if (n == FRAME_NIL)
+		return true; /* the cache is empty now: the guest faults again */
+	node_entries(t, n)[pt_index(va, 1)] =
+		(w->entry[1] & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_RW | PTE_A | PTE_D;
+	t->unsynced[t->nr_unsynced++] = (struct tlb_unsynced){ (uint32_t)m, n, pt_index(va, 1), va };
+	return true;
+}
+
+static void prefill(struct domain *d, uint32_t n, mfn_t table, unsigned index) MUST_HOLD(d->tlb.lock)
+{
+	uint64_t *cached = node_entries(&d->tlb, n);
+	const uint64_t *guest = mfn_to_virt(table);
+	unsigned first = index & ~(PREFILL - 1u);
+
+	for (unsigned i = first; i < first + PREFILL; i++)
+		if (!cached[i] && (guest[i] & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
+			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
+}
+
+static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uint64_t *error)
+	MUST_HOLD(d->tlb.lock)
+{
+	unsigned mode = (unsigned)v->arch.kernel_mode;
+	unsigned access = (unsigned)*error & (PF_WRITE | PF_FETCH), index = pt_index(va, 1);
+	uint32_t n, r = node_of_entry(v->arch.cr3[mode]);
+	uint64_t leaf, cache;
+	struct walk w;
+	bool writable;
+
+	*error &= PF_WRITE | PF_FETCH;
+	switch (walk(d, v->arch.root[mode], va, access, 1, &w)) {
+	case WALK_OK:
+		break;
+	case WALK_PROTECTED:
+		*error |= PF_PRESENT;
+		/* The upper levels must allow the write: a table is read-only by its leaf. */
+		return !(access & PF_FETCH) && (w.entry[4] & w.entry[3] & w.entry[2] & PTE_RW) &&
+		       unsync(d, r, va, &w);
+	case WALK_BAD:
+		*error |= PF_PRESENT | PF_RSVD;
+		return false;
+	case WALK_ABSENT:
+		return false;
+	}
+	if (!leaf_allowed(d, w.table[1], index, w.entry[1], &writable, &cache) || (access & PF_WRITE && !writable)) {
+		*error |= PF_PRESENT | (writable ? PF_RSVD : 0);
+		return false;
+	}
+	if (!entry_mark(w.table[1], index, &w.entry[1], access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
+		return true; /* the guest changed it under us: it may try again */
+	leaf = leaf_derive(d, w.table[1], index, w.entry[1]);
+	n = chain_get(d, r, va, &w);
+	if (n == FRAME_NIL)
+		return true;
+	node_entries(&d->tlb, n)[index] = leaf;
+	prefill(d, n, w.table[1], index);
+	d->faults++;
+	return true;
+}
+
+bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error)
+{
+	unsigned mode = (unsigned)v->arch.kernel_mode;
+	struct domain *d = v->domain;
+	bool done;
+
+	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4))) {
+		*error &= PF_PRESENT | PF_WRITE | PF_FETCH;
+		return false;
+	}
+	if (!v->arch.cr3[mode]) {
+		/* The root was dropped meanwhile: make one and look again. */
+		if (!root_cr3(v, mode))
+			return false;
+		load_cr3(v->arch.cr3[mode]);
+		return true;
+	}
+	spin_lock(&d->tlb.lock);
+	done = fill_locked(d, v, va, error);
+	spin_unlock(&d->tlb.lock);
+	if (done && !v->arch.cr3[mode] && root_cr3(v, mode))
+		load_cr3(v->arch.cr3[mode]);
+	return done;
+}

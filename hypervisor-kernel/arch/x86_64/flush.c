@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flush.c - the guest says that its tables changed.
+ *
+ * Stock kernels tell each change by hypercall, but for tables on the unsynced list; native domains
+ * write their tables as they like and tell by INVLPG and flush only.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+void load_cr3(uint64_t cr3)
+{
+	struct cpu *c = this_cpu();
+
+	c->cr3 = cr3;
+	c->flush_epoch++;
+	write_cr3(cr3);
+}
+
+void arch_tlb_flush(struct domain *d)
+{
+	load_cr3(this_cpu()->cr3);
+}
+
+static void resync_table(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock)
+{
+	struct frame *f = frame_of(table);
+	const uint64_t *guest = mfn_to_virt(table);
+	uint64_t *cached;
+
+	if (frame_owner(f) != d->id || !f->cached || d->tlb.node[f->cached - 1].level != 1)
+		return;
+	cached = node_entries(&d->tlb, f->cached - 1);
+	for (unsigned i = 0; i < 512; i++)
+		if (cached[i])
+			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
+}
+
+void tlb_resync(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+
+	for (uint32_t i = 0; i < t->nr_unsynced; i++)
+		resync_table(d, t->unsynced[i].table);
+	for (uint32_t i = 0; i < t->nr_unsynced; i++) {
+		struct tlb_unsynced *u = &t->unsynced[i];
+		uint64_t *e;
+
+		if (t->node[u->node].level != 1)
+			continue;
+		e = &node_entries(t, u->node)[u->index];
+		if ((*e & PTE_P) && pte_mfn(*e) == u->table)
+			*e = 0;
+		invlpg(u->va);
+	}
+	t->nr_unsynced = 0;
+}
+
+/* Drop the leaf of va from the cached tables of v's mode, if it is there. */
+static void drop_leaf(struct vcpu *v, unsigned mode, uint64_t va) MUST_HOLD(v->domain->tlb.lock)
+{
+	struct tlb *t = &v->domain->tlb;
+	uint32_t n;
+
+	if (!v->arch.cr3[mode] || slot_is_hypervisor(pt_index(va, 4)))
+		return;
+	n = node_of_entry(v->arch.cr3[mode]);
+	for (unsigned level = 4; level > 1; level--) {
+		uint64_t e = node_entries(t, n)[pt_index(va, level)];
+
+		if (!(e & PTE_P))
+			return;
+		n = node_of_entry(e);
+	}
+	node_entries(t, n)[pt_index(va, 1)] = 0;
+}
+
+void tlb_guest_invlpg(struct vcpu *v, uint64_t va)
+{
+	struct domain *d = v->domain;
+
+	if (!canonical(va))
+		return;
+	spin_lock(&d->tlb.lock);
+	if (d->paging == GUISE_DOMAIN_NATIVE)
+		drop_leaf(v, 1, va);
+	else
+		tlb_resync(d);
+	spin_unlock(&d->tlb.lock);
+	invlpg(va);
+}
+
+void tlb_guest_flush(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+
+	spin_lock(&d->tlb.lock);
+	if (d->paging == GUISE_DOMAIN_NATIVE)
+		tlb_reset(d);
+	else
+		tlb_resync(d);
+	spin_unlock(&d->tlb.lock);
+	arch_tlb_flush(d);
+}
+
+int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
+{
+	uint64_t *slot, *cached, old;
+	struct frame *f;
+	struct tlb_node *n;
+
+	if (!frame_owned_by(table, d->id))
+		return -EPERM;
+	f = frame_of(table);
+	slot = (uint64_t *)mfn_to_virt(table) + index;
+	spin_lock(&d->tlb.lock);
+	if (preserve_ad) {
+		old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+		while (!__atomic_compare_exchange_n(slot, &old, value | (old & (PTE_A | PTE_D)), false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			;
+		value |= old & (PTE_A | PTE_D);
+	} else {
+		__atomic_store_n(slot, value, __ATOMIC_RELEASE);
+	}
+	if (f->cached) {
+		n = &d->tlb.node[f->cached - 1];
+		cached = node_entries(&d->tlb, f->cached - 1) + index;
+		if (n->level == 1)
+			*cached = leaf_derive(d, table, index, value);
+		else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) &&
+			 (!(value & PTE_P) || d->tlb.node[node_of_entry(*cached)].table != pte_mfn(value) ||
+			  (value ^ *cached) & (PTE_RW | PTE_NX)))
+			node_unlink(d, cached);
+	}
+	spin_unlock(&d->tlb.lock);
+	return 0;
+}
+
+int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *table, uint32_t *index)
+{
+	struct walk w;
+
+	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
+		return -EINVAL;
+	if (walk(v->domain, v->arch.root[1], va, 0, 1, &w) == WALK_BAD || w.level != 1)
+		return -EINVAL;
+	*table = w.table[1];
+	*index = pt_index(va, 1);
+	return pt_write(v->domain, w.table[1], *index,
+			m << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (writable ? PTE_RW | PTE_D : 0), false);
+}
+
+void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m)
+{
+	uint64_t *slot = (uint64_t *)mfn_to_virt(table) + index;
+
+	if (!frame_owned_by(table, d->id))
+		return;
+	if (pte_mfn(READ_ONCE(*slot)) == m)
+		pt_write(d, table, index, 0, false);
+	/* A table that the domain used at two levels may have left a copy behind. */
+	tlb_drop_all(d);
+}

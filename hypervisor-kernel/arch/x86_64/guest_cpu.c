@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * guest_cpu.c - the hypercalls by which a guest sets up its virtual CPU: traps, descriptors,
+ * stacks, callbacks, segment bases, debug registers, and iret.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/layout.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/event.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <xen/callback.h>
+#include <xen/physdev.h>
+
+long hc_set_trap_table(struct vcpu *v, const uint64_t *arg)
+{
+	guest_ptr_t p = arg[0];
+
+	if (!p) {
+		memset(v->arch.trap, 0, sizeof(v->arch.trap));
+		return 0;
+	}
+	for (unsigned i = 0; i < 257; i++, p += sizeof(struct trap_info)) {
+		struct trap_info t;
+
+		if (copy_from_guest(&t, p, sizeof(t)))
+			return -EFAULT;
+		if (!t.address)
+			return 0;
+		v->arch.trap[t.vector] = (struct trap_entry){ t.address, t.cs, t.flags & 3, !!(t.flags & 4) };
+	}
+	return -EINVAL;
+}
+
+/* Take over the descriptors at the start of frame m; everything is checked before it counts. */
+int gdt_load(struct vcpu *v, mfn_t m, uint32_t entries)
+{
+	uint64_t gdt[GUEST_GDT_ENTRIES] = { 0 };
+	struct domain *d = v->domain;
+
+	if (entries > GUEST_GDT_ENTRIES)
+		return -EINVAL;
+	if (entries && !frame_owned_by(m, d->id))
+		return -EPERM;
+	for (uint32_t i = 0; i < entries; i++) {
+		gdt[i] = READ_ONCE(((const uint64_t *)mfn_to_virt(m))[i]);
+		if (!descriptor_check(&gdt[i]))
+			gdt[i] = 0; /* system descriptors of the guest mean nothing to the CPU */
+	}
+	memcpy(v->arch.gdt, gdt, sizeof(gdt));
+	v->arch.gdt_mfn = entries ? m : INVALID_MFN;
+	v->arch.gdt_entries = entries;
+	if (this_cpu()->loaded == v)
+		segment_load_gdt(this_cpu(), v);
+	return 0;
+}
+
+long hc_set_gdt(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t frame = INVALID_MFN;
+
+	if (arg[1] > GUEST_GDT_ENTRIES)
+		return -EINVAL;
+	if (arg[1] && copy_from_guest(&frame, arg[0], sizeof(frame)))
+		return -EFAULT;
+	return gdt_load(v, frame, (uint32_t)arg[1]);
+}
+
+long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
+{
+	mfn_t m = arg[0] >> PAGE_SHIFT;
+	unsigned index = (unsigned)(arg[0] & (PAGE_SIZE - 1)) / 8;
+	struct domain *d = v->domain;
+	uint64_t desc = arg[1];
+
+	if ((arg[0] & 7) || !descriptor_check(&desc))
+		return -EINVAL;
+	if (!frame_owned_by(m, d->id))
+		return -EPERM;
+	__atomic_store_n((uint64_t *)mfn_to_virt(m) + index, desc, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < d->max_vcpus; i++) {
+		struct vcpu *o = d->vcpu[i];
+
+		if (!o || o->arch.gdt_mfn != m || index >= o->arch.gdt_entries)
+			continue;
+		o->arch.gdt[index] = desc;
+		if (this_cpu()->loaded == o)
+			segment_load_gdt(this_cpu(), o);
+	}
+	return 0;
+}
+
+long hc_stack_switch(struct vcpu *v, const uint64_t *arg)
+{
+	v->arch.kernel_ss = (uint16_t)arg[0] | 3;
+	v->arch.kernel_sp = arg[1];
+	return 0;
+}
+
+long hc_fpu_taskswitch(struct vcpu *v, const uint64_t *arg)
+{
+	v->arch.fpu_ts = !!arg[0];
+	if (v->arch.fpu_ts)
+		write_cr0(read_cr0() | X86_CR0_TS);
+	else
+		asm volatile("clts");
+	return 0;
+}
+
+/* Hardware breakpoints are not offered: the registers only remember. */
+long hc_set_debugreg(struct vcpu *v, const uint64_t *arg)
+{
+	if (arg[0] > 7)
+		return -EINVAL;
+	v->arch.dr[arg[0]] = arg[1];
+	return 0;
+}
+
+long hc_get_debugreg(struct vcpu *v, const uint64_t *arg)
+{
+	return arg[0] > 7 ? -EINVAL : (long)v->arch.dr[arg[0]];
+}
+
+static int callback_set(struct vcpu *v, uint16_t type, bool masks, uint64_t address)
+{
+	struct arch_vcpu *a = &v->arch;
+
+	if (!canonical(address))
+		return -EINVAL;
+	switch (type) {
+	case CALLBACKTYPE_event:
+		a->event_callback = address;
+		a->event_masks = masks;
+		return 0;
+	case CALLBACKTYPE_failsafe:
+		a->failsafe_callback = address;
+		return 0;
+	case CALLBACKTYPE_syscall:
+		a->syscall_callback = address;
+		a->syscall_masks = masks;
+		return 0;
+	case CALLBACKTYPE_syscall32:
+		a->syscall32_callback = address;
+		a->syscall32_masks = masks;
+		return 0;
+	}
+	return -ENOSYS;
+}
+
+long hc_callback_op(struct vcpu *v, const uint64_t *arg)
+{
+	struct callback_register reg;
+	struct callback_unregister unreg;
+
+	switch (arg[0]) {
+	case CALLBACKOP_register:
+		if (copy_from_guest(&reg, arg[1], sizeof(reg)))
+			return -EFAULT;
+		return callback_set(v, reg.type, reg.flags & CALLBACKF_mask_events, reg.address);
+	case CALLBACKOP_unregister:
+		if (copy_from_guest(&unreg, arg[1], sizeof(unreg)))
+			return -EFAULT;
+		return callback_set(v, unreg.type, false, 0);
+	}
+	return -ENOSYS;
+}
+
+long hc_set_segment_base(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t base = arg[1];
+
+	if (arg[0] != SEGBASE_GS_USER_SEL && !canonical(base))
+		return -EINVAL;
+	switch (arg[0]) {
+	case SEGBASE_FS:
+		wrfsbase(base);
+		return 0;
+	case SEGBASE_GS_USER:
+		v->arch.gs_base[0] = base;
+		return 0;
+	case SEGBASE_GS_KERNEL:
+		guest_gs_base_set(base);
+		return 0;
+	case SEGBASE_GS_USER_SEL:
+		v->arch.gs_base[0] = load_selector_gs((uint16_t)base);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* The frame that HYPERVISOR_iret finds on the guest's stack (xen/arch-x86/xen-x86_64.h). */
+long hc_iret(struct vcpu *v, const uint64_t *arg)
+{
+	struct regs *r = &v->arch.regs;
+	struct iret_context f;
+
+	(void)arg;
+	if (copy_from_guest(&f, r->rsp, sizeof(f))) {
+		domain_crash(v->domain, "iret with a bad stack: rsp %lx", r->rsp);
+		return 0;
+	}
+	if ((f.cs & 3) == 3) {
+		if (v->arch.root[0] == INVALID_MFN || !frame_owned_by(v->arch.root[0], v->domain->id)) {
+			domain_crash(v->domain, "iret to user mode without user page tables");
+			return 0;
+		}
+		toggle_mode(v);
+	}
+	r->rax = f.rax;
+	r->r11 = f.r11;
+	r->rcx = f.rcx;
+	r->rip = f.rip;
+	r->rsp = f.rsp;
+	r->cs = (f.cs & 0xffff) | 3;
+	r->ss = (f.ss & 0xffff) | 3;
+	r->rflags = (f.rflags & X86_RFLAGS_GUEST) | X86_RFLAGS_IF | 2;
+	v->info->evtchn_upcall_mask = !(f.rflags & X86_RFLAGS_IF);
+	r->vector = 0; /* rax is the guest's */
+	return 0;
+}
+
+long hc_vm_assist(struct vcpu *v, const uint64_t *arg)
+{
+	/* 0 4gb_segments, 2 writable_pagetables, 3 pae_extended_cr3, 5 runstate_update_flag */
+	if (arg[0] > 1 || arg[1] > 63)
+		return -EINVAL;
+	if (arg[1] == 5)
+		v->domain->runstate_flag = arg[0] == 0;
+	return 0x2dull >> arg[1] & 1 ? 0 : -EINVAL;
+}
+
+long hc_physdev_op(struct vcpu *v, const uint64_t *arg)
+{
+	struct physdev_set_iopl iopl;
+
+	switch (arg[0]) {
+	case PHYSDEVOP_set_iopl:
+		if (copy_from_guest(&iopl, arg[1], sizeof(iopl)))
+			return -EFAULT;
+		if (iopl.iopl > 3)
+			return -EINVAL;
+		v->arch.iopl = iopl.iopl > 0;
+		return 0;
+	case PHYSDEVOP_set_iobitmap:
+		return 0; /* a guest has no ports to give to its processes */
+	}
+	return -ENOSYS;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * init.c - from the boot loader's word to a running CPU: memory map, direct map, frame table.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/boot.h>
+#include <core/lib.h>
+#include <xen/arch-x86/hvm/start_info.h>
+
+#define LOW_LIMIT (1ull << 30) /* mapped by head.S: early allocations come from here */
+
+struct boot_info boot_info;
+struct cpu boot_cpu __attribute__((aligned(4096)));
+extern char _start_kernel[], _end_kernel[];
+
+static paddr_t early_next; /* bump allocator behind the kernel image, until the allocator is fed */
+static uint64_t *m2p;
+static mfn_t m2p_entries;
+
+void *mfn_to_virt(mfn_t m)
+{
+	return (void *)(DIRECT_VIRT + (m << PAGE_SHIFT));
+}
+
+mfn_t virt_to_mfn(const void *p)
+{
+	uint64_t va = (uint64_t)p;
+
+	return (va >= DIRECT_VIRT ? va - DIRECT_VIRT : va - KERNEL_VIRT) >> PAGE_SHIFT;
+}
+
+void m2p_set(mfn_t m, gfn_t g)
+{
+	if (m < m2p_entries)
+		m2p[m] = g;
+}
+
+gfn_t m2p_get(mfn_t m)
+{
+	return m < m2p_entries ? m2p[m] : ~0ull;
+}
+
+/* While only head.S's tables are there. */
+static void *early_virt(paddr_t p)
+{
+	return (void *)(KERNEL_VIRT + p);
+}
+
+static void ram_add(paddr_t start, paddr_t end)
+{
+	start = ALIGN_UP(start, PAGE_SIZE);
+	end &= ~(PAGE_SIZE - 1);
+	if (start < end && boot_info.nr_ram < BOOT_MAX_RANGES)
+		boot_info.ram[boot_info.nr_ram++] = (struct boot_range){ start, end };
+}
+
+static void string_copy(char *to, size_t size, const char *from)
+{
+	size_t n = MIN(strlen(from), size - 1);
+
+	memcpy(to, from, n);
+	to[n] = 0;
+}
+
+static void pvh_parse(paddr_t at)
+{
+	const struct hvm_start_info *si = early_virt(at);
+	const struct hvm_modlist_entry *mod = early_virt(si->modlist_paddr);
+	const struct hvm_memmap_table_entry *map = early_virt(si->memmap_paddr);
+
+	if (si->magic != XEN_HVM_START_MAGIC_VALUE)
+		return;
+	boot_info.rsdp = si->rsdp_paddr;
+	if (si->cmdline_paddr)
+		string_copy(boot_info.cmdline, sizeof(boot_info.cmdline), early_virt(si->cmdline_paddr));
+	if (si->nr_modules) {
+		boot_info.archive = mod->paddr;
+		boot_info.archive_len = mod->size;
+	}
+	for (uint32_t i = 0; si->version >= 1 && i < si->memmap_entries; i++)
+		if (map[i].type == XEN_HVM_MEMMAP_TYPE_RAM)
+			ram_add(map[i].addr, map[i].addr + map[i].size);
+}
+
+struct mb2_tag {
+	uint32_t type, size;
+};
+
+static void multiboot2_parse(paddr_t at)
+{
+	const uint32_t *total = early_virt(at);
+	const char *p = early_virt(at + 8), *end = (const char *)total + *total;
+
+	while (p + sizeof(struct mb2_tag) <= end) {
+		const struct mb2_tag *t = (const struct mb2_tag *)p;
+		const uint32_t *u = (const uint32_t *)p;
+
+		if (t->type == 0 || t->size < 8)
+			break;
+		switch (t->type) {
+		case 1:
+			string_copy(boot_info.cmdline, sizeof(boot_info.cmdline), p + 8);
+			break;
+		case 3:
+			if (!boot_info.archive) {
+				boot_info.archive = u[2];
+				boot_info.archive_len = u[3] - u[2];
+			}
+			break;
+		case 6:
+			for (uint32_t off = 16; off + 24 <= t->size; off += u[2]) {
+				const uint64_t *e = (const uint64_t *)(p + off);
+
+				if ((uint32_t)e[2] == 1)
+					ram_add(e[0], e[0] + e[1]);
+				if (u[2] < 24)
+					break;
+			}
+			break;
+		case 14: /* ACPI old and new: a copy of the RSDP; keep it where it stays mapped */
+		case 15: {
+			static char rsdp[64];
+
+			memcpy(rsdp, p + 8, MIN(t->size - 8, sizeof(rsdp)));
+			boot_info.rsdp = (uint64_t)rsdp - KERNEL_VIRT;
+			break;
+		}
+		}
+		p += ALIGN_UP(t->size, 8u);
+	}
+}
+
+static bool overlaps(paddr_t s, paddr_t e, paddr_t a, paddr_t b)
+{
+	return s < b && a < e;
+}
+
+/* Zeroed memory for the lifetime of the system, before there is an allocator. */
+static paddr_t early_alloc(uint64_t size, uint64_t align)
+{
+	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1), b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
+	paddr_t p = ALIGN_UP(early_next, align);
+
+	if (overlaps(p, p + size, a, b))
+		p = ALIGN_UP(b, align);
+	for (unsigned i = 0; i < boot_info.nr_ram; i++) {
+		struct boot_range *r = &boot_info.ram[i];
+
+		if (p >= r->start && p + size <= r->end) {
+			early_next = p + size;
+			return p;
+		}
+	}
+	panic("too little memory below 1 GiB for the kernel's tables (%lu KiB wanted)", size >> 10);
+}
+
+static uint64_t *table_at(uint64_t *entry)
+{
+	if (!(*entry & PTE_P)) {
+		paddr_t p = early_alloc(PAGE_SIZE, PAGE_SIZE);
+
+		memset(early_virt(p), 0, PAGE_SIZE);
+		*entry = p | PTE_P | PTE_RW | PTE_A | PTE_U;
+	}
+	return early_virt(*entry & PTE_FRAME);
+}
+
+static void map_2m(uint64_t va, paddr_t p, uint64_t flags)
+{
+	uint64_t *l3 = table_at(&boot_l4[pt_index(va, 4)]);
+	uint64_t *l2 = table_at(&l3[pt_index(va, 3)]);
+
+	l2[pt_index(va, 2)] = p | flags | PTE_P | PTE_A | PTE_D | PTE_PS;
+}
+
+static bool is_ram(paddr_t start, paddr_t end)
+{
+	for (unsigned i = 0; i < boot_info.nr_ram; i++)
+		if (overlaps(start, end, boot_info.ram[i].start, boot_info.ram[i].end))
+			return true;
+	return false;
+}
+
+#define MIB2 (2ull << 20)
+
+static void memory_init(void)
+{
+	uint64_t m2p_bytes, table_bytes;
+	paddr_t top = 4ull << 30, m2p_at;
+	mfn_t last = 0;
+
+	if (!boot_info.nr_ram)
+		panic("the boot loader gave no memory map");
+	for (unsigned i = 0; i < boot_info.nr_ram; i++)
+		last = MAX(last, boot_info.ram[i].end >> PAGE_SHIFT);
+	top = MAX(top, ALIGN_UP(last << PAGE_SHIFT, MIB2));
+	frame_max = last;
+	m2p_entries = last;
+	early_next = ALIGN_UP((uint64_t)_end_kernel - KERNEL_VIRT, PAGE_SIZE);
+
+	/* Machine-to-physical: a guest kernel may read it, nobody but this kernel writes it. */
+	m2p_bytes = ALIGN_UP(last * sizeof(uint64_t), MIB2);
+	m2p_at = early_alloc(m2p_bytes, MIB2);
+	for (uint64_t off = 0; off < m2p_bytes; off += MIB2)
+		map_2m(M2P_VIRT + off, m2p_at + off, PTE_U | PTE_NX);
+	m2p = (uint64_t *)(DIRECT_VIRT + m2p_at);
+
+	table_bytes = ALIGN_UP(last * sizeof(struct frame), PAGE_SIZE);
+	frame_table = (struct frame *)(DIRECT_VIRT + early_alloc(table_bytes, PAGE_SIZE));
+
+	/* The direct map: all RAM, and devices below 4 GiB uncached. */
+	for (paddr_t p = 0; p < top; p += MIB2)
+		map_2m(DIRECT_VIRT + p, p, PTE_RW | PTE_NX | (is_ram(p, p + MIB2) ? 0 : PTE_PCD | PTE_PWT));
+	/* Slot 257 keeps head.S's map of the first GiB; the identity map goes. */
+	boot_l4[0] = 0;
+	this_cpu()->cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
+	write_cr3(this_cpu()->cr3);
+
+	memset(m2p, 0xff, m2p_bytes);
+	for (mfn_t m = 0; m < frame_max; m++)
+		frame_table[m] = (struct frame){ .state = FRAME_STATE(OWNER_NONE, 0) };
+}
+
+/* Give the allocator all RAM but the first MiB, the kernel, its tables and the archive. */
+static void ram_release(void)
+{
+	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1), b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
+
+	for (unsigned i = 0; i < boot_info.nr_ram; i++) {
+		paddr_t s = boot_info.ram[i].start, e = boot_info.ram[i].end, cut[4] = { 0, early_next, a, b };
+
+		for (unsigned k = 0; k < 4 && s < e; k += 2) {
+			if (!overlaps(s, e, cut[k], cut[k + 1]))
+				continue;
+			for (mfn_t m = MAX(s, cut[k]) >> PAGE_SHIFT; m < MIN(e, cut[k + 1]) >> PAGE_SHIFT; m++)
+				if (m >= 0x100)
+					frame_table[m].state = FRAME_STATE(OWNER_KERNEL, 0);
+			if (s < cut[k])
+				frame_add_ram(s >> PAGE_SHIFT, cut[k] >> PAGE_SHIFT);
+			s = cut[k + 1];
+		}
+		if (s < e)
+			frame_add_ram(s >> PAGE_SHIFT, e >> PAGE_SHIFT);
+	}
+}
+
+void boot_entry(uint32_t kind, paddr_t at);
+void boot_entry(uint32_t kind, paddr_t at)
+{
+	struct cpu *c = &boot_cpu;
+
+	c->self = c;
+	c->stack_top = (uint64_t)c->stack + CPU_STACK_SIZE;
+	uart_init();
+	segment_init_cpu(c);
+	if (kind == 1)
+		pvh_parse(at);
+	else if (kind == 2)
+		multiboot2_parse(at);
+	else
+		panic("started by neither PVH nor multiboot2");
+	fpu_init_cpu();
+	smap_init();
+	write_cr4(read_cr4() | (cpuid(7, 0).ebx & 1u << 7 ? X86_CR4_SMEP : 0));
+	memory_init();
+	ram_release();
+	kmain();
+}
+
+/* The parts that need the allocator or ACPI. */
+void arch_init(void)
+{
+	boot_info.rsdp = acpi_init(boot_info.rsdp);
+	outb(0x21, 0xff); /* both 8259s silent */
+	outb(0xa1, 0xff);
+	tsc_init();
+	apic_init_cpu();
+}
+
+void arch_start_first(void)
+{
+	this_cpu()->resched = true;
+	exit_to_guest();
+}
+
+void arch_reset(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) none = { 0, 0 };
+
+	outb(0xcf9, 2);
+	outb(0xcf9, 6);
+	outb(0x64, 0xfe);
+	asm volatile("lidt %0; int3" ::"m"(none));
+	for (;;)
+		;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mmu.c - the hypercalls by which a guest tells of its page tables: mmu_update,
+ * update_va_mapping, mmuext_op (xen/xen.h).
+ *
+ * Nothing here validates a table: that happens when an entry is cached.  Pinning is bookkeeping.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/x86.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+#define MMU_BATCH 32
+
+static int update_entry(struct domain *d, const mmu_update_t *u)
+{
+	mfn_t table = u->ptr >> PAGE_SHIFT;
+	struct frame *f;
+
+	switch (u->ptr & 7) {
+	case MMU_NORMAL_PT_UPDATE:
+	case MMU_PT_UPDATE_PRESERVE_AD:
+		return pt_write(d, table, (unsigned)(u->ptr & (PAGE_SIZE - 1)) / 8, u->val,
+				(u->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
+	case MMU_MACHPHYS_UPDATE:
+		f = frame_of(table);
+		if (!f || frame_owner(f) != d->id)
+			return -EPERM;
+		m2p_set(table, u->val);
+		return 0;
+	}
+	return -ENOSYS;
+}
+
+long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t reqs = arg[0], count = arg[1], done_ptr = arg[2], dom = arg[3];
+	uint32_t done = 0;
+	int rc = 0;
+
+	if (dom != DOMID_SELF && dom != v->domain->id)
+		return -EPERM;
+	while (done < count && !rc) {
+		mmu_update_t batch[MMU_BATCH];
+		uint32_t n = (uint32_t)MIN(count - done, MMU_BATCH);
+
+		if (done && hypercall_preempt()) {
+			hypercall_set_arg(v, 0, reqs + done * sizeof(mmu_update_t));
+			hypercall_set_arg(v, 1, count - done);
+			return HC_CONTINUE;
+		}
+		if (copy_from_guest(batch, reqs + done * sizeof(mmu_update_t), n * sizeof(mmu_update_t)))
+			return -EFAULT;
+		for (uint32_t i = 0; i < n && !rc; i++) {
+			rc = update_entry(v->domain, &batch[i]);
+			done += !rc;
+		}
+	}
+	if (done_ptr && copy_to_guest(done_ptr, &done, sizeof(done)))
+		return -EFAULT;
+	return rc;
+}
+
+/* The flush part of update_va_mapping.  Other vCPUs' CPUs need no more than this one while one CPU
+ * runs them all; the bitmap of UVMF_MULTI is only read for its address. */
+static int flush_by_flags(struct vcpu *v, uint64_t va, uint64_t flags)
+{
+	switch (flags & UVMF_FLUSHTYPE_MASK) {
+	case UVMF_NONE:
+		return 0;
+	case UVMF_TLB_FLUSH:
+		tlb_guest_flush(v);
+		return 0;
+	case UVMF_INVLPG:
+		tlb_guest_invlpg(v, va);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t va = arg[0], value = arg[1], flags = arg[2], cache;
+	struct domain *d = v->domain;
+	bool writable;
+	struct walk w;
+	int rc;
+
+	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
+		return -EINVAL;
+	walk(d, v->arch.root[1], va, 0, 1, &w);
+	if (w.level != 1)
+		return -EINVAL;
+	if ((value & PTE_P) && !leaf_allowed(d, w.table[1], pt_index(va, 1), value, &writable, &cache))
+		return -EPERM;
+	rc = pt_write(d, w.table[1], pt_index(va, 1), value, false);
+	return rc ? rc : flush_by_flags(v, va, flags);
+}
+
+static int pin(struct domain *d, mfn_t m, unsigned level)
+{
+	struct frame *f = frame_of(m);
+	int rc = 0;
+
+	if (!f || frame_owner(f) != d->id || (f->flags & FRAME_SHARED))
+		return -EPERM;
+	spin_lock(&d->tlb.lock);
+	if (f->flags & FRAME_PINNED)
+		rc = -EINVAL;
+	else
+		f->flags |= (uint8_t)(FRAME_PINNED | (level == 1 ? FRAME_TABLE : 0));
+	spin_unlock(&d->tlb.lock);
+	return rc;
+}
+
+static int unpin(struct domain *d, mfn_t m)
+{
+	struct frame *f = frame_of(m);
+	int rc = -EINVAL;
+
+	if (!f || frame_owner(f) != d->id)
+		return -EPERM;
+	spin_lock(&d->tlb.lock);
+	if (f->flags & FRAME_PINNED) {
+		f->flags &= (uint8_t)~FRAME_PINNED;
+		node_detach(d, m);
+		rc = 0;
+	}
+	spin_unlock(&d->tlb.lock);
+	return rc;
+}
+
+/* Load a top-level table: CR3 of the kernel (mode 1) or of its user (mode 0). */
+static int new_root(struct vcpu *v, unsigned mode, mfn_t m)
+{
+	struct domain *d = v->domain;
+
+	if (!(mode == 0 && m == 0) && !frame_owned_by(m, d->id))
+		return -EPERM;
+	spin_lock(&d->tlb.lock);
+	if (d->paging == GUISE_DOMAIN_STOCK)
+		tlb_resync(d);
+	spin_unlock(&d->tlb.lock);
+	v->arch.root[mode] = m ? m : INVALID_MFN;
+	v->arch.cr3[mode] = 0;
+	if (mode == v->arch.kernel_mode) {
+		if (d->paging == GUISE_DOMAIN_NATIVE) {
+			spin_lock(&d->tlb.lock);
+			tlb_reset(d);
+			spin_unlock(&d->tlb.lock);
+		}
+		load_cr3(root_cr3(v, mode));
+	} else if (m) {
+		root_cr3(v, mode);
+	}
+	return 0;
+}
+
+/* The bitmap of vCPUs that an operation names must be readable; all of them run on this CPU. */
+static int check_mask(struct vcpu *v, guest_ptr_t mask)
+{
+	uint8_t bits[MAX_VCPUS / 8];
+
+	return copy_from_guest(bits, mask, ALIGN_UP(v->domain->max_vcpus, 8u) / 8);
+}
+
+static int mmuext(struct vcpu *v, const struct mmuext_op *op)
+{
+	struct domain *d = v->domain;
+	int rc;
+
+	switch (op->cmd) {
+	case MMUEXT_PIN_L1_TABLE:
+	case MMUEXT_PIN_L2_TABLE:
+	case MMUEXT_PIN_L3_TABLE:
+	case MMUEXT_PIN_L4_TABLE:
+		return pin(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+	case MMUEXT_UNPIN_TABLE:
+		return unpin(d, op->arg1.mfn);
+	case MMUEXT_NEW_BASEPTR:
+		return new_root(v, 1, op->arg1.mfn);
+	case MMUEXT_NEW_USER_BASEPTR:
+		return new_root(v, 0, op->arg1.mfn);
+	case MMUEXT_TLB_FLUSH_MULTI:
+	case MMUEXT_INVLPG_MULTI:
+		rc = check_mask(v, (guest_ptr_t)op->arg2.vcpumask.p);
+		if (rc)
+			return rc;
+		if (op->cmd == MMUEXT_INVLPG_MULTI)
+			tlb_guest_invlpg(v, op->arg1.linear_addr);
+		else
+			tlb_guest_flush(v);
+		return 0;
+	case MMUEXT_TLB_FLUSH_LOCAL:
+	case MMUEXT_TLB_FLUSH_ALL:
+		tlb_guest_flush(v);
+		return 0;
+	case MMUEXT_INVLPG_LOCAL:
+	case MMUEXT_INVLPG_ALL:
+		tlb_guest_invlpg(v, op->arg1.linear_addr);
+		return 0;
+	case MMUEXT_SET_LDT:
+		return op->arg2.nr_ents ? -ENOSYS : 0;
+	}
+	return -ENOSYS;
+}
+
+long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t ops = arg[0], count = arg[1], done_ptr = arg[2], dom = arg[3];
+	uint32_t done = 0;
+	int rc = 0;
+
+	if (dom != DOMID_SELF && dom != v->domain->id)
+		return -EPERM;
+	while (done < count) {
+		struct mmuext_op op;
+
+		if (done && hypercall_preempt()) {
+			hypercall_set_arg(v, 0, ops + done * sizeof(op));
+			hypercall_set_arg(v, 1, count - done);
+			return HC_CONTINUE;
+		}
+		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
+			return -EFAULT;
+		rc = mmuext(v, &op);
+		if (rc)
+			break;
+		done++;
+	}
+	if (done_ptr && copy_to_guest(done_ptr, &done, sizeof(done)))
+		return -EFAULT;
+	return rc;
+}

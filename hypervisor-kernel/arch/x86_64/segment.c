@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * segment.c - the descriptor tables of a CPU, and the guest's descriptors in them.
+ *
+ * The first entries of a CPU's GDT are a checked copy of the running vCPU's descriptors; the
+ * kernel's own stand from SEL_BASE on.  A guest never gets a table the CPU reads mapped.
+ */
+#include <arch/arch.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+struct gate {
+	uint16_t low, sel;
+	uint8_t ist, type;
+	uint16_t mid;
+	uint32_t high, zero;
+};
+
+static struct gate idt[256];
+extern const uint8_t trap_stubs[256][16];
+
+static void gate_set(unsigned n, unsigned ist, unsigned dpl)
+{
+	uint64_t a = (uint64_t)trap_stubs[n];
+
+	idt[n] = (struct gate){ (uint16_t)a, SEL_KERNEL_CS, (uint8_t)ist, (uint8_t)(0x8e | dpl << 5),
+				(uint16_t)(a >> 16), (uint32_t)(a >> 32), 0 };
+}
+
+struct table_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+void segment_init_cpu(struct cpu *c)
+{
+	uint64_t tss = (uint64_t)&c->tss;
+	struct table_pointer gdtr = { GDT_BYTES - 1, (uint64_t)c->gdt };
+	struct table_pointer idtr = { sizeof(idt) - 1, (uint64_t)idt };
+	uint64_t *g = &c->gdt[SEL_BASE / 8];
+
+	g[1] = 0x00af9b000000ffff; /* kernel code	*/
+	g[2] = 0x00cf93000000ffff; /* kernel data	*/
+	g[4] = 0x00cffb000000ffff; /* guest code, 32 bit */
+	g[5] = 0x00cff3000000ffff; /* guest data	*/
+	g[6] = 0x00affb000000ffff; /* guest code	*/
+	g[8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
+	g[9] = tss >> 32;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t *top = (uint64_t *)(c->ist_stack[i] + sizeof(c->ist_stack[i]) - 16);
+
+		*top = (uint64_t)c;
+		c->tss.ist[i] = (uint64_t)top;
+	}
+	c->tss.iomap_base = sizeof(struct tss); /* beyond the limit: no port is open */
+	memset(c->tss.iomap, 0xff, sizeof(c->tss.iomap));
+
+	for (unsigned i = 0; i < 256; i++)
+		gate_set(i, 0, 0);
+	gate_set(TRAP_BP, 0, 3);
+	gate_set(4, 0, 3);
+	gate_set(TRAP_NMI, 1, 0);
+	gate_set(TRAP_DF, 2, 0);
+	gate_set(TRAP_MC, 3, 0);
+
+	asm volatile("lgdt %0; lidt %1" ::"m"(gdtr), "m"(idtr));
+	asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_KERNEL_CS) : "rax", "memory");
+	asm volatile("movl %0, %%ss" ::"r"(SEL_KERNEL_SS));
+	asm volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; movl %0, %%gs" ::"r"(0));
+	asm volatile("ltr %w0" ::"r"(SEL_TSS));
+	wrmsr(MSR_GS_BASE, (uint64_t)c);
+	wrmsr(MSR_KERNEL_GS_BASE, 0);
+	wrmsr(MSR_STAR, (uint64_t)SEL_GUEST_CS32 << 48 | (uint64_t)SEL_KERNEL_CS << 32);
+	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+	wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry);
+	wrmsr(MSR_SYSCALL_MASK, X86_RFLAGS_TF | X86_RFLAGS_IF | X86_RFLAGS_IOPL | X86_RFLAGS_NT | X86_RFLAGS_AC |
+					X86_RFLAGS_RF | 0x400);
+}
+
+/* Make a guest's descriptor harmless: code or data segment of ring 3, or nothing.  System
+ * descriptors and gates are refused. */
+bool descriptor_check(uint64_t *desc)
+{
+	uint64_t d = *desc;
+
+	if (!(d >> 47 & 1))
+		return true; /* not present: any contents */
+	if (!(d >> 44 & 1))
+		return false;
+	if ((d >> 43 & 1) && (d >> 42 & 1))
+		return false; /* conforming code */
+	if ((d >> 43 & 1) && (d >> 53 & 1) && (d >> 54 & 1))
+		return false; /* L and D together: reserved */
+	*desc = d | 3ull << 45 | 1ull << 40;
+	return true;
+}
+
+void segment_load_gdt(struct cpu *c, const struct vcpu *v)
+{
+	memcpy(c->gdt, v->arch.gdt, sizeof(v->arch.gdt));
+}

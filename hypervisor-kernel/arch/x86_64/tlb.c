@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tlb.c - the nodes of the software TLB: hardware table pages from a fixed pool.
+ *
+ * A node is in exactly one state: free; a root (level 4, in the list of roots); linked (levels 3
+ * to 1, refs > 0); or a zombie: a table nobody points to, whose own entries still count as
+ * references until an allocation takes it apart, 512 entries at a time.  A frame that stops being
+ * a table detaches its node, which then lives on until its last reference is gone.
+ *
+ * The hardware may remember a freed table until the next full flush: no page of the pool is
+ * given a new meaning before that.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+uint64_t *node_entries(struct tlb *t, uint32_t n)
+{
+	return mfn_to_virt(t->page[n]);
+}
+
+uint32_t node_of_entry(uint64_t e)
+{
+	return frame_of(pte_mfn(e))->cached - 1;
+}
+
+static void list_push(struct tlb *t, uint32_t *head, uint32_t n)
+{
+	t->node[n].next = *head;
+	*head = n;
+}
+
+static uint32_t list_pop(struct tlb *t, uint32_t *head)
+{
+	uint32_t n = *head;
+
+	*head = t->node[n].next;
+	return n;
+}
+
+static void root_remove(struct tlb *t, uint32_t n)
+{
+	struct tlb_node *r = &t->node[n];
+
+	if (r->prev == FRAME_NIL)
+		t->roots = r->next;
+	else
+		t->node[r->prev].next = r->next;
+	if (r->next == FRAME_NIL)
+		t->roots_tail = r->prev;
+	else
+		t->node[r->next].prev = r->prev;
+}
+
+static void root_append(struct tlb *t, uint32_t n)
+{
+	struct tlb_node *r = &t->node[n];
+
+	r->next = FRAME_NIL;
+	r->prev = t->roots_tail;
+	if (t->roots_tail == FRAME_NIL)
+		t->roots = n;
+	else
+		t->node[t->roots_tail].next = n;
+	t->roots_tail = n;
+}
+
+/* It was loaded: now the youngest. */
+void root_touch(struct tlb *t, uint32_t n)
+{
+	if (t->roots_tail == n)
+		return;
+	root_remove(t, n);
+	root_append(t, n);
+}
+
+static void node_free(struct tlb *t, uint32_t n)
+{
+	t->node[n].level = 0;
+	t->used--;
+	t->free_epoch = this_cpu()->flush_epoch;
+	list_push(t, &t->free, n);
+}
+
+static void node_forget_frame(struct tlb *t, uint32_t n)
+{
+	if (t->node[n].table != FRAME_NIL)
+		frame_table[t->node[n].table].cached = 0;
+	t->node[n].table = FRAME_NIL;
+}
+
+/* Nothing points to the node any more. */
+static void node_drop(struct tlb *t, uint32_t n)
+{
+	node_forget_frame(t, n);
+	if (t->node[n].level == 1)
+		node_free(t, n);
+	else
+		list_push(t, &t->zombies, n);
+}
+
+void node_unlink(struct domain *d, uint64_t *e)
+{
+	uint32_t n = node_of_entry(*e);
+
+	*e = 0;
+	BUG_ON(!d->tlb.node[n].refs);
+	if (--d->tlb.node[n].refs == 0)
+		node_drop(&d->tlb, n);
+}
+
+/* Make sure that no CPU uses the root: whoever did makes a new one before it runs. */
+static void root_withdraw(struct domain *d, uint32_t n)
+{
+	uint64_t cr3 = d->tlb.page[n] << PAGE_SHIFT;
+
+	for (unsigned i = 0; i < d->max_vcpus; i++) {
+		struct vcpu *v = d->vcpu[i];
+
+		for (unsigned mode = 0; v && mode < 2; mode++)
+			if (v->arch.cr3[mode] == cr3)
+				v->arch.cr3[mode] = 0;
+	}
+	if (this_cpu()->cr3 == cr3)
+		load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);
+}
+
+static void root_drop(struct domain *d, uint32_t n)
+{
+	root_withdraw(d, n);
+	root_remove(&d->tlb, n);
+	node_drop(&d->tlb, n);
+}
+
+/* Has a vCPU this root loaded, or ready to load? */
+static bool root_in_use(struct domain *d, uint32_t n)
+{
+	uint64_t cr3 = d->tlb.page[n] << PAGE_SHIFT;
+
+	for (unsigned i = 0; i < d->max_vcpus; i++) {
+		struct vcpu *v = d->vcpu[i];
+
+		if (v && (v->arch.cr3[0] == cr3 || v->arch.cr3[1] == cr3))
+			return true;
+	}
+	return false;
+}
+
+void node_detach(struct domain *d, mfn_t table)
+{
+	struct frame *f = frame_of(table);
+	uint32_t n;
+
+	if (!f->cached || frame_owner(f) != d->id)
+		return;
+	n = f->cached - 1;
+	if (d->tlb.node[n].level != 4)
+		node_forget_frame(&d->tlb, n);
+	else if (!root_in_use(d, n))
+		root_drop(d, n);
+	/* else: what a guest does to a table while it is loaded harms that guest alone */
+}
+
+static void zombie_reap(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+	uint32_t n = list_pop(t, &t->zombies);
+	uint64_t *e = node_entries(t, n);
+	bool root = t->node[n].level == 4;
+
+	for (unsigned i = 0; i < 512; i++)
+		if ((e[i] & PTE_P) && !(root && slot_is_hypervisor(i)))
+			node_unlink(d, &e[i]);
+	node_free(t, n);
+}
+
+/* The oldest root that no vCPU has loaded, or FRAME_NIL. */
+static uint32_t root_oldest_unused(struct domain *d)
+{
+	uint32_t n = d->tlb.roots;
+
+	while (n != FRAME_NIL && root_in_use(d, n))
+		n = d->tlb.node[n].next;
+	return n;
+}
+
+static uint32_t node_alloc(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+	uint32_t n;
+
+	while (t->free == FRAME_NIL && t->zombies == FRAME_NIL) {
+		n = root_oldest_unused(d);
+		if (n == FRAME_NIL)
+			return FRAME_NIL;
+		root_drop(d, n);
+	}
+	if (t->free == FRAME_NIL)
+		zombie_reap(d);
+	if (t->free_epoch >= this_cpu()->flush_epoch)
+		arch_tlb_flush(d);
+	t->used++;
+	return list_pop(t, &t->free);
+}
+
+uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
+{
+	struct frame *f = frame_of(table);
+	struct tlb *t = &d->tlb;
+	uint64_t *e;
+	uint32_t n;
+
+	if (f->cached) {
+		n = f->cached - 1;
+		if (t->node[n].level == level)
+			return n;
+		node_forget_frame(t, n); /* the guest uses one frame at two levels */
+	}
+	n = node_alloc(d);
+	if (n == FRAME_NIL) {
+		tlb_reset(d);
+		return FRAME_NIL;
+	}
+	e = node_entries(t, n);
+	memset(e, 0, PAGE_SIZE);
+	t->node[n] = (struct tlb_node){ .table = (uint32_t)table, .level = (uint8_t)level };
+	f->cached = n + 1;
+	if (level == 1)
+		f->flags |= FRAME_TABLE;
+	if (level == 4) {
+		for (unsigned i = SLOT_KERNEL; i < SLOT_END; i++)
+			e[i] = boot_l4[i];
+		root_append(t, n);
+	}
+	return n;
+}
+
+uint64_t root_cr3(struct vcpu *v, unsigned mode)
+{
+	struct domain *d = v->domain;
+	mfn_t root = v->arch.root[mode];
+	uint32_t n;
+
+	if (v->arch.cr3[mode])
+		return v->arch.cr3[mode];
+	if (!frame_owned_by(root, d->id))
+		return 0;
+	spin_lock(&d->tlb.lock);
+	do {
+		n = node_get(d, root, 4);
+	} while (n == FRAME_NIL);
+	if (mode) {
+		node_entries(&d->tlb, n)[SLOT_M2P] = boot_l4[SLOT_M2P];
+		d->tlb.node[n].kernel = 1;
+	}
+	root_touch(&d->tlb, n);
+	v->arch.cr3[mode] = d->tlb.page[n] << PAGE_SHIFT;
+	spin_unlock(&d->tlb.lock);
+	return v->arch.cr3[mode];
+}
+
+/* Everything free again.  Costs a few instructions a node, whatever was cached. */
+void tlb_reset(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+
+	while (t->roots != FRAME_NIL) {
+		uint32_t n = t->roots;
+
+		root_withdraw(d, n);
+		root_remove(t, n);
+	}
+	t->free = t->zombies = t->roots = t->roots_tail = FRAME_NIL;
+	for (uint32_t n = t->nr; n-- > 0;) {
+		if (t->node[n].level)
+			node_forget_frame(t, n);
+		t->node[n].level = 0;
+		t->node[n].table = FRAME_NIL;
+		list_push(t, &t->free, n);
+	}
+	t->used = 0;
+	t->nr_unsynced = 0;
+	t->free_epoch = this_cpu()->flush_epoch;
+}
+
+void tlb_drop_all(struct domain *d)
+{
+	spin_lock(&d->tlb.lock);
+	if (d->tlb.used)
+		tlb_reset(d);
+	arch_tlb_flush(d);
+	spin_unlock(&d->tlb.lock);
+}
+
+#define TLB_MIN_NODES 32
+#define TLB_MAX_NODES 16384
+
+int tlb_init(struct domain *d, uint32_t frames)
+{
+	struct tlb *t = &d->tlb;
+	unsigned order = 0;
+
+	if (!frames)
+		frames = (uint32_t)MIN(d->max_frames / 48 + 64, 8192u);
+	t->nr = MIN(MAX(frames, TLB_MIN_NODES), TLB_MAX_NODES);
+	while ((PAGE_SIZE << order) < t->nr * (sizeof(*t->node) + sizeof(*t->page)))
+		order++;
+	t->node = kpages_alloc(order, d);
+	if (!t->node)
+		return -ENOMEM;
+	t->page = (mfn_t *)(t->node + t->nr);
+	for (uint32_t i = 0; i < t->nr; i++) {
+		void *p = kpages_alloc(0, d);
+
+		if (!p) {
+			t->nr = i;
+			tlb_destroy(d);
+			return -ENOMEM;
+		}
+		t->page[i] = virt_to_mfn(p);
+		frame_of(t->page[i])->cached = i + 1; /* the way back from an entry */
+	}
+	t->roots = FRAME_NIL;
+	t->roots_tail = FRAME_NIL;
+	spin_lock(&t->lock);
+	tlb_reset(d);
+	spin_unlock(&t->lock);
+	return 0;
+}
+
+void tlb_destroy(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+	unsigned order = 0;
+
+	if (!t->node)
+		return;
+	while ((PAGE_SIZE << order) < (uint64_t)((char *)(t->page + t->nr) - (char *)t->node))
+		order++;
+	for (uint32_t i = 0; i < t->nr; i++) {
+		frame_of(t->page[i])->cached = 0;
+		kpages_free(mfn_to_virt(t->page[i]), 0, d);
+	}
+	kpages_free(t->node, order, d);
+	t->node = NULL;
+	t->nr = 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * traps.c - what brought a guest into the kernel, and how it leaves again.
+ *
+ * Every way in ends in exit_to_guest(): timers, scheduling, pending events, then the return.  The
+ * last look at pending events is made with interrupts off, so none is lost.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/event.h>
+#include <core/hypercall.h>
+#include <core/irq.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+#define VECTOR_SYSCALL	  0x100
+#define VECTOR_SYSCALL32  0x101
+#define VECTOR_BAD_RETURN 0x20d
+
+struct vcpu *current_vcpu(void)
+{
+	return this_cpu()->current;
+}
+
+void exit_to_guest(void)
+{
+	struct cpu *c = this_cpu();
+	struct vcpu *v;
+
+	for (;;) {
+		v = c->current;
+		if (c->resched || v->state != VCPU_RUNNING || !domain_runnable(v->domain))
+			v = schedule();
+		if (c->loaded != v)
+			context_switch(c, v);
+		if (event_pending(v) && v->arch.event_callback) {
+			upcall_events(v);
+			continue;
+		}
+		if (!v->arch.cr3[v->arch.kernel_mode] && !root_cr3(v, (unsigned)v->arch.kernel_mode)) {
+			domain_crash(v->domain, "no page tables in %s mode", v->arch.kernel_mode ? "kernel" : "user");
+			continue;
+		}
+		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode])
+			load_cr3(v->arch.cr3[v->arch.kernel_mode]);
+		if (domain_runnable(v->domain))
+			break;
+	}
+	return_to_guest(v);
+}
+
+static void guest_page_fault(struct vcpu *v)
+{
+	uint64_t va = read_cr2(), error = v->arch.regs.error;
+
+	if (!tlb_fill(v, va, &error))
+		bounce_page_fault(v, va, error);
+}
+
+static void guest_exception(struct vcpu *v, unsigned vector)
+{
+	struct regs *r = &v->arch.regs;
+
+	switch (vector) {
+	case TRAP_PF:
+		guest_page_fault(v);
+		return;
+	case TRAP_UD:
+		if (emulate_forced_cpuid(v))
+			return;
+		break;
+	case TRAP_GP:
+		if ((r->error & 2) && emulate_soft_interrupt(v))
+			return;
+		if (v->arch.kernel_mode && emulate_privileged(v))
+			return;
+		break;
+	case TRAP_NM:
+		asm volatile("clts");
+		if (!v->arch.fpu_ts)
+			return;
+		v->arch.fpu_ts = false;
+		break;
+	case TRAP_DB:
+		v->arch.dr[6] = 0xffff0ff0u | (r->rflags & X86_RFLAGS_TF ? 1u << 14 : 0);
+		break;
+	}
+	bounce_trap(v, vector, r->error);
+}
+
+void trap_from_guest(struct regs *r)
+{
+	struct vcpu *v = this_cpu()->current;
+	unsigned vector = (unsigned)r->vector;
+
+	if (vector == VECTOR_BAD_RETURN) {
+		/* The frame the guest asked for cannot be loaded: a #GP where it wanted to go. */
+		if (!canonical(r->rip))
+			r->rip = 0;
+		bounce_trap(v, TRAP_GP, r->error);
+	} else if (vector < 32) {
+		guest_exception(v, vector);
+	} else if (vector == 0x80 || vector < 0x30) {
+		bounce_trap(v, vector, 0);
+	} else {
+		irq_handle((uint8_t)vector);
+	}
+	exit_to_guest();
+}
+
+void trap_from_kernel(struct regs *r)
+{
+	struct cpu *c = this_cpu();
+	uint64_t va, error;
+
+	if (r->vector >= 0x30) {
+		irq_handle((uint8_t)r->vector);
+		return;
+	}
+	if (r->vector == TRAP_PF && c->current) {
+		va = read_cr2();
+		error = r->error;
+		for (uint64_t rip = r->rip; extable_fixup(r);) {
+			if ((va < HYPER_START || va >= HYPER_END) && tlb_fill(c->current, va, &error))
+				r->rip = rip;
+			return;
+		}
+	} else if (extable_fixup(r)) {
+		return;
+	}
+	panic("exception %lu in the kernel: rip %lx, error %lx, cr2 %lx, rsp %lx", r->vector, r->rip, r->error,
+	      read_cr2(), r->rsp);
+}
+
+void trap_paranoid(struct regs *r)
+{
+	if (r->vector == TRAP_NMI)
+		return;
+	panic("%s: rip %lx, cs %lx, rsp %lx, cr2 %lx", r->vector == TRAP_DF ? "double fault" : "machine check", r->rip,
+	      r->cs, r->rsp, read_cr2());
+}
+
+static void user_syscall(struct vcpu *v, bool is32)
+{
+	struct regs *r = &v->arch.regs;
+	uint64_t handler = is32 ? v->arch.syscall32_callback : v->arch.syscall_callback;
+	bool masks = is32 ? v->arch.syscall32_masks : v->arch.syscall_masks;
+
+	if (!handler) {
+		r->rip -= 2;
+		bounce_trap(v, TRAP_UD, 0);
+		return;
+	}
+	bounce(v, handler, masks, false, 0);
+}
+
+void syscall_from_guest(struct regs *r)
+{
+	struct vcpu *v = this_cpu()->current;
+	uint64_t arg[5] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8 };
+	long rc;
+
+	if (!v->arch.kernel_mode) {
+		user_syscall(v, r->vector == VECTOR_SYSCALL32);
+		exit_to_guest();
+	}
+	v->domain->hypercalls++;
+	rc = hypercall(v, r->rax, arg);
+	if (rc == HC_CONTINUE)
+		r->rip -= 2; /* the length of SYSCALL: issue it again */
+	else if (r->vector != 0) /* an iret made a new register set */
+		r->rax = (uint64_t)rc;
+	exit_to_guest();
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * upcall.c - entering the guest kernel on the kernel's own initiative: exceptions, system calls
+ * and events, each with a bounce frame on the guest's stack (docs/abi.md).
+ */
+#include <arch/arch.h>
+#include <arch/layout.h>
+#include <arch/paging.h>
+#include <arch/x86.h>
+#include <core/event.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+/* Between guest user and guest kernel: the GS base and the root change hands. */
+void toggle_mode(struct vcpu *v)
+{
+	unsigned old = (unsigned)v->arch.kernel_mode;
+
+	v->arch.gs_base[old] = guest_gs_base_get();
+	guest_gs_base_set(v->arch.gs_base[!old]);
+	v->arch.kernel_mode = !old;
+	load_cr3(root_cr3(v, !old));
+}
+
+void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64_t error)
+{
+	struct regs *r = &v->arch.regs;
+	uint8_t mask = v->info->evtchn_upcall_mask;
+	uint64_t frame[8], *f = frame, sp = r->rsp, cs = r->cs & 0xfffc;
+
+	if (!handler || !canonical(handler) || slot_is_hypervisor(pt_index(handler, 4))) {
+		domain_crash(v->domain, "no handler for an upcall, rip %lx, vector %lx", r->rip, r->vector);
+		return;
+	}
+	if (!v->arch.kernel_mode) {
+		cs = r->cs & 0xffff;
+		sp = v->arch.kernel_sp;
+		toggle_mode(v);
+	}
+	*f++ = r->rcx;
+	*f++ = r->r11;
+	if (has_error)
+		*f++ = error;
+	*f++ = r->rip;
+	*f++ = cs | (uint64_t)mask << 32;
+	*f++ = (r->rflags & ~(uint64_t)(X86_RFLAGS_IF | X86_RFLAGS_IOPL)) | (mask ? 0 : X86_RFLAGS_IF);
+	*f++ = r->rsp;
+	*f++ = r->ss;
+	sp = (sp & ~15ull) - (uint64_t)(f - frame) * 8;
+	if (copy_to_guest(sp, frame, (size_t)(f - frame) * 8)) {
+		domain_crash(v->domain, "no stack for an upcall: rsp %lx, rip %lx, vector %lx, error %lx", sp, r->rip,
+			     r->vector, r->error);
+		return;
+	}
+	if (masks)
+		v->info->evtchn_upcall_mask = 1;
+	r->rip = handler;
+	r->cs = SEL_GUEST_CS;
+	r->ss = SEL_GUEST_SS;
+	r->rsp = sp;
+	r->rflags &= ~(uint64_t)(X86_RFLAGS_AC | X86_RFLAGS_VM | X86_RFLAGS_RF | X86_RFLAGS_NT | X86_RFLAGS_TF);
+}
+
+static bool has_error_code(unsigned vector)
+{
+	return vector < 32 && (0x40227d00u >> vector & 1);
+}
+
+void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error)
+{
+	const struct trap_entry *t = &v->arch.trap[vector];
+
+	v->arch.regs.vector = vector;
+	if (!t->address) {
+		domain_crash(v->domain, "exception %u at rip %lx (error %lx, address %lx) and no handler", vector,
+			     v->arch.regs.rip, error, (unsigned long)v->info->arch.cr2);
+		return;
+	}
+	bounce(v, t->address, t->masks, has_error_code(vector), error);
+}
+
+void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error)
+{
+	v->info->arch.cr2 = va;
+	if (!v->arch.kernel_mode)
+		error |= PF_USER;
+	bounce_trap(v, TRAP_PF, error);
+}
+
+void upcall_events(struct vcpu *v)
+{
+	bounce(v, v->arch.event_callback, true, false, 0);
+}

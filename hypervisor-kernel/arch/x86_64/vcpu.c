@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vcpu.c - a vCPU's first state, as the ABI lays it down (docs/abi.md).
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <arch/layout.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/boot.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+void arch_vcpu_init(struct vcpu *v)
+{
+	v->arch.root[0] = v->arch.root[1] = INVALID_MFN;
+	v->arch.gdt_mfn = INVALID_MFN;
+	v->arch.kernel_mode = 1;
+	v->arch.xcr0 = fpu_xcr0;
+	v->arch.dr[6] = 0xffff0ff0;
+	v->arch.dr[7] = 0x400;
+	fpu_init_vcpu(v);
+}
+
+int arch_vcpu_start(struct vcpu *v, uint64_t rip, uint64_t rsp, uint64_t rsi, mfn_t cr3)
+{
+	if (!frame_owned_by(cr3, v->domain->id))
+		return -EPERM;
+	if (!canonical(rip) || !canonical(rsp))
+		return -EINVAL;
+	v->arch.root[1] = cr3;
+	frame_of(cr3)->flags |= FRAME_PINNED; /* the builder's table counts as pinned */
+	v->arch.kernel_sp = rsp;
+	v->arch.kernel_ss = SEL_GUEST_SS;
+	v->arch.regs = (struct regs){ .rip = rip,
+				      .rsp = rsp,
+				      .rsi = rsi,
+				      .cs = SEL_GUEST_CS,
+				      .ss = SEL_GUEST_SS,
+				      .rflags = X86_RFLAGS_IF | 2 };
+	return 0;
+}
+
+int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
+{
+	const struct cpu_user_regs *u = &c->user_regs;
+	struct arch_vcpu *a = &v->arch;
+	mfn_t root = c->ctrlreg[3] >> PAGE_SHIFT;
+	uint32_t entries = (uint32_t)MIN(c->gdt_ents, GUEST_GDT_ENTRIES + 1ul);
+
+	if (!(c->flags & VGCF_in_kernel) || c->ldt_ents || entries > GUEST_GDT_ENTRIES)
+		return -EINVAL;
+	if (!frame_owned_by(root, v->domain->id) || (entries && !frame_owned_by(c->gdt_frames[0], v->domain->id)))
+		return -EPERM;
+	if (!canonical(c->fs_base) || !canonical(c->gs_base_kernel) || !canonical(c->gs_base_user) ||
+	    !canonical(u->rip) || !canonical(c->event_callback_eip) || !canonical(c->syscall_callback_eip))
+		return -EINVAL;
+	arch_vcpu_init(v);
+	a->root[1] = root;
+	a->regs = (struct regs){ .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp,
+				 .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10, .r9 = u->r9, .r8 = u->r8,
+				 .rax = u->rax, .rcx = u->rcx, .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi,
+				 .rip = u->rip, .rsp = u->rsp };
+	a->regs.cs = u->cs | 3u;
+	a->regs.ss = u->ss | 3u;
+	a->regs.rflags = (u->rflags & X86_RFLAGS_GUEST) | X86_RFLAGS_IF | 2;
+	a->iopl = (u->rflags & X86_RFLAGS_IOPL) != 0;
+	a->ds = u->ds;
+	a->es = u->es;
+	a->fs = u->fs;
+	a->gs = u->gs;
+	a->fs_base = c->fs_base;
+	a->gs_base[1] = c->gs_base_kernel;
+	a->gs_base[0] = c->gs_base_user;
+	a->kernel_ss = (uint16_t)c->kernel_ss | 3;
+	a->kernel_sp = c->kernel_sp;
+	a->event_callback = c->event_callback_eip;
+	a->failsafe_callback = c->failsafe_callback_eip;
+	a->syscall_callback = c->syscall_callback_eip;
+	a->syscall_masks = !!(c->flags & VGCF_syscall_disables_events);
+	for (unsigned i = 0; i < 256; i++)
+		a->trap[i] = (struct trap_entry){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags & 3,
+						  !!(c->trap_ctxt[i].flags & 4) };
+	return gdt_load(v, c->gdt_frames[0], entries);
+}
+
+void arch_vcpu_forget(struct vcpu *v)
+{
+	context_forget(v);
+}
+
+int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)
+{
+	struct walk w;
+
+	if (!guest_range_ok(va, 1) || walk(v->domain, v->arch.root[1], va, PF_WRITE, 1, &w) != WALK_OK)
+		return -EFAULT;
+	*m = pte_mfn(w.entry[1]);
+	return 0;
+}
+
+void arch_idle(void)
+{
+	cpu_idle();
+}
+
+void arch_resched(void)
+{
+	this_cpu()->resched = true;
+}
+
+void arch_resched_done(void)
+{
+	this_cpu()->resched = false;
+}
+
+uint64_t arch_wall_clock(void)
+{
+	return wall_clock_at_boot();
+}
+
+void arch_time_info(struct vcpu_time_info *t)
+{
+	t->tsc_timestamp = tsc_base;
+	t->system_time = 0;
+	t->tsc_to_system_mul = pvclock_mul;
+	t->tsc_shift = pvclock_shift;
+	t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+}
+
+void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn)
+{
+	*start = M2P_VIRT;
+	*end = M2P_VIRT + ALIGN_UP(frame_max * 8, 2ull << 20);
+	*max_mfn = frame_max - 1;
+}
+
+void arch_system_info(struct guise_system_info *info)
+{
+	*info = (struct guise_system_info){ .rsdp = boot_info.rsdp, .tsc_khz = tsc_khz, .nr_cpus = 1 };
+	info->max_mfn = frame_max - 1;
+	for (unsigned i = 0; i < boot_info.nr_ram; i++)
+		info->total_frames += (boot_info.ram[i].end - boot_info.ram[i].start) >> PAGE_SHIFT;
+}
+
+void arch_set_arg(struct vcpu *v, unsigned n, uint64_t value)
+{
+	struct regs *r = &v->arch.regs;
+	uint64_t *arg[] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8 };
+
+	BUG_ON(n >= ARRAY_SIZE(arg));
+	*arg[n] = value;
+}

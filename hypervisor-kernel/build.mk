@@ -1,0 +1,48 @@
+# The kernel: build/hypervisor-kernel/guise, an ELF64 with a PVH note and a multiboot2 header.
+B ?= build
+KERNEL := $(B)/hypervisor-kernel/guise
+ALL += $(KERNEL)
+
+KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -fno-stack-protector -mno-red-zone \
+	-mgeneral-regs-only -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(KERNEL_EXTRA)
+
+KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
+	arch/x86_64/head.o arch/x86_64/entry.o \
+	arch/x86_64/init.o arch/x86_64/segment.o arch/x86_64/traps.o arch/x86_64/upcall.o arch/x86_64/context.o \
+	arch/x86_64/guest_cpu.o arch/x86_64/vcpu.o arch/x86_64/fpu.o arch/x86_64/emulate.o arch/x86_64/cpuid.o \
+	arch/x86_64/msr.o arch/x86_64/uaccess.o \
+	arch/x86_64/walk.o arch/x86_64/fill.o arch/x86_64/tlb.o arch/x86_64/flush.o arch/x86_64/mmu.o \
+	arch/x86_64/apic.o arch/x86_64/ioapic.o arch/x86_64/acpi.o arch/x86_64/tsc.o arch/x86_64/uart.o \
+	core/boot.o core/archive.o core/first_domain.o core/panic.o core/console.o \
+	core/domain.o core/domain_op.o core/vcpu.o core/sched.o core/timer.o core/guest_area.o \
+	core/frame.o core/frame_alloc.o core/memory.o core/version.o core/hypercall.o \
+	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
+	lib/string.o lib/vsnprintf.o)
+
+$(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h: hypervisor-kernel/arch/x86_64/asm-offsets.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out $(DEPS),$(KERNEL_CFLAGS)) -MMD -MT $@ -MF $@.d -S -o $@.s $<
+	$(Q)sed -n 's/^#define \([A-Z_0-9]*\) \$$*\([0-9]*\)$$/#define \1 \2/p' $@.s > $@
+
+$(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.S $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+# The symbol table for backtraces is made from a first link and stands behind all code and data.
+KERNEL_LD := ld -nostdlib -static -z max-page-size=4096 -z noexecstack -T hypervisor-kernel/arch/x86_64/kernel.lds
+$(KERNEL): $(KERNEL_OBJS) hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk
+	@echo "  LD      $@"
+	$(Q)awk -f hypervisor-kernel/symbols.awk < /dev/null > $@.symbols.S
+	$(Q)$(CC) -c -o $@.symbols.o $@.symbols.S
+	$(Q)$(KERNEL_LD) -o $@.tmp $(KERNEL_OBJS) $@.symbols.o
+	$(Q)nm -n $@.tmp | awk -f hypervisor-kernel/symbols.awk > $@.symbols.S
+	$(Q)$(CC) -c -o $@.symbols.o $@.symbols.S
+	$(Q)$(KERNEL_LD) -o $@.tmp $(KERNEL_OBJS) $@.symbols.o
+	$(Q)mv $@.tmp $@
+
+-include $(KERNEL_OBJS:.o=.d) $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h.d

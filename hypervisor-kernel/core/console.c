@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * console.c - the debug console: output only, for the kernel and for console_io.
+ *
+ * Text of guests is marked with their domain id at each line's start, so that none can pass for
+ * another or for the kernel.
+ */
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+bool verbose;
+
+void console_write(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n')
+			arch_console_putc('\r');
+		arch_console_putc(text[i]);
+	}
+}
+
+static void print(const char *fmt, va_list ap)
+{
+	char line[256];
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
+
+	console_write(line, MIN((size_t)n, sizeof(line) - 1));
+}
+
+void printk(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print(fmt, ap);
+	va_end(ap);
+}
+
+void printv(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!verbose)
+		return;
+	va_start(ap, fmt);
+	print(fmt, ap);
+	va_end(ap);
+}
+
+#define CONSOLE_MAX 256
+
+long hc_console_io(struct vcpu *v, const uint64_t *arg)
+{
+	static uint16_t line_of = 0xffff; /* whose unfinished line stands on the console */
+	uint64_t n = MIN(arg[1], CONSOLE_MAX);
+	struct domain *d = v->domain;
+	char text[CONSOLE_MAX];
+
+	if (arg[0] == CONSOLEIO_read)
+		return 0;
+	if (arg[0] != CONSOLEIO_write)
+		return -ENOSYS;
+	if (copy_from_guest(text, arg[2], n))
+		return -EFAULT;
+	if (d->id == DOMID_FIRST) {
+		console_write(text, n);
+	} else {
+		for (uint64_t i = 0; i < n; i++) {
+			if (line_of != d->id)
+				printk("%s(d%u) ", line_of == 0xffff ? "" : "\n", d->id);
+			line_of = text[i] == '\n' ? 0xffff : d->id;
+			console_write(text + i, 1);
+		}
+	}
+	if (n == arg[1])
+		return 0;
+	hypercall_set_arg(v, 1, arg[1] - n);
+	hypercall_set_arg(v, 2, arg[2] + n);
+	return HC_CONTINUE;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dma.c - DMA-only grants (guise.h): a frame pinned for a device and never mapped for the CPU.
+ *
+ * Without an IOMMU the bus address is the machine address.  With one, this is where the frame
+ * enters and leaves the device's context.
+ */
+#include <core/domain.h>
+#include <core/grant.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <xen/grant_table.h>
+
+static int status_errno(int gntst)
+{
+	switch (gntst) {
+	case GNTST_okay:
+		return 0;
+	case GNTST_bad_domain:
+		return -ESRCH;
+	case GNTST_bad_gntref:
+		return -ENOENT;
+	case GNTST_no_space:
+		return -ENOSPC;
+	}
+	return -EPERM;
+}
+
+static int dma_map(struct domain *d, struct guise_dma_map *op)
+{
+	struct grant_map map = { .from = op->domid, .kind = GRANT_MAP_DMA, .ref = op->ref };
+	struct domain *from;
+	int rc;
+
+	if (op->flags & ~GUISE_DMA_RDONLY)
+		return -EINVAL;
+	map.writable = !(op->flags & GUISE_DMA_RDONLY);
+	from = domain_get(op->domid);
+	if (!from)
+		return -ESRCH;
+	rc = from == d ? -EINVAL : status_errno(grant_pin(from, op->ref, d->id, map.writable, &map.m));
+	if (!rc) {
+		rc = grant_map_add(d, &map);
+		if (rc < 0) {
+			grant_unpin(from, op->ref, map.writable, map.m);
+		} else {
+			op->cookie = (uint32_t)rc;
+			op->bus = map.m << PAGE_SHIFT;
+			rc = 0;
+		}
+	}
+	domain_put(from);
+	return rc;
+}
+
+static int dma_unmap(struct domain *d, uint32_t cookie)
+{
+	struct grant_map map;
+
+	if (grant_map_take(d, cookie, GRANT_MAP_DMA, &map))
+		return -EINVAL;
+	grant_map_end(d, cookie, &map);
+	return 0;
+}
+
+long hc_dma_op(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t count = arg[2];
+	uint32_t cookies[GUISE_DMA_BATCH];
+
+	if (!count || count > GUISE_DMA_BATCH)
+		return -EINVAL;
+	switch (arg[0]) {
+	case GUISE_DMA_MAP:
+		for (uint64_t i = 0; i < count; i++) {
+			guest_ptr_t at = arg[1] + i * sizeof(struct guise_dma_map);
+			struct guise_dma_map op;
+
+			if (copy_from_guest(&op, at, sizeof(op)))
+				return -EFAULT;
+			op.status = dma_map(v->domain, &op);
+			if (copy_to_guest(at, &op, sizeof(op)))
+				return -EFAULT;
+		}
+		return 0;
+	case GUISE_DMA_UNMAP:
+		if (copy_from_guest(cookies, arg[1], count * sizeof(cookies[0])))
+			return -EFAULT;
+		for (uint64_t i = 0; i < count; i++)
+			if (dma_unmap(v->domain, cookies[i]))
+				return -EINVAL;
+		return 0;
+	}
+	return -ENOSYS;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * domain.c - the life of a domain.
+ *
+ *	created paused -> RUNNING -> SHUTDOWN or CRASHED -> DYING -> gone
+ *
+ * Every frame it owns is in its list; every page the kernel spends on it is charged to it.
+ */
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/event.h>
+#include <core/grant.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <xen/sched.h>
+
+#define DOMAIN_ORDER 2
+
+static struct spinlock list_lock;
+static struct list domains = { &domains, &domains };
+static unsigned nr_domains;
+
+static const uint8_t domain_next[] = {
+	[GUISE_STATE_PAUSED] = 1 << GUISE_STATE_RUNNING | 1 << GUISE_STATE_DYING,
+	[GUISE_STATE_RUNNING] = 1 << GUISE_STATE_SHUTDOWN | 1 << GUISE_STATE_CRASHED | 1 << GUISE_STATE_DYING,
+	[GUISE_STATE_SHUTDOWN] = 1 << GUISE_STATE_DYING,
+	[GUISE_STATE_CRASHED] = 1 << GUISE_STATE_DYING,
+	[GUISE_STATE_DYING] = 0,
+};
+
+static bool domain_move(struct domain *d, uint8_t to)
+{
+	if (!(domain_next[d->state] >> to & 1))
+		return false;
+	d->state = to;
+	return true;
+}
+
+struct domain *domain_get(uint16_t id)
+{
+	struct domain *found = NULL;
+
+	spin_lock(&list_lock);
+	list_for_each(l, &domains) {
+		struct domain *d = list_entry(l, struct domain, link);
+
+		if (d->id == id) {
+			domain_ref(d);
+			found = d;
+			break;
+		}
+	}
+	spin_unlock(&list_lock);
+	return found;
+}
+
+void domain_ref(struct domain *d)
+{
+	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+void domain_put(struct domain *d)
+{
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		BUG_ON(d->frames || d->kernel_pages);
+		kpages_free(d, DOMAIN_ORDER, NULL);
+	}
+}
+
+static bool list_enter(struct domain *d)
+{
+	bool ok = nr_domains < MAX_DOMAINS;
+
+	spin_lock(&list_lock);
+	list_for_each(l, &domains)
+		if (list_entry(l, struct domain, link)->id == d->id)
+			ok = false;
+	if (ok) {
+		list_add_tail(&domains, &d->link);
+		nr_domains++;
+	}
+	spin_unlock(&list_lock);
+	return ok;
+}
+
+mfn_t domain_shared_frame(struct domain *d)
+{
+	mfn_t m = frame_alloc(0, d->id);
+
+	if (m == INVALID_MFN)
+		return m;
+	memset(mfn_to_virt(m), 0, PAGE_SIZE);
+	frame_of(m)->flags = FRAME_SHARED;
+	m2p_set(m, ~0ull);
+	domain_add_frame(d, m);
+	return m;
+}
+
+struct domain *domain_create(const struct guise_domain_create *how, int *err)
+{
+	struct domain *d = kpages_alloc(DOMAIN_ORDER, NULL);
+
+	_Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_ORDER, "a domain fits its pages");
+	*err = -ENOMEM;
+	if (!d)
+		return NULL;
+	d->id = how->domid;
+	d->priority = how->priority;
+	d->paging = how->paging;
+	d->max_vcpus = how->max_vcpus;
+	d->refs = 1;
+	d->pauses = 1;
+	d->state = GUISE_STATE_PAUSED;
+	d->frames_head = FRAME_NIL;
+	d->max_frames = how->max_frames;
+	d->max_kernel_pages = 2048 + how->max_vcpus * 16 + how->max_frames / 32;
+	list_init(&d->link);
+	if (!list_enter(d)) {
+		*err = -EEXIST;
+		domain_put(d);
+		return NULL;
+	}
+	d->shared_mfn = domain_shared_frame(d);
+	if (d->shared_mfn == INVALID_MFN)
+		goto fail;
+	d->shared = mfn_to_virt(d->shared_mfn);
+	memset(d->shared->evtchn_mask, 0xff, sizeof(d->shared->evtchn_mask));
+	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
+	d->shared->wc_version = 2;
+	d->shared->wc_sec = (uint32_t)arch_wall_clock();
+	if (grant_init(d) || tlb_init(d, how->cache_frames) || !vcpu_create(d, 0))
+		goto fail;
+	*err = 0;
+	return d;
+fail:
+	domain_ref(d);
+	while (domain_destroy(d) == HC_CONTINUE)
+		;
+	domain_put(d);
+	return NULL;
+}
+
+bool domain_runnable(const struct domain *d)
+{
+	return d->state == GUISE_STATE_RUNNING && d->pauses == 0;
+}
+
+static void wake_all(struct domain *d)
+{
+	for (uint32_t i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] && d->vcpu[i]->state == VCPU_RUNNABLE)
+			sched_enqueue(d->vcpu[i]);
+}
+
+void domain_pause(struct domain *d)
+{
+	spin_lock(&d->lock);
+	d->pauses++;
+	spin_unlock(&d->lock);
+	sched_kick();
+}
+
+void domain_unpause(struct domain *d)
+{
+	bool run;
+
+	spin_lock(&d->lock);
+	if (d->state == GUISE_STATE_PAUSED && d->vcpu[0] && d->vcpu[0]->initialised)
+		domain_move(d, GUISE_STATE_RUNNING);
+	if (d->pauses)
+		d->pauses--;
+	run = domain_runnable(d);
+	spin_unlock(&d->lock);
+	if (run)
+		wake_all(d);
+}
+
+static void domain_end(struct domain *d, uint8_t state, uint8_t reason)
+{
+	bool moved;
+
+	spin_lock(&d->lock);
+	moved = domain_move(d, state);
+	if (moved)
+		d->shutdown_reason = reason;
+	spin_unlock(&d->lock);
+	sched_kick();
+	if (!moved)
+		return;
+	if (d->id == DOMID_FIRST)
+		panic("the VMM server ended: %s", d->text[0] ? d->text : "it shut down");
+	event_domain_changed();
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->state != GUISE_STATE_RUNNING)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(d->text, sizeof(d->text), fmt, ap);
+	va_end(ap);
+	printk("guise: domain %u crashed: %s\n", d->id, d->text);
+	domain_end(d, GUISE_STATE_CRASHED, SHUTDOWN_crash);
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+	domain_end(d, GUISE_STATE_SHUTDOWN, reason);
+}
+
+/* ---- frames ---- */
+
+void domain_add_frame(struct domain *d, mfn_t m)
+{
+	struct frame *f = frame_of(m);
+
+	spin_lock(&d->lock);
+	f->next = d->frames_head;
+	f->prev = FRAME_NIL;
+	if (d->frames_head != FRAME_NIL)
+		frame_table[d->frames_head].prev = (uint32_t)m;
+	d->frames_head = (uint32_t)m;
+	d->frames++;
+	spin_unlock(&d->lock);
+}
+
+void domain_remove_frame(struct domain *d, mfn_t m)
+{
+	struct frame *f = frame_of(m);
+
+	spin_lock(&d->lock);
+	if (f->prev == FRAME_NIL)
+		d->frames_head = f->next;
+	else
+		frame_table[f->prev].next = f->next;
+	if (f->next != FRAME_NIL)
+		frame_table[f->next].prev = f->prev;
+	f->next = f->prev = FRAME_NIL;
+	d->frames--;
+	spin_unlock(&d->lock);
+}
+
+uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *mfns)
+{
+	uint32_t done = 0;
+
+	while (done < nr && d->frames < d->max_frames) {
+		/* Whole 2 MiB blocks where the guest's numbers and the machine's can be aligned. */
+		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && d->max_frames - d->frames >= 512 ? 9 : 0;
+		mfn_t m = frame_alloc(order, d->id);
+
+		if (m == INVALID_MFN && order)
+			m = frame_alloc(order = 0, d->id);
+		if (m == INVALID_MFN)
+			break;
+		for (uint32_t i = 0; i < 1u << order; i++, done++) {
+			memset(mfn_to_virt(m + i), 0, PAGE_SIZE);
+			frame_of(m + i)->flags = 0;
+			m2p_set(m + i, first + done);
+			domain_add_frame(d, m + i);
+			mfns[done] = m + i;
+		}
+	}
+	return done;
+}
+
+/* ---- the end ---- */
+
+/* Free up to a batch of frames.  True when none is left but those that others hold. */
+static bool frames_drain(struct domain *d, bool *held)
+{
+	uint32_t next = d->frames_head, n = 0;
+
+	*held = false;
+	while (next != FRAME_NIL) {
+		mfn_t m = next;
+		struct frame *f = frame_of(m);
+
+		if (++n % 64 == 0 && hypercall_preempt())
+			return false;
+		next = f->next;
+		if (frame_give(f, d->id, OWNER_KERNEL)) {
+			*held = true;
+			continue;
+		}
+		domain_remove_frame(d, m);
+		f->flags = 0;
+		m2p_set(m, ~0ull);
+		frame_free(m, 0, OWNER_KERNEL);
+	}
+	return true;
+}
+
+long domain_destroy(struct domain *d)
+{
+	bool held;
+
+	if (d->state != GUISE_STATE_DYING) {
+		spin_lock(&d->lock);
+		domain_move(d, GUISE_STATE_DYING);
+		spin_unlock(&d->lock);
+		for (uint32_t i = 0; i < d->max_vcpus; i++)
+			if (d->vcpu[i])
+				vcpu_stop(d->vcpu[i]);
+		event_close_all(d);
+		handle_drop_all(d);
+		grant_unmap_all(d);
+		for (uint32_t i = 0; i < d->max_vcpus; i++)
+			if (d->vcpu[i])
+				vcpu_free(d->vcpu[i]);
+		if (d->tlb.node)
+			tlb_drop_all(d);
+		tlb_destroy(d);
+		grant_destroy(d);
+	}
+	if (!frames_drain(d, &held))
+		return HC_CONTINUE;
+	if (held)
+		return -EAGAIN;
+	spin_lock(&list_lock);
+	list_del(&d->link);
+	nr_domains--;
+	spin_unlock(&list_lock);
+	domain_put(d);
+	return 0;
+}

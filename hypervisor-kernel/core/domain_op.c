@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * domain_op.c - managing a domain by handle (guise.h): all that a builder needs and no more.
+ */
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/grant.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+static long op_create(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_create how;
+	struct handle h, mem;
+	struct domain *d;
+	int rc;
+
+	if (copy_from_guest(&how, p, sizeof(how)))
+		return -EFAULT;
+	rc = handle_lookup(v->domain, how.memory, GUISE_HANDLE_MEMORY, &mem);
+	if (rc)
+		return rc;
+	if (how.domid == 0 || how.domid >= 0x7ff0u || how.priority > GUISE_PRIO_DRIVER ||
+	    how.paging > GUISE_DOMAIN_NATIVE || how.max_vcpus == 0 || how.max_vcpus > MAX_VCPUS ||
+	    how.max_frames == 0 || how.max_frames > frame_max || how.cache_frames > frame_max)
+		return -EINVAL;
+	d = domain_create(&how, &rc);
+	if (!d)
+		return rc;
+	domain_ref(d);
+	h = (struct handle){ .kind = GUISE_HANDLE_DOMAIN, .nr = 1, .target = d };
+	rc = handle_add(v->domain, &h);
+	if (rc < 0) {
+		while (domain_destroy(d) == HC_CONTINUE)
+			;
+		domain_put(d);
+	}
+	return rc;
+}
+
+#define POPULATE_BATCH 512
+
+static long op_populate(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_populate req;
+	uint64_t *mfns;
+	uint32_t done = 0;
+	struct domain *d;
+	long rc = 0;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	if (req.first_gfn + req.nr < req.first_gfn || req.first_gfn + req.nr > 1ull << 36)
+		return -EINVAL;
+	d = handle_domain(v->domain, req.handle);
+	if (!d)
+		return -EPERM;
+	mfns = kpages_alloc(0, NULL);
+	if (!mfns)
+		rc = -ENOMEM;
+	while (done < req.nr && !rc) {
+		uint32_t n = MIN(req.nr - done, POPULATE_BATCH);
+		uint32_t got = domain_populate(d, req.first_gfn + done, n, mfns);
+
+		if (copy_to_guest(req.mfns + done * 8ull, mfns, got * 8ull))
+			rc = -EFAULT;
+		done += got;
+		if (got < n || hypercall_preempt())
+			break;
+	}
+	if (mfns)
+		kpages_free(mfns, 0, NULL);
+	domain_put(d);
+	if (rc)
+		return rc;
+	return done || !req.nr ? (long)done : -ENOMEM;
+}
+
+static long op_copy(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_copy req;
+	struct domain *d;
+	struct frame *f;
+	char *at;
+	long rc;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	if (req.offset > PAGE_SIZE || req.len > PAGE_SIZE - req.offset || req.dir > GUISE_COPY_WRITE)
+		return -EINVAL;
+	d = handle_domain(v->domain, req.handle);
+	if (!d)
+		return -EPERM;
+	f = frame_of(req.mfn);
+	rc = f ? frame_hold(f, d->id) : -EPERM;
+	if (!rc) {
+		at = (char *)mfn_to_virt(req.mfn) + req.offset;
+		rc = req.dir == GUISE_COPY_WRITE ? copy_from_guest(at, req.buffer, req.len) :
+						   copy_to_guest(req.buffer, at, req.len);
+		frame_release(f);
+	}
+	domain_put(d);
+	return rc;
+}
+
+static long op_start(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_start req;
+	struct domain *d;
+	long rc;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	if (req.zero)
+		return -EINVAL;
+	d = handle_domain(v->domain, req.handle);
+	if (!d)
+		return -EPERM;
+	rc = -EBUSY;
+	if (d->state == GUISE_STATE_PAUSED && d->vcpu[0] && !d->vcpu[0]->initialised) {
+		rc = arch_vcpu_start(d->vcpu[0], req.rip, req.rsp, req.rsi, req.cr3);
+		if (!rc)
+			vcpu_start_first(d->vcpu[0]);
+	}
+	domain_put(d);
+	return rc;
+}
+
+static long op_info(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_info info;
+	struct domain *d;
+	long rc;
+
+	if (copy_from_guest(&info.handle, p, sizeof(info.handle)))
+		return -EFAULT;
+	if (info.handle == GUISE_INFO_SELF)
+		domain_ref(d = v->domain);
+	else
+		d = handle_domain(v->domain, info.handle);
+	if (!d)
+		return -EPERM;
+	info = (struct guise_domain_info){
+		.handle = info.handle,
+		.domid = d->id,
+		.state = d->state == GUISE_STATE_RUNNING && d->pauses ? GUISE_STATE_PAUSED : d->state,
+		.reason = d->shutdown_reason,
+		.frames = d->frames,
+		.max_frames = d->max_frames,
+		.cpu_ns = d->cpu_ns,
+		.shared_info_mfn = d->shared_mfn,
+		.grant_mfn = d->state == GUISE_STATE_DYING ? INVALID_MFN : grant_frame(d, 0),
+		.cache_frames = d->tlb.used,
+		.faults = d->faults,
+		.hypercalls = d->hypercalls,
+	};
+	memcpy(info.text, d->text, sizeof(info.text));
+	rc = copy_to_guest(p, &info, sizeof(info));
+	domain_put(d);
+	return rc;
+}
+
+static long op_destroy(struct vcpu *v, uint32_t handle)
+{
+	struct domain *d = handle_domain(v->domain, handle);
+	long rc;
+
+	if (!d)
+		return -EPERM;
+	rc = d == v->domain ? -EINVAL : domain_destroy(d);
+	if (!rc)
+		handle_drop(v->domain, handle);
+	domain_put(d);
+	return rc;
+}
+
+static long op_pause(struct vcpu *v, uint32_t handle, bool pause)
+{
+	struct domain *d = handle_domain(v->domain, handle);
+	long rc = 0;
+
+	if (!d)
+		return -EPERM;
+	if (d == v->domain)
+		rc = -EINVAL;
+	else if (pause)
+		domain_pause(d);
+	else
+		domain_unpause(d);
+	domain_put(d);
+	return rc;
+}
+
+long hc_domain_op(struct vcpu *v, const uint64_t *arg)
+{
+	switch (arg[0]) {
+	case GUISE_DOMAIN_CREATE:
+		return op_create(v, arg[1]);
+	case GUISE_DOMAIN_POPULATE:
+		return op_populate(v, arg[1]);
+	case GUISE_DOMAIN_COPY:
+		return op_copy(v, arg[1]);
+	case GUISE_DOMAIN_START:
+		return op_start(v, arg[1]);
+	case GUISE_DOMAIN_PAUSE:
+		return op_pause(v, (uint32_t)arg[1], true);
+	case GUISE_DOMAIN_UNPAUSE:
+		return op_pause(v, (uint32_t)arg[1], false);
+	case GUISE_DOMAIN_DESTROY:
+		return op_destroy(v, (uint32_t)arg[1]);
+	case GUISE_DOMAIN_INFO:
+		return op_info(v, arg[1]);
+	}
+	return -ENOSYS;
+}
+
+long hc_system_op(struct vcpu *v, const uint64_t *arg)
+{
+	struct guise_system_info info;
+	struct handle h;
+
+	switch (arg[0]) {
+	case GUISE_SYSTEM_INFO:
+		arch_system_info(&info);
+		info.free_frames = frame_free_count();
+		info.verbose = verbose;
+		return copy_to_guest(arg[1], &info, sizeof(info));
+	case GUISE_SYSTEM_RESET:
+		if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
+			return -EPERM;
+		arch_reset();
+	}
+	return -ENOSYS;
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * event.c - event channels (xen/event_channel.h), two-level bitmaps in shared_info.
+ *
+ * A pending bit is set once and stays until the guest clears it; the upcall is raised only by
+ * whoever turned the bit and found it unmasked.  The guest writes the same words at any time, so
+ * every access is atomic.
+ */
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/event.h>
+#include <core/hypercall.h>
+#include <core/irq.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <xen/event_channel.h>
+
+/* Which states a port may go to from each state. */
+static const uint8_t port_next[] = {
+	[PORT_FREE] = 1 << PORT_UNBOUND | 1 << PORT_INTERDOMAIN | 1 << PORT_VIRQ | 1 << PORT_IPI | 1 << PORT_IRQ,
+	[PORT_UNBOUND] = 1 << PORT_FREE | 1 << PORT_INTERDOMAIN,
+	[PORT_INTERDOMAIN] = 1 << PORT_FREE | 1 << PORT_UNBOUND,
+	[PORT_VIRQ] = 1 << PORT_FREE,
+	[PORT_IPI] = 1 << PORT_FREE,
+	[PORT_IRQ] = 1 << PORT_FREE,
+};
+
+static struct domain *dom_exc_domain; /* who bound VIRQ_DOM_EXC; borrowed: cleared when it closes */
+
+static void port_move(struct port *p, uint8_t to)
+{
+	BUG_ON(!(port_next[p->state] >> to & 1));
+	p->state = to;
+}
+
+static struct port *port_of(const struct domain *d, uint32_t n)
+{
+	if (n == 0 || n >= NR_PORTS || !d->ports[n / PORTS_PER_PAGE])
+		return NULL;
+	return &d->ports[n / PORTS_PER_PAGE][n % PORTS_PER_PAGE];
+}
+
+/* Two domains' ports: always in the same order. */
+static void lock_both(struct domain *a, struct domain *b) NO_LOCK_CHECK
+{
+	if (a > b) {
+		struct domain *t = a;
+
+		a = b;
+		b = t;
+	}
+	spin_lock(&a->event_lock);
+	if (a != b)
+		spin_lock(&b->event_lock);
+}
+
+static void unlock_both(struct domain *a, struct domain *b) NO_LOCK_CHECK
+{
+	spin_unlock(&a->event_lock);
+	if (a != b)
+		spin_unlock(&b->event_lock);
+}
+
+/* A free port in state to, or -errno. */
+static int port_alloc(struct domain *d, uint8_t to, uint32_t vcpu) MUST_HOLD(d->event_lock)
+{
+	_Static_assert(sizeof(struct port) * PORTS_PER_PAGE <= PAGE_SIZE, "ports fit a page");
+	for (uint32_t n = 1; n < NR_PORTS; n++) {
+		struct port *p;
+
+		if (!d->ports[n / PORTS_PER_PAGE]) {
+			d->ports[n / PORTS_PER_PAGE] = kpages_alloc(0, d);
+			if (!d->ports[n / PORTS_PER_PAGE])
+				return -ENOMEM;
+		}
+		p = port_of(d, n);
+		if (p->state != PORT_FREE)
+			continue;
+		*p = (struct port){ .state = PORT_FREE, .vcpu = vcpu };
+		port_move(p, to);
+		return (int)n;
+	}
+	return -ENOSPC;
+}
+
+bool event_pending(const struct vcpu *v)
+{
+	return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+
+static void upcall(struct vcpu *v, uint32_t n)
+{
+	uint64_t bit = 1ull << n / 64;
+
+	if (__atomic_fetch_or(&v->info->evtchn_pending_sel, bit, __ATOMIC_SEQ_CST) & bit)
+		return;
+	__atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+	vcpu_wake(v);
+}
+
+static void poll_wake(struct domain *d, uint32_t n)
+{
+	for (uint32_t i = 0; i < d->max_vcpus; i++) {
+		struct vcpu *v = d->vcpu[i];
+
+		if (!v || !v->event_masked_poll)
+			continue;
+		for (uint32_t k = 0; k < v->nr_poll; k++)
+			if (v->poll_ports[k] == n)
+				vcpu_wake(v);
+	}
+}
+
+void event_raise(struct domain *d, uint32_t n)
+{
+	struct port *p = port_of(d, n);
+	uint64_t bit = 1ull << n % 64;
+	struct vcpu *v;
+
+	if (!p || d->state == GUISE_STATE_DYING)
+		return;
+	if (__atomic_fetch_or(&d->shared->evtchn_pending[n / 64], bit, __ATOMIC_SEQ_CST) & bit)
+		return;
+	v = domain_valid_vcpu(d, p->vcpu) ? d->vcpu[p->vcpu] : d->vcpu[0];
+	if (!(__atomic_load_n(&d->shared->evtchn_mask[n / 64], __ATOMIC_SEQ_CST) & bit) && v)
+		upcall(v, n);
+	poll_wake(d, n);
+}
+
+void event_virq(struct vcpu *v, uint32_t virq)
+{
+	if (virq < ARRAY_SIZE(v->virq_port) && v->virq_port[virq])
+		event_raise(v->domain, v->virq_port[virq]);
+}
+
+void event_domain_changed(void)
+{
+	if (dom_exc_domain)
+		event_virq(dom_exc_domain->vcpu[0], VIRQ_DOM_EXC);
+}
+
+static void pending_clear(struct domain *d, uint32_t n)
+{
+	__atomic_fetch_and(&d->shared->evtchn_pending[n / 64], ~(1ull << n % 64), __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&d->shared->evtchn_mask[n / 64], 1ull << n % 64, __ATOMIC_SEQ_CST);
+}
+
+static int port_close(struct domain *d, uint32_t n)
+{
+	struct port *p = port_of(d, n), *q;
+	struct domain *peer = NULL;
+	uint32_t irq = NR_IRQS;
+
+	if (!p || p->state == PORT_FREE)
+		return -EINVAL;
+	if (p->state == PORT_INTERDOMAIN)
+		peer = domain_get(p->remote_dom);
+	lock_both(d, peer ? peer : d);
+	switch (p->state) {
+	case PORT_INTERDOMAIN:
+		q = peer ? port_of(peer, p->remote_port) : NULL;
+		if (q && q != p && q->state == PORT_INTERDOMAIN && q->remote_dom == d->id && q->remote_port == n)
+			port_move(q, PORT_UNBOUND); /* the same domain may bind again */
+		break;
+	case PORT_VIRQ:
+		if (domain_valid_vcpu(d, p->vcpu))
+			d->vcpu[p->vcpu]->virq_port[p->number] = 0;
+		if (p->number == VIRQ_DOM_EXC)
+			dom_exc_domain = NULL;
+		break;
+	case PORT_IRQ:
+		irq = p->number;
+		break;
+	}
+	port_move(p, PORT_FREE);
+	pending_clear(d, n);
+	unlock_both(d, peer ? peer : d);
+	if (irq < NR_IRQS)
+		irq_unbind(d, irq);
+	if (peer)
+		domain_put(peer);
+	return 0;
+}
+
+void event_close_all(struct domain *d)
+{
+	for (uint32_t page = 0; page < NR_PORTS / PORTS_PER_PAGE; page++) {
+		if (!d->ports[page])
+			continue;
+		for (uint32_t i = 0; i < PORTS_PER_PAGE; i++)
+			if (d->ports[page][i].state != PORT_FREE)
+				port_close(d, page * PORTS_PER_PAGE + i);
+		kpages_free(d->ports[page], 0, d);
+		d->ports[page] = NULL;
+	}
+}
+
+int event_bind_irq(struct domain *d, uint32_t irq)
+{
+	int n;
+
+	spin_lock(&d->event_lock);
+	n = port_alloc(d, PORT_IRQ, 0);
+	if (n > 0)
+		port_of(d, (uint32_t)n)->number = irq;
+	spin_unlock(&d->event_lock);
+	return n;
+}
+
+/* ---- the hypercall ---- */
+
+static uint16_t self_or(struct domain *d, uint16_t id)
+{
+	return id == DOMID_SELF ? d->id : id;
+}
+
+static int alloc_unbound(struct vcpu *v, evtchn_alloc_unbound_t *a)
+{
+	uint16_t id = self_or(v->domain, a->dom);
+	struct domain *d = domain_get(id);
+	int n = -EPERM;
+
+	if (!d)
+		return -ESRCH;
+	if (d == v->domain || handle_manages(v->domain, d)) {
+		spin_lock(&d->event_lock);
+		n = d->state == GUISE_STATE_DYING ? -ESRCH : port_alloc(d, PORT_UNBOUND, 0);
+		if (n > 0) {
+			port_of(d, (uint32_t)n)->remote_dom = self_or(v->domain, a->remote_dom);
+			a->port = (uint32_t)n;
+			n = 0;
+		}
+		spin_unlock(&d->event_lock);
+	}
+	domain_put(d);
+	return n;
+}
+
+static int bind_interdomain(struct vcpu *v, evtchn_bind_interdomain_t *b)
+{
+	struct domain *d = v->domain, *r = domain_get(self_or(d, b->remote_dom));
+	struct port *p, *q;
+	int n = -EINVAL;
+
+	if (!r)
+		return -ESRCH;
+	lock_both(d, r);
+	q = port_of(r, b->remote_port);
+	if (q && q->state == PORT_UNBOUND && q->remote_dom == d->id && r->state != GUISE_STATE_DYING) {
+		n = port_alloc(d, PORT_INTERDOMAIN, 0);
+		if (n > 0) {
+			p = port_of(d, (uint32_t)n);
+			p->remote_dom = r->id;
+			p->remote_port = b->remote_port;
+			port_move(q, PORT_INTERDOMAIN);
+			q->remote_port = (uint32_t)n;
+		}
+	}
+	unlock_both(d, r);
+	domain_put(r);
+	if (n < 0)
+		return n;
+	b->local_port = (uint32_t)n;
+	event_raise(d, (uint32_t)n); /* what was sent before the binding is not lost */
+	return 0;
+}
+
+static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
+{
+	struct domain *d = v->domain;
+	struct vcpu *target;
+	int n;
+
+	if (b->virq >= ARRAY_SIZE(v->virq_port) || !domain_valid_vcpu(d, b->vcpu))
+		return b->virq >= ARRAY_SIZE(v->virq_port) ? -EINVAL : -ENOENT;
+	if (b->virq == VIRQ_DOM_EXC && (!handle_any(d, GUISE_HANDLE_MEMORY) || b->vcpu))
+		return -EPERM;
+	target = d->vcpu[b->vcpu];
+	spin_lock(&d->event_lock);
+	n = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && dom_exc_domain) ? -EEXIST :
+											port_alloc(d, PORT_VIRQ, b->vcpu);
+	if (n > 0) {
+		port_of(d, (uint32_t)n)->number = b->virq;
+		target->virq_port[b->virq] = (uint32_t)n;
+		if (b->virq == VIRQ_DOM_EXC)
+			dom_exc_domain = d;
+		b->port = (uint32_t)n;
+		n = 0;
+	}
+	spin_unlock(&d->event_lock);
+	return n;
+}
+
+static int bind_ipi(struct vcpu *v, evtchn_bind_ipi_t *b)
+{
+	struct domain *d = v->domain;
+	int n;
+
+	if (!domain_valid_vcpu(d, b->vcpu))
+		return -ENOENT;
+	spin_lock(&d->event_lock);
+	n = port_alloc(d, PORT_IPI, b->vcpu);
+	spin_unlock(&d->event_lock);
+	if (n < 0)
+		return n;
+	b->port = (uint32_t)n;
+	return 0;
+}
+
+static int send(struct vcpu *v, uint32_t n)
+{
+	struct domain *d = v->domain, *r;
+	struct port *p = port_of(d, n);
+
+	if (!p)
+		return -EINVAL;
+	switch (p->state) {
+	case PORT_INTERDOMAIN:
+		r = domain_get(p->remote_dom);
+		if (r) {
+			event_raise(r, p->remote_port);
+			domain_put(r);
+		}
+		return 0;
+	case PORT_IPI:
+		event_raise(d, n);
+		return 0;
+	case PORT_UNBOUND:
+		return 0; /* nobody listens: harmless */
+	}
+	return -EINVAL;
+}
+
+static int status(struct vcpu *v, evtchn_status_t *s)
+{
+	struct port *p = port_of(v->domain, s->port);
+
+	if (self_or(v->domain, s->dom) != v->domain->id)
+		return -EPERM;
+	if (!p)
+		return -EINVAL;
+	s->vcpu = p->vcpu;
+	switch (p->state) {
+	case PORT_UNBOUND:
+		s->status = EVTCHNSTAT_unbound;
+		s->u.unbound.dom = p->remote_dom;
+		break;
+	case PORT_INTERDOMAIN:
+		s->status = EVTCHNSTAT_interdomain;
+		s->u.interdomain.dom = p->remote_dom;
+		s->u.interdomain.port = p->remote_port;
+		break;
+	case PORT_VIRQ:
+		s->status = EVTCHNSTAT_virq;
+		s->u.virq = p->number;
+		break;
+	case PORT_IPI:
+		s->status = EVTCHNSTAT_ipi;
+		break;
+	case PORT_IRQ:
+		s->status = EVTCHNSTAT_pirq;
+		s->u.pirq = p->number;
+		break;
+	default:
+		s->status = EVTCHNSTAT_closed;
+	}
+	return 0;
+}
+
+static int bind_vcpu(struct vcpu *v, const evtchn_bind_vcpu_t *b)
+{
+	struct port *p = port_of(v->domain, b->port);
+
+	if (!p || p->state == PORT_FREE || p->state == PORT_VIRQ || p->state == PORT_IPI)
+		return -EINVAL;
+	if (!domain_valid_vcpu(v->domain, b->vcpu))
+		return -ENOENT;
+	p->vcpu = b->vcpu;
+	return 0;
+}
+
+static int unmask(struct vcpu *v, uint32_t n)
+{
+	struct domain *d = v->domain;
+	struct port *p = port_of(d, n);
+	uint64_t bit = 1ull << n % 64;
+
+	if (!p || p->state == PORT_FREE)
+		return -EINVAL;
+	__atomic_fetch_and(&d->shared->evtchn_mask[n / 64], ~bit, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&d->shared->evtchn_pending[n / 64], __ATOMIC_SEQ_CST) & bit) {
+		struct vcpu *t = d->vcpu[p->vcpu];
+
+		__atomic_fetch_or(&t->info->evtchn_pending_sel, 1ull << n / 64, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&t->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+		vcpu_wake(t);
+	}
+	return 0;
+}
+
+#define OP(type, call, back)                                                                       \
+	do {                                                                                       \
+		type req;                                                                          \
+		long rc;                                                                           \
+												   \
+		if (copy_from_guest(&req, arg[1], sizeof(req)))                                    \
+			return -EFAULT;                                                            \
+		rc = call;                                                                         \
+		if (!rc && (back) && copy_to_guest(arg[1], &req, sizeof(req)))                     \
+			rc = -EFAULT;                                                              \
+		return rc;                                                                         \
+	} while (0)
+
+long hc_event_channel_op(struct vcpu *v, const uint64_t *arg)
+{
+	switch (arg[0]) {
+	case EVTCHNOP_alloc_unbound:
+		OP(evtchn_alloc_unbound_t, alloc_unbound(v, &req), true);
+	case EVTCHNOP_bind_interdomain:
+		OP(evtchn_bind_interdomain_t, bind_interdomain(v, &req), true);
+	case EVTCHNOP_bind_virq:
+		OP(evtchn_bind_virq_t, bind_virq(v, &req), true);
+	case EVTCHNOP_bind_ipi:
+		OP(evtchn_bind_ipi_t, bind_ipi(v, &req), true);
+	case EVTCHNOP_close:
+		OP(evtchn_close_t, port_close(v->domain, req.port), false);
+	case EVTCHNOP_send:
+		OP(evtchn_send_t, send(v, req.port), false);
+	case EVTCHNOP_status:
+		OP(evtchn_status_t, status(v, &req), true);
+	case EVTCHNOP_bind_vcpu:
+		OP(evtchn_bind_vcpu_t, bind_vcpu(v, &req), false);
+	case EVTCHNOP_unmask:
+		OP(evtchn_unmask_t, unmask(v, req.port), false);
+	}
+	return -ENOSYS;
+}

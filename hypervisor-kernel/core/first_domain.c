@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * first_domain.c - build the VMM server, domain 0, from the boot archive.
+ *
+ * Guest frames in order: the ELF image, start_info, page tables, the list of machine frames, the
+ * archive itself (its frames change hands), stack, heap.  The layout is the one of every native
+ * domain (guise.h).  What goes wrong here has no one to be reported to: panic with the reason.
+ */
+#include <arch/cpu.h>
+#include <core/boot.h>
+#include <core/domain.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <elf.h>
+
+#define STACK_PAGES 16
+#define PTE_TABLE   0x67 /* present, writable, user, accessed, dirty: same at each level */
+
+static uint64_t *mfn_of; /* machine frame of each guest frame, while building */
+
+static void *guest_page(uint64_t va)
+{
+	return mfn_to_virt(mfn_of[(va - GUISE_NATIVE_BASE) >> PAGE_SHIFT]);
+}
+
+static void guest_write(uint64_t va, const void *from, size_t len)
+{
+	const char *p = from;
+
+	while (len) {
+		size_t off = va & (PAGE_SIZE - 1), n = MIN(len, PAGE_SIZE - off);
+
+		memcpy((char *)guest_page(va) + off, p, n);
+		va += n;
+		p += n;
+		len -= n;
+	}
+}
+
+/* Bytes of memory the image needs above GUISE_NATIVE_BASE, all segments checked. */
+static uint64_t elf_check(const void *elf, size_t size)
+{
+	const Elf64_Ehdr *e = elf;
+	const Elf64_Phdr *ph;
+	uint64_t top = 0;
+
+	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, 4) || e->e_ident[4] != ELFCLASS64 || e->e_machine != EM_X86_64 ||
+	    e->e_phentsize != sizeof(*ph) || e->e_phoff > size || e->e_phnum > (size - e->e_phoff) / sizeof(*ph))
+		panic("the boot archive's 'vmm' is not an x86-64 ELF program");
+	ph = (const void *)((const char *)elf + e->e_phoff);
+	for (unsigned i = 0; i < e->e_phnum; i++, ph++) {
+		if (ph->p_type != PT_LOAD)
+			continue;
+		if (ph->p_vaddr < GUISE_NATIVE_BASE || ph->p_memsz > 1ull << 28 || ph->p_vaddr > 1ull << 29 ||
+		    ph->p_filesz > ph->p_memsz || ph->p_offset > size || ph->p_filesz > size - ph->p_offset)
+			panic("the boot archive's 'vmm' has a bad segment");
+		top = MAX(top, ph->p_vaddr + ph->p_memsz - GUISE_NATIVE_BASE);
+	}
+	return top;
+}
+
+static void elf_load(const void *elf)
+{
+	const Elf64_Ehdr *e = elf;
+	const Elf64_Phdr *ph = (const void *)((const char *)elf + e->e_phoff);
+
+	for (unsigned i = 0; i < e->e_phnum; i++, ph++)
+		if (ph->p_type == PT_LOAD)
+			guest_write(ph->p_vaddr, (const char *)elf + ph->p_offset, ph->p_filesz);
+}
+
+struct layout {
+	uint64_t start_info, tables, nr_tables, p2m, nr_p2m, archive, nr_archive, stack, heap, nr;
+};
+
+static uint64_t nr_l1(uint64_t nr_pages)
+{
+	return (nr_pages + 511) / 512;
+}
+
+static struct layout layout_plan(uint64_t image_pages)
+{
+	uint64_t first = boot_info.archive >> PAGE_SHIFT;
+	uint64_t last = (boot_info.archive + boot_info.archive_len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	uint64_t heap_pages = boot_number("vmm_mem", 64) << 8;
+	struct layout l;
+
+	l.nr_archive = last - first;
+	l.nr = image_pages + 1 + l.nr_archive + STACK_PAGES + heap_pages;
+	l.nr_p2m = (l.nr * 8 + PAGE_SIZE - 1) / PAGE_SIZE + 1;
+	l.nr_tables = 4 + nr_l1(l.nr + l.nr_p2m + l.nr / 256) + GUISE_NATIVE_WINDOW_SIZE / (512 * PAGE_SIZE);
+	l.nr += l.nr_p2m + l.nr_tables;
+	l.start_info = image_pages;
+	l.tables = l.start_info + 1;
+	l.p2m = l.tables + l.nr_tables;
+	l.archive = l.p2m + l.nr_p2m;
+	l.stack = l.archive + l.nr_archive;
+	l.heap = l.stack + STACK_PAGES;
+	if (GUISE_NATIVE_BASE + l.nr * PAGE_SIZE > GUISE_NATIVE_WINDOW)
+		panic("the boot archive is too large: %lu MiB", boot_info.archive_len >> 20);
+	return l;
+}
+
+static void frames_get(struct domain *d, const struct layout *l)
+{
+	uint64_t first = boot_info.archive >> PAGE_SHIFT;
+
+	for (uint64_t g = 0; g < l->nr; g++) {
+		if (g >= l->archive && g < l->stack) {
+			mfn_of[g] = first + (g - l->archive);
+			if (frame_give(frame_of(mfn_of[g]), OWNER_KERNEL, d->id))
+				panic("the boot archive lies outside usable memory");
+			m2p_set(mfn_of[g], g);
+			domain_add_frame(d, mfn_of[g]);
+		} else if (domain_populate(d, g, 1, &mfn_of[g]) != 1) {
+			panic("too little memory for the VMM server (%lu MiB wanted)", l->nr >> 8);
+		}
+	}
+}
+
+static uint64_t *table(uint64_t g)
+{
+	return mfn_to_virt(mfn_of[g]);
+}
+
+static uint64_t pte(uint64_t g)
+{
+	return mfn_of[g] << PAGE_SHIFT | PTE_TABLE;
+}
+
+/* Top table first, then the third level, two second levels, first levels of memory and window. */
+static void tables_build(const struct layout *l)
+{
+	uint64_t l4 = l->tables, l3 = l4 + 1, l2 = l4 + 2, l2w = l4 + 3, l1 = l4 + 4;
+
+	table(l4)[0] = pte(l3);
+	table(l3)[0] = pte(l2);
+	table(l3)[GUISE_NATIVE_WINDOW >> 30] = pte(l2w);
+	for (uint64_t g = 0; g < l->nr; g++) {
+		table(l1 + g / 512)[g % 512] = pte(g);
+		table(l2)[(GUISE_NATIVE_BASE >> 21) + g / 512] = pte(l1 + g / 512);
+	}
+	l1 += nr_l1(l->nr);
+	for (uint64_t i = 0; i < GUISE_NATIVE_WINDOW_SIZE >> 21; i++)
+		table(l2w)[i] = pte(l1 + i);
+}
+
+static uint64_t va_of(uint64_t g)
+{
+	return GUISE_NATIVE_BASE + (g << PAGE_SHIFT);
+}
+
+static void start_info_write(struct domain *d, const struct layout *l)
+{
+	start_info_t *si = mfn_to_virt(mfn_of[l->start_info]);
+
+	memcpy(si->magic, "xen-3.0-x86_64", 15);
+	si->nr_pages = l->nr;
+	si->shared_info = d->shared_mfn << PAGE_SHIFT;
+	si->pt_base = va_of(l->tables);
+	si->nr_pt_frames = l->nr_tables;
+	si->mfn_list = va_of(l->p2m);
+	si->mod_start = va_of(l->archive) + (boot_info.archive & (PAGE_SIZE - 1));
+	si->mod_len = boot_info.archive_len;
+	si->first_p2m_pfn = l->heap;
+	snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s", boot_info.cmdline);
+}
+
+static void root_handles(struct domain *d)
+{
+	const struct handle roots[] = {
+		[GUISE_ROOT_MMIO] = { .kind = GUISE_HANDLE_MMIO, .nr = 1ull << 40 },
+		[GUISE_ROOT_PORT] = { .kind = GUISE_HANDLE_PORT, .nr = 65536 },
+		[GUISE_ROOT_IRQ] = { .kind = GUISE_HANDLE_IRQ, .nr = 1ull << 31 },
+		[GUISE_ROOT_MEMORY] = { .kind = GUISE_HANDLE_MEMORY, .nr = 1 },
+		[GUISE_ROOT_SYSTEM] = { .kind = GUISE_HANDLE_SYSTEM, .nr = 1 },
+	};
+
+	for (unsigned i = 1; i < ARRAY_SIZE(roots); i++)
+		d->handles[i] = roots[i];
+}
+
+void first_domain_build(void)
+{
+	const char *archive = (const char *)mfn_to_virt(0) + boot_info.archive;
+	struct guise_domain_create how = { .priority = GUISE_PRIO_SERVER, .paging = GUISE_DOMAIN_NATIVE, .max_vcpus = 1 };
+	unsigned order = 0;
+	struct layout l;
+	struct domain *d;
+	const void *elf;
+	size_t size;
+	int rc;
+
+	if (!boot_info.archive_len)
+		panic("no boot archive was given (QEMU: -initrd FILE)");
+	elf = archive_find(archive, boot_info.archive_len, "vmm", &size);
+	if (!elf)
+		panic("the boot archive is damaged or holds no 'vmm' (a cpio archive of format newc is wanted)");
+	l = layout_plan((elf_check(elf, size) + PAGE_SIZE - 1) / PAGE_SIZE);
+	while ((PAGE_SIZE << order) < l.nr * 8)
+		order++;
+	mfn_of = kpages_alloc(order, NULL);
+	how.max_frames = l.nr + 64;
+	d = domain_create(&how, &rc);
+	if (!mfn_of || !d)
+		panic("too little memory for the VMM server");
+	frames_get(d, &l);
+	elf_load(elf);
+	tables_build(&l);
+	guest_write(va_of(l.p2m), mfn_of, l.nr * 8);
+	start_info_write(d, &l);
+	root_handles(d);
+	if (arch_vcpu_start(d->vcpu[0], ((const Elf64_Ehdr *)elf)->e_entry, va_of(l.heap), va_of(l.start_info),
+			    mfn_of[l.tables]))
+		panic("the VMM server cannot be started");
+	kpages_free(mfn_of, order, NULL);
+	printv("guise: VMM server: %lu MiB, archive %lu files' bytes\n", l.nr >> 8, (unsigned long)size);
+	vcpu_start_first(d->vcpu[0]);
+	domain_unpause(d);
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * grant.c - a domain's grant table: its entries, who uses them, and what it uses of others.
+ *
+ * While an entry is in use GTF_reading (and GTF_writing) stand in it, its frame is held, and the
+ * granter cannot withdraw it.  A use is undone in this order: no new translation can be made, cached
+ * ones are dropped and flushed, then the bits are cleared and the hold given back.
+ */
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/grant.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <xen/grant_table.h>
+
+#define ENTRIES	      (PAGE_SIZE / sizeof(grant_entry_v1_t))
+#define FIRST_FRAMES  4
+#define MAPS_PER_PAGE (PAGE_SIZE / sizeof(struct grant_map))
+#define MAP_PAGES     ((GRANT_MAX_MAPS + MAPS_PER_PAGE - 1) / MAPS_PER_PAGE)
+
+struct uses {
+	uint16_t reads, writes;
+};
+
+struct grant_table {
+	struct spinlock lock;
+	uint32_t nr_frames;
+	grant_entry_v1_t *entry[GRANT_MAX_FRAMES];
+	struct uses *uses[GRANT_MAX_FRAMES];
+	mfn_t mfn[GRANT_MAX_FRAMES];
+	struct grant_map *map[MAP_PAGES];
+	uint32_t nr_maps; /* in use		*/
+	uint32_t top_map; /* numbers at and above it are free	*/
+};
+
+static int grow(struct domain *d, uint32_t nr)
+{
+	struct grant_table *g = d->grants;
+
+	while (g->nr_frames < nr) {
+		struct uses *u = kpages_alloc(0, d);
+		mfn_t m = u ? domain_shared_frame(d) : INVALID_MFN;
+
+		if (m == INVALID_MFN) {
+			if (u)
+				kpages_free(u, 0, d);
+			return -ENOMEM;
+		}
+		g->uses[g->nr_frames] = u;
+		g->mfn[g->nr_frames] = m;
+		g->entry[g->nr_frames] = mfn_to_virt(m);
+		g->nr_frames++;
+	}
+	return 0;
+}
+
+int grant_init(struct domain *d)
+{
+	_Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "a grant table fits a page");
+	_Static_assert(sizeof(struct uses) * ENTRIES <= PAGE_SIZE, "use counts fit a page");
+	d->grants = kpages_alloc(0, d);
+	return d->grants ? grow(d, FIRST_FRAMES) : -ENOMEM;
+}
+
+mfn_t grant_frame(struct domain *d, uint32_t n)
+{
+	return d->grants && n < d->grants->nr_frames ? d->grants->mfn[n] : INVALID_MFN;
+}
+
+void grant_destroy(struct domain *d)
+{
+	struct grant_table *g = d->grants;
+
+	if (!g)
+		return;
+	d->grants = NULL;
+	for (uint32_t i = 0; i < g->nr_frames; i++)
+		kpages_free(g->uses[i], 0, d);
+	for (uint32_t i = 0; i < MAP_PAGES; i++)
+		if (g->map[i])
+			kpages_free(g->map[i], 0, d);
+	kpages_free(g, 0, d);
+}
+
+/* ---- entries ---- */
+
+/* Flags and domain id of an entry change together: the granter revokes with a compare-and-swap. */
+static int entry_claim(grant_entry_v1_t *e, uint16_t user, bool writable)
+{
+	uint32_t *word = (uint32_t *)e;
+	uint32_t old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	uint32_t bits = GTF_reading | (writable ? GTF_writing : 0);
+
+	do {
+		if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != user)
+			return GNTST_bad_gntref;
+		if (writable && (old & GTF_readonly))
+			return GNTST_general_error;
+	} while (!__atomic_compare_exchange_n(word, &old, old | bits, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return GNTST_okay;
+}
+
+static void use_end(struct grant_table *g, uint32_t ref, bool writable)
+{
+	struct uses *u = &g->uses[ref / ENTRIES][ref % ENTRIES];
+	uint16_t clear = 0;
+
+	if (writable)
+		u->writes--;
+	u->reads--;
+	if (!u->writes)
+		clear |= GTF_writing;
+	if (!u->reads)
+		clear |= GTF_reading;
+	__atomic_fetch_and(&g->entry[ref / ENTRIES][ref % ENTRIES].flags, (uint16_t)~clear, __ATOMIC_RELEASE);
+}
+
+int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, mfn_t *m)
+{
+	struct grant_table *g = from->grants;
+	grant_entry_v1_t *e;
+	struct uses *u;
+	int rc;
+
+	if (!g || from->state == GUISE_STATE_DYING)
+		return GNTST_bad_domain;
+	if (ref >= g->nr_frames * ENTRIES)
+		return GNTST_bad_gntref;
+	spin_lock(&g->lock);
+	e = &g->entry[ref / ENTRIES][ref % ENTRIES];
+	u = &g->uses[ref / ENTRIES][ref % ENTRIES];
+	rc = u->reads == 0xffff ? GNTST_no_space : entry_claim(e, user, writable);
+	if (!rc) {
+		struct frame *f;
+
+		u->reads++;
+		u->writes = (uint16_t)(u->writes + writable);
+		*m = __atomic_load_n(&e->frame, __ATOMIC_ACQUIRE);
+		f = frame_of(*m);
+		if (!f || (f->flags & FRAME_SHARED) || frame_hold(f, from->id)) {
+			use_end(g, ref, writable);
+			rc = GNTST_bad_page;
+		}
+	}
+	spin_unlock(&g->lock);
+	return rc;
+}
+
+void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m)
+{
+	struct grant_table *g = from->grants;
+
+	frame_release(frame_of(m));
+	if (!g)
+		return;
+	spin_lock(&g->lock);
+	use_end(g, ref, writable);
+	spin_unlock(&g->lock);
+}
+
+/* ---- what a domain uses of others ---- */
+
+static struct grant_map *map_at(struct grant_table *g, uint32_t n)
+{
+	return &g->map[n / MAPS_PER_PAGE][n % MAPS_PER_PAGE];
+}
+
+int grant_map_add(struct domain *d, const struct grant_map *map)
+{
+	struct grant_table *g = d->grants;
+	int rc = -ENOSPC;
+
+	spin_lock(&g->lock);
+	for (uint32_t n = 0; n < GRANT_MAX_MAPS; n++) {
+		struct grant_map **page = &g->map[n / MAPS_PER_PAGE];
+
+		if (!*page && !(*page = kpages_alloc(0, d)))
+			break;
+		if (map_at(g, n)->kind != GRANT_MAP_FREE)
+			continue;
+		*map_at(g, n) = *map;
+		g->nr_maps++;
+		g->top_map = MAX(g->top_map, n + 1);
+		rc = (int)n;
+		break;
+	}
+	spin_unlock(&g->lock);
+	return rc;
+}
+
+int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out)
+{
+	struct grant_table *g = d->grants;
+	int rc = -EINVAL;
+
+	if (!g)
+		return rc;
+	spin_lock(&g->lock);
+	if (n < g->top_map && map_at(g, n)->kind == kind) {
+		*out = *map_at(g, n);
+		map_at(g, n)->kind = GRANT_MAP_GOING;
+		rc = 0;
+	}
+	spin_unlock(&g->lock);
+	return rc;
+}
+
+void grant_map_end(struct domain *d, uint32_t n, const struct grant_map *map)
+{
+	struct domain *from = domain_get(map->from);
+	struct grant_table *g = d->grants;
+
+	BUG_ON(!from); /* a held frame keeps its owner listed */
+	grant_unpin(from, map->ref, map->writable, map->m);
+	domain_put(from);
+	spin_lock(&g->lock);
+	map_at(g, n)->kind = GRANT_MAP_FREE;
+	g->nr_maps--;
+	while (g->top_map && map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
+		g->top_map--;
+	spin_unlock(&g->lock);
+}
+
+void grant_unmap_all(struct domain *d)
+{
+	struct grant_map map;
+	bool mapped = false;
+
+	if (!d->grants)
+		return;
+	/* First nothing can be filled any more, then all is dropped at once, then the pins go. */
+	for (uint32_t n = 0; n < d->grants->top_map; n++) {
+		struct grant_map *m = map_at(d->grants, n);
+
+		if (m->kind == GRANT_MAP_CPU) {
+			m->kind = GRANT_MAP_DMA;
+			mapped = true;
+		}
+	}
+	if (mapped)
+		tlb_drop_all(d);
+	for (uint32_t n = d->grants->top_map; n-- > 0;)
+		if (!grant_map_take(d, n, GRANT_MAP_DMA, &map))
+			grant_map_end(d, n, &map);
+}
+
+bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, bool *writable)
+{
+	struct grant_table *g = d->grants;
+	bool found = false;
+
+	if (!g || !g->nr_maps)
+		return false;
+	spin_lock(&g->lock);
+	for (uint32_t n = 0; n < g->top_map && !found; n++) {
+		const struct grant_map *map = map_at(g, n);
+
+		if (map->kind == GRANT_MAP_CPU && map->table == table && map->index == index && map->m == m) {
+			*writable = map->writable;
+			found = true;
+		}
+	}
+	spin_unlock(&g->lock);
+	return found;
+}
+
+/* ---- operations ---- */
+
+static void map_ref(struct vcpu *v, gnttab_map_grant_ref_t *op)
+{
+	struct grant_map map = { .from = op->dom, .kind = GRANT_MAP_CPU, .ref = op->ref, .va = op->host_addr };
+	struct domain *from;
+	int n;
+
+	op->handle = ~0u;
+	if ((op->flags & ~(uint32_t)(GNTMAP_host_map | GNTMAP_readonly)) || !(op->flags & GNTMAP_host_map)) {
+		op->status = GNTST_general_error;
+		return;
+	}
+	map.writable = !(op->flags & GNTMAP_readonly);
+	from = domain_get(op->dom);
+	if (!from || from == v->domain) {
+		op->status = GNTST_bad_domain;
+		goto out;
+	}
+	op->status = (int16_t)grant_pin(from, op->ref, v->domain->id, map.writable, &map.m);
+	if (op->status)
+		goto out;
+	if (arch_map_grant(v, map.va, map.m, map.writable, &map.table, &map.index)) {
+		op->status = GNTST_bad_virt_addr;
+		goto unpin;
+	}
+	n = grant_map_add(v->domain, &map);
+	if (n < 0) {
+		arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
+		op->status = GNTST_no_space;
+		goto unpin;
+	}
+	op->handle = (grant_handle_t)n;
+	op->dev_bus_addr = map.m << PAGE_SHIFT;
+	goto out;
+unpin:
+	grant_unpin(from, op->ref, map.writable, map.m);
+out:
+	if (from)
+		domain_put(from);
+}
+
+static void unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
+{
+	struct grant_map map;
+
+	if (grant_map_take(v->domain, op->handle, GRANT_MAP_CPU, &map)) {
+		op->status = GNTST_bad_handle;
+		return;
+	}
+	arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
+	grant_map_end(v->domain, op->handle, &map);
+	op->status = GNTST_okay;
+}
+
+struct side {
+	struct domain *d;
+	mfn_t m;
+	bool by_ref, writable;
+	uint32_t ref;
+};
+
+/* One side of a copy: a frame of the caller's own, or one that is granted to it. */
+static int side_open(struct vcpu *v, struct side *s, const struct gnttab_copy_ptr *p, bool by_ref, bool writable)
+{
+	int rc = GNTST_okay;
+
+	*s = (struct side){ .by_ref = by_ref, .writable = writable };
+	s->d = domain_get(p->domid == DOMID_SELF ? v->domain->id : p->domid);
+	if (!s->d)
+		return GNTST_bad_domain;
+	if (by_ref) {
+		s->ref = p->u.ref;
+		rc = grant_pin(s->d, s->ref, v->domain->id, writable, &s->m);
+	} else {
+		s->m = p->u.gmfn;
+		if (s->d != v->domain)
+			rc = GNTST_permission_denied;
+		else if (!frame_of(s->m) || frame_hold(frame_of(s->m), s->d->id))
+			rc = GNTST_bad_page;
+	}
+	if (rc) {
+		domain_put(s->d);
+		s->d = NULL;
+	}
+	return rc;
+}
+
+static void side_close(struct side *s)
+{
+	if (!s->d)
+		return;
+	if (s->by_ref)
+		grant_unpin(s->d, s->ref, s->writable, s->m);
+	else
+		frame_release(frame_of(s->m));
+	domain_put(s->d);
+}
+
+static void copy(struct vcpu *v, gnttab_copy_t *op)
+{
+	struct side from = { 0 }, to = { 0 };
+
+	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref)) {
+		op->status = GNTST_general_error;
+		return;
+	}
+	if (op->source.offset > PAGE_SIZE || op->len > PAGE_SIZE - op->source.offset || op->dest.offset > PAGE_SIZE ||
+	    op->len > PAGE_SIZE - op->dest.offset) {
+		op->status = GNTST_bad_copy_arg;
+		return;
+	}
+	op->status = (int16_t)side_open(v, &from, &op->source, op->flags & GNTCOPY_source_gref, false);
+	if (!op->status)
+		op->status = (int16_t)side_open(v, &to, &op->dest, op->flags & GNTCOPY_dest_gref, true);
+	if (!op->status)
+		memmove((char *)mfn_to_virt(to.m) + op->dest.offset, (char *)mfn_to_virt(from.m) + op->source.offset,
+			op->len);
+	side_close(&to);
+	side_close(&from);
+}
+
+static long setup_table(struct vcpu *v, guest_ptr_t p)
+{
+	struct domain *d = v->domain;
+	gnttab_setup_table_t op;
+	uint64_t mfns[GRANT_MAX_FRAMES];
+
+	if (copy_from_guest(&op, p, sizeof(op)))
+		return -EFAULT;
+	op.status = GNTST_okay;
+	if (op.dom != DOMID_SELF && op.dom != d->id)
+		op.status = GNTST_permission_denied;
+	else if (op.nr_frames > GRANT_MAX_FRAMES || grow(d, op.nr_frames))
+		op.status = GNTST_general_error;
+	if (op.status == GNTST_okay) {
+		for (uint32_t i = 0; i < op.nr_frames; i++)
+			mfns[i] = d->grants->mfn[i];
+		if (copy_to_guest((guest_ptr_t)op.frame_list.p, mfns, op.nr_frames * sizeof(mfns[0])))
+			return -EFAULT;
+	}
+	return copy_to_guest(p, &op, sizeof(op));
+}
+
+static long query_size(struct vcpu *v, guest_ptr_t p)
+{
+	gnttab_query_size_t op;
+
+	if (copy_from_guest(&op, p, sizeof(op)))
+		return -EFAULT;
+	op.status = op.dom == DOMID_SELF || op.dom == v->domain->id ? GNTST_okay : GNTST_permission_denied;
+	op.nr_frames = op.status ? 0 : v->domain->grants->nr_frames;
+	op.max_nr_frames = op.status ? 0 : GRANT_MAX_FRAMES;
+	return copy_to_guest(p, &op, sizeof(op));
+}
+
+static long set_version(guest_ptr_t p)
+{
+	gnttab_set_version_t op;
+
+	if (copy_from_guest(&op, p, sizeof(op)))
+		return -EFAULT;
+	if (op.version == 1)
+		return 0;
+	op.version = 1;
+	return copy_to_guest(p, &op, sizeof(op)) ? -EFAULT : -ENOSYS;
+}
+
+static long get_version(struct vcpu *v, guest_ptr_t p)
+{
+	gnttab_get_version_t op;
+
+	if (copy_from_guest(&op, p, sizeof(op)))
+		return -EFAULT;
+	if (op.dom != DOMID_SELF && op.dom != v->domain->id)
+		return -EPERM;
+	op.version = 1;
+	return copy_to_guest(p, &op, sizeof(op));
+}
+
+/* Each element is read, carried out and written back; a long array continues later. */
+#define BATCH(type, call)                                                                          \
+	for (uint64_t i = 0; i < count; i++) {                                                     \
+		guest_ptr_t at = arg[1] + i * sizeof(type);                                        \
+		type op;                                                                           \
+												   \
+		if (i && hypercall_preempt()) {                                                    \
+			hypercall_set_arg(v, 1, at);                                               \
+			hypercall_set_arg(v, 2, count - i);                                        \
+			return HC_CONTINUE;                                                        \
+		}                                                                                  \
+		if (copy_from_guest(&op, at, sizeof(op)))                                          \
+			return -EFAULT;                                                            \
+		call(v, &op);                                                                      \
+		if (copy_to_guest(at, &op, sizeof(op)))                                            \
+			return -EFAULT;                                                            \
+	}                                                                                          \
+	return 0
+
+long hc_grant_table_op(struct vcpu *v, const uint64_t *arg)
+{
+	uint64_t count = arg[2];
+
+	if (count > GRANT_MAX_MAPS)
+		return -EINVAL;
+	switch (arg[0]) {
+	case GNTTABOP_map_grant_ref:
+		BATCH(gnttab_map_grant_ref_t, map_ref);
+	case GNTTABOP_unmap_grant_ref:
+		BATCH(gnttab_unmap_grant_ref_t, unmap_ref);
+	case GNTTABOP_copy:
+		BATCH(gnttab_copy_t, copy);
+	case GNTTABOP_setup_table:
+		return count == 1 ? setup_table(v, arg[1]) : -EINVAL;
+	case GNTTABOP_query_size:
+		return count == 1 ? query_size(v, arg[1]) : -EINVAL;
+	case GNTTABOP_set_version:
+		return count == 1 ? set_version(arg[1]) : -EINVAL;
+	case GNTTABOP_get_version:
+		return count == 1 ? get_version(v, arg[1]) : -EINVAL;
+	}
+	return -ENOSYS;
+}

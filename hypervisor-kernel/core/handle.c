@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * handle.c - rights named by an index in their holder's own table, and passing a part of one on.
+ */
+#include <core/domain.h>
+#include <core/handle.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+int handle_lookup(struct domain *d, uint32_t index, uint32_t kind, struct handle *out)
+{
+	int rc = -EPERM;
+
+	if (index >= NR_HANDLES || kind == GUISE_HANDLE_NONE)
+		return -EPERM;
+	spin_lock(&d->lock);
+	if (d->handles[index].kind == kind) {
+		*out = d->handles[index];
+		if (kind == GUISE_HANDLE_DOMAIN)
+			domain_ref(out->target);
+		rc = 0;
+	}
+	spin_unlock(&d->lock);
+	return rc;
+}
+
+struct domain *handle_domain(struct domain *d, uint32_t index)
+{
+	struct handle h;
+
+	return handle_lookup(d, index, GUISE_HANDLE_DOMAIN, &h) ? NULL : h.target;
+}
+
+int handle_add(struct domain *d, const struct handle *h)
+{
+	int rc = -ENOSPC;
+
+	spin_lock(&d->lock);
+	for (uint32_t i = 1; i < NR_HANDLES; i++) {
+		if (d->handles[i].kind == GUISE_HANDLE_NONE) {
+			d->handles[i] = *h;
+			rc = (int)i;
+			break;
+		}
+	}
+	spin_unlock(&d->lock);
+	return rc;
+}
+
+int handle_drop(struct domain *d, uint32_t index)
+{
+	struct handle old = { .kind = GUISE_HANDLE_NONE };
+
+	if (index >= NR_HANDLES)
+		return -EPERM;
+	spin_lock(&d->lock);
+	old = d->handles[index];
+	d->handles[index] = (struct handle){ .kind = GUISE_HANDLE_NONE };
+	spin_unlock(&d->lock);
+	if (old.kind == GUISE_HANDLE_DOMAIN)
+		domain_put(old.target);
+	else if (old.kind == GUISE_HANDLE_MMIO)
+		tlb_drop_all(d); /* no cached translation may outlive the right */
+	return old.kind == GUISE_HANDLE_NONE ? -EPERM : 0;
+}
+
+bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
+{
+	for (uint32_t i = 0; i < NR_HANDLES; i++) {
+		const struct handle *h = &d->handles[i];
+
+		if (h->kind == kind && first >= h->first && nr <= h->nr && first - h->first <= h->nr - nr)
+			return true;
+	}
+	return false;
+}
+
+bool handle_any(struct domain *d, uint32_t kind)
+{
+	for (uint32_t i = 0; i < NR_HANDLES; i++)
+		if (d->handles[i].kind == kind)
+			return true;
+	return false;
+}
+
+bool handle_manages(struct domain *d, const struct domain *target)
+{
+	for (uint32_t i = 0; i < NR_HANDLES; i++)
+		if (d->handles[i].kind == GUISE_HANDLE_DOMAIN && d->handles[i].target == target)
+			return true;
+	return false;
+}
+
+void handle_drop_all(struct domain *d)
+{
+	for (uint32_t i = 0; i < NR_HANDLES; i++) {
+		struct handle *h = &d->handles[i];
+
+		if (h->kind == GUISE_HANDLE_DOMAIN)
+			domain_put(h->target);
+		h->kind = GUISE_HANDLE_NONE;
+	}
+}
+
+static long derive(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_handle_derive req;
+	struct domain *to;
+	struct handle h;
+	long rc;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	if (req.parent >= NR_HANDLES)
+		return -EPERM;
+	spin_lock(&v->domain->lock);
+	h = v->domain->handles[req.parent];
+	spin_unlock(&v->domain->lock);
+	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ)
+		return -EPERM;
+	if (!req.nr || req.first < h.first || req.nr > h.nr || req.first - h.first > h.nr - req.nr)
+		return -EPERM;
+	to = handle_domain(v->domain, req.domain);
+	if (!to)
+		return -EPERM;
+	h.first = req.first;
+	h.nr = req.nr;
+	rc = handle_add(to, &h);
+	domain_put(to);
+	return rc;
+}
+
+long hc_handle_op(struct vcpu *v, const uint64_t *arg)
+{
+	switch (arg[0]) {
+	case GUISE_HANDLE_OP_DERIVE:
+		return derive(v, arg[1]);
+	case GUISE_HANDLE_OP_DROP:
+		return handle_drop(v->domain, (uint32_t)MIN(arg[1], NR_HANDLES));
+	}
+	return -ENOSYS;
+}

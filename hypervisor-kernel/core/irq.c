@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * irq.c - interrupts of devices become events of the domain that holds the handle.
+ *
+ * Each bound interrupt has a vector of its own.  A level-triggered one is masked when it fires and
+ * unmasked by GUISE_IRQ_EOI, so a driver that does not serve its device costs one interrupt.
+ */
+#include <arch/arch.h>
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/event.h>
+#include <core/hypercall.h>
+#include <core/irq.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+
+#define VECTOR_FIRST 0x30
+#define VECTOR_LAST  0xdf
+
+struct irq {
+	struct domain *domain; /* counted; NULL = nobody	*/
+	uint32_t port;
+	uint8_t vector;	  /* 0 = none yet; kept once given	*/
+	bool level, allocated;
+};
+
+static struct spinlock irq_lock;
+static struct irq irqs[NR_IRQS];
+static uint16_t irq_of_vector[256]; /* irq + 1	*/
+
+static int vector_get(uint32_t n)
+{
+	if (irqs[n].vector)
+		return irqs[n].vector;
+	for (unsigned v = VECTOR_FIRST; v <= VECTOR_LAST; v++) {
+		if (v != 0x80 && !irq_of_vector[v]) {
+			irq_of_vector[v] = (uint16_t)(n + 1);
+			irqs[n].vector = (uint8_t)v;
+			return (int)v;
+		}
+	}
+	return -ENOSPC;
+}
+
+void irq_handle(uint8_t vector)
+{
+	struct irq *q;
+	uint32_t n;
+
+	if (apic_is_mine(vector))
+		return;
+	n = irq_of_vector[vector];
+	if (!n) {
+		arch_irq_ack();
+		return;
+	}
+	q = &irqs[--n];
+	if (n < GUISE_IRQ_MSI && (q->level || !q->domain))
+		arch_gsi_mask(n, true);
+	arch_irq_ack();
+	if (q->domain)
+		event_raise(q->domain, q->port);
+}
+
+void irq_unbind(struct domain *d, uint32_t n)
+{
+	struct irq *q = &irqs[n];
+
+	if (n >= NR_IRQS || q->domain != d)
+		return;
+	spin_lock(&irq_lock);
+	if (n < GUISE_IRQ_MSI)
+		arch_gsi_mask(n, true);
+	q->domain = NULL;
+	q->port = 0;
+	spin_unlock(&irq_lock);
+	domain_put(d);
+}
+
+static bool may_use(struct domain *d, uint32_t handle, uint32_t n)
+{
+	struct handle h;
+
+	return !handle_lookup(d, handle, GUISE_HANDLE_IRQ, &h) && n >= h.first && n - h.first < h.nr && n < NR_IRQS;
+}
+
+static long bind(struct vcpu *v, guest_ptr_t p)
+{
+	struct domain *d = v->domain;
+	struct guise_irq_bind req;
+	struct irq *q;
+	int rc, port;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	if (!may_use(d, req.handle, req.irq))
+		return -EPERM;
+	if (req.zero || req.flags & ~(GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW) || (req.irq >= GUISE_IRQ_MSI && req.flags))
+		return -EINVAL;
+	q = &irqs[req.irq];
+	if (q->domain)
+		return -EBUSY;
+	if (req.irq >= GUISE_IRQ_MSI && !q->allocated)
+		return -ENOENT;
+	rc = vector_get(req.irq);
+	if (rc < 0)
+		return rc;
+	if (req.irq < GUISE_IRQ_MSI) {
+		rc = arch_gsi_route(req.irq, (uint8_t)rc, req.flags);
+		if (rc)
+			return rc;
+	}
+	port = event_bind_irq(d, req.irq);
+	if (port < 0)
+		return port;
+	domain_ref(d);
+	q->level = req.flags & GUISE_IRQ_LEVEL;
+	q->port = (uint32_t)port;
+	q->domain = d;
+	if (req.irq < GUISE_IRQ_MSI)
+		arch_gsi_mask(req.irq, false);
+	return port;
+}
+
+static long eoi(struct domain *d, uint64_t port)
+{
+	for (uint32_t n = 0; n < GUISE_IRQ_MSI; n++) {
+		if (irqs[n].domain == d && irqs[n].port == port) {
+			if (irqs[n].level)
+				arch_gsi_mask(n, false);
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static long msi_alloc(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_msi_alloc req;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++) {
+		int vector;
+
+		if (irqs[n].allocated || !may_use(v->domain, req.handle, n))
+			continue;
+		vector = vector_get(n);
+		if (vector < 0)
+			return vector;
+		arch_msi_message((uint8_t)vector, &req.address, &req.data);
+		if (copy_to_guest(p, &req, sizeof(req)))
+			return -EFAULT;
+		irqs[n].allocated = true;
+		return (long)n;
+	}
+	return handle_any(v->domain, GUISE_HANDLE_IRQ) ? -ENOSPC : -EPERM;
+}
+
+static long msi_free(struct domain *d, uint64_t n)
+{
+	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, n, 1))
+		return -EPERM;
+	if (!irqs[n].allocated)
+		return -ENOENT;
+	if (irqs[n].domain)
+		return -EBUSY;
+	irqs[n].allocated = false;
+	return 0;
+}
+
+long hc_irq_op(struct vcpu *v, const uint64_t *arg)
+{
+	switch (arg[0]) {
+	case GUISE_IRQ_BIND:
+		return bind(v, arg[1]);
+	case GUISE_IRQ_EOI:
+		return eoi(v->domain, arg[1]);
+	case GUISE_IRQ_MSI_ALLOC:
+		return msi_alloc(v, arg[1]);
+	case GUISE_IRQ_MSI_FREE:
+		return msi_free(v->domain, arg[1]);
+	}
+	return -ENOSYS;
+}

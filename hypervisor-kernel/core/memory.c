@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * memory.c - memory_op (xen/memory.h): the memory map, machine-to-physical, and the balloon.
+ */
+#include <arch/cpu.h>
+#include <core/domain.h>
+#include <core/hypercall.h>
+#include <core/lib.h>
+#include <core/vcpu.h>
+#include <xen/memory.h>
+
+#define E820_RAM 1
+
+struct e820 {
+	uint64_t start, size;
+	uint32_t type;
+} __attribute__((packed));
+
+/* One RAM entry up to the most the domain may ever own: the rest is room for the balloon. */
+static long memory_map(struct vcpu *v, guest_ptr_t p)
+{
+	struct e820 e = { 0, v->domain->max_frames << PAGE_SHIFT, E820_RAM };
+	struct xen_memory_map map;
+
+	if (copy_from_guest(&map, p, sizeof(map)))
+		return -EFAULT;
+	if (map.nr_entries < 1)
+		return -EINVAL;
+	if (copy_to_guest((guest_ptr_t)map.buffer.p, &e, sizeof(e)))
+		return -EFAULT;
+	map.nr_entries = 1;
+	return copy_to_guest(p, &map, sizeof(map));
+}
+
+static long machphys(guest_ptr_t p)
+{
+	struct xen_machphys_mapping m;
+
+	arch_machphys(&m.v_start, &m.v_end, &m.max_mfn);
+	return copy_to_guest(p, &m, sizeof(m));
+}
+
+#define BATCH 64
+
+/* The balloon gives frames back.  They stop being the domain's first, then every cached
+ * translation goes, and only then may somebody else get them. */
+static long decrease(struct vcpu *v, const struct xen_memory_reservation *r, uint64_t done, uint64_t nr)
+{
+	struct domain *d = v->domain;
+	uint64_t mfns[BATCH];
+	uint64_t n, given = 0;
+
+	if (copy_from_guest(mfns, (guest_ptr_t)r->extent_start.p + done * 8, nr * 8))
+		return -EFAULT;
+	for (n = 0; n < nr; n++) {
+		struct frame *f = frame_of(mfns[n]);
+
+		if (!f || frame_owner(f) != d->id || (f->flags & FRAME_SHARED) || frame_give(f, d->id, OWNER_KERNEL))
+			break;
+		domain_remove_frame(d, mfns[n]);
+		given++;
+	}
+	if (given)
+		tlb_drop_all(d);
+	for (uint64_t i = 0; i < given; i++) {
+		frame_of(mfns[i])->flags = 0;
+		m2p_set(mfns[i], ~0ull);
+		frame_free(mfns[i], 0, OWNER_KERNEL);
+	}
+	return (long)given;
+}
+
+static long increase(struct vcpu *v, const struct xen_memory_reservation *r, uint64_t done, uint64_t nr)
+{
+	uint64_t gfns[BATCH], mfns[BATCH], n;
+
+	if (copy_from_guest(gfns, (guest_ptr_t)r->extent_start.p + done * 8, nr * 8))
+		return -EFAULT;
+	for (n = 0; n < nr; n++)
+		if (gfns[n] >= 1ull << 36 || !domain_populate(v->domain, gfns[n], 1, &mfns[n]))
+			break;
+	if (copy_to_guest((guest_ptr_t)r->extent_start.p + done * 8, mfns, n * 8))
+		return -EFAULT;
+	return (long)n;
+}
+
+/* Progress is kept in the upper bits of cmd, as the ABI foresees. */
+static long reservation(struct vcpu *v, const uint64_t *arg, bool up)
+{
+	struct xen_memory_reservation r;
+	uint64_t done = arg[0] >> 6;
+
+	if (copy_from_guest(&r, arg[1], sizeof(r)))
+		return -EFAULT;
+	if (r.extent_order || (r.domid != DOMID_SELF && r.domid != v->domain->id) || done > r.nr_extents)
+		return -EINVAL;
+	while (done < r.nr_extents) {
+		uint64_t n = MIN(r.nr_extents - done, BATCH);
+		long got = up ? increase(v, &r, done, n) : decrease(v, &r, done, n);
+
+		if (got < 0)
+			return got;
+		done += (uint64_t)got;
+		if ((uint64_t)got < n)
+			break;
+		if (done < r.nr_extents && hypercall_preempt()) {
+			hypercall_set_arg(v, 0, (arg[0] & 63) | done << 6);
+			return HC_CONTINUE;
+		}
+	}
+	return (long)done;
+}
+
+long hc_memory_op(struct vcpu *v, const uint64_t *arg)
+{
+	switch (arg[0] & 63) {
+	case XENMEM_decrease_reservation:
+		return reservation(v, arg, false);
+	case XENMEM_populate_physmap:
+		return reservation(v, arg, true);
+	case XENMEM_current_reservation:
+		return (long)v->domain->frames;
+	case XENMEM_maximum_reservation:
+		return (long)v->domain->max_frames;
+	case XENMEM_memory_map:
+		return memory_map(v, arg[1]);
+	case XENMEM_machphys_mapping:
+		return machphys(arg[1]);
+	}
+	return -ENOSYS;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * arch.h - what the files of arch/x86_64 share with each other.
+ */
+#pragma once
+
+#include <core/tlb.h>
+#include <core/types.h>
+
+struct boot_info;
+struct cpu;
+struct domain;
+struct regs;
+struct vcpu;
+
+extern struct cpu boot_cpu;
+extern uint64_t boot_l4[512]; /* kernel half only; the root while no domain is loaded	*/
+
+/* entry.S */
+void syscall_entry(void);
+void syscall32_entry(void);
+void return_to_guest(struct vcpu *v) __attribute__((noreturn));
+int uaccess_copy(void *dst, const void *src, size_t len);
+void load_selector_ds(uint16_t sel);
+void load_selector_es(uint16_t sel);
+void load_selector_fs(uint16_t sel);
+uint64_t load_selector_gs(uint16_t sel);
+void cpu_idle(void);
+
+/* segment.c */
+void segment_init_cpu(struct cpu *c);
+bool descriptor_check(uint64_t *desc);
+void segment_load_gdt(struct cpu *c, const struct vcpu *v);
+
+/* guest_cpu.c */
+int gdt_load(struct vcpu *v, mfn_t m, uint32_t entries);
+
+/* traps.c */
+void trap_from_guest(struct regs *r) __attribute__((noreturn));
+void trap_from_kernel(struct regs *r);
+void trap_paranoid(struct regs *r);
+void syscall_from_guest(struct regs *r) __attribute__((noreturn));
+/* Deliver what is due and resume current, or whoever should run. */
+void exit_to_guest(void) __attribute__((noreturn));
+
+/* upcall.c */
+void toggle_mode(struct vcpu *v);
+/* Enter the guest kernel at handler with a bounce frame; crashes the domain when that fails. */
+void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64_t error);
+/* Deliver an exception through the guest's trap table. */
+void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error);
+void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error);
+void upcall_events(struct vcpu *v);
+
+/* context.c */
+void context_switch(struct cpu *c, struct vcpu *next);
+void context_save(struct cpu *c);
+void context_forget(struct vcpu *v);
+void load_cr3(uint64_t cr3);
+
+/* fpu.c */
+void fpu_init_cpu(void);
+void fpu_init_vcpu(struct vcpu *v);
+extern uint64_t fpu_xcr0;
+
+/* emulate.c: true if the instruction was carried out and rip advanced */
+bool emulate_privileged(struct vcpu *v);
+bool emulate_forced_cpuid(struct vcpu *v);
+/* An INT n that its gate refused: deliver it or not. */
+bool emulate_soft_interrupt(struct vcpu *v);
+
+/* cpuid.c, msr.c */
+void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+
+/* apic.c, ioapic.c, tsc.c, acpi.c, uart.c */
+void apic_init_cpu(void);
+void apic_eoi(void);
+void ioapic_add(paddr_t base, uint32_t gsi);
+void ioapic_override(uint8_t isa, uint32_t gsi);
+void tsc_init(void);
+uint64_t tsc_of_time(uint64_t ns);
+paddr_t acpi_init(paddr_t rsdp); /* 0: search; returns where it was */
+void uart_init(void);
+bool apic_is_mine(uint8_t vector);
+extern uint32_t tsc_khz;
+extern uint32_t pvclock_mul;
+extern int8_t pvclock_shift;
+extern uint64_t tsc_base;
+uint64_t wall_clock_at_boot(void);
+
+/* uaccess.c */
+bool extable_fixup(struct regs *r);
+bool guest_range_ok(guest_ptr_t p, size_t len);
+void smap_init(void);

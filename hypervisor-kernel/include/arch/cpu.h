@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cpu.h - what core may ask of a CPU.  tests/unit/kernel/arch_fake.c is one more architecture.
+ */
+#pragma once
+
+#include <core/types.h>
+
+struct vcpu;
+struct domain;
+
+/* The vCPU that trapped into the kernel on this CPU (never NULL inside a hypercall). */
+struct vcpu *current_vcpu(void);
+
+/* Direct map: every RAM frame is always addressable by the kernel. */
+void *mfn_to_virt(mfn_t m);
+mfn_t virt_to_mfn(const void *p);
+
+uint64_t arch_tsc(void);
+/* One character to the debug console. */
+void arch_console_putc(char c);
+/* Program this CPU's timer to interrupt at system time deadline (ns); ~0 = off. */
+void arch_timer_program(uint64_t deadline_ns);
+
+/* Interrupt controllers.  gsi: route to this CPU with a vector; flags GUISE_IRQ_*; starts masked. */
+int arch_gsi_route(uint32_t gsi, uint8_t vector, uint32_t flags);
+void arch_gsi_mask(uint32_t gsi, bool masked);
+void arch_msi_message(uint8_t vector, uint64_t *address, uint32_t *data);
+void arch_irq_ack(void);
+bool arch_irq_waiting(void);
+
+/* Flush every translation this CPU may hold; all CPUs that may run d (NULL: all). */
+void arch_tlb_flush(struct domain *d);
+void arch_reset(void) __attribute__((noreturn));
+
+/* Machine-to-physical: what gfn the owner of m knows it by; ~0 = none. */
+void m2p_set(mfn_t m, gfn_t g);
+gfn_t m2p_get(mfn_t m);
+
+/* v->arch of a new vCPU; of one that starts at rip with rsp, rsi and the top table cr3. */
+void arch_vcpu_init(struct vcpu *v);
+int arch_vcpu_start(struct vcpu *v, uint64_t rip, uint64_t rsp, uint64_t rsi, mfn_t cr3);
+/* VCPUOP_initialise. */
+int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c);
+void arch_vcpu_forget(struct vcpu *v);
+/* Machine address of a guest kernel's virtual address if it may be written, else -EFAULT. */
+int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m);
+/* Argument register n (rdi rsi rdx r10 r8) of the hypercall that will be issued again. */
+void arch_set_arg(struct vcpu *v, unsigned n, uint64_t value);
+/* Wait for an interrupt and handle it. */
+void arch_idle(void);
+void arch_resched(void); /* this CPU: choose again before returning to a guest */
+void arch_resched_done(void);
+void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn);
+struct guise_system_info;
+/* Everything but free_frames and verbose. */
+void arch_system_info(struct guise_system_info *info);
+uint64_t arch_wall_clock(void); /* seconds since 1970 at system time 0 */
+void arch_time_info(struct vcpu_time_info *t);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * paging.h - page-table entries, the guest's walk, and the cached tables.
+ */
+#pragma once
+
+#include <core/domain.h>
+#include <core/types.h>
+
+#define PTE_P	  (1ull << 0)
+#define PTE_RW	  (1ull << 1)
+#define PTE_U	  (1ull << 2)
+#define PTE_PWT	  (1ull << 3)
+#define PTE_PCD	  (1ull << 4)
+#define PTE_A	  (1ull << 5)
+#define PTE_D	  (1ull << 6)
+#define PTE_PS	  (1ull << 7)
+#define PTE_G	  (1ull << 8)
+#define PTE_NX	  (1ull << 63)
+#define PTE_FRAME 0x000ffffffffff000ull
+
+static inline mfn_t pte_mfn(uint64_t e)
+{
+	return (e & PTE_FRAME) >> PAGE_SHIFT;
+}
+
+static inline unsigned pt_index(uint64_t va, unsigned level)
+{
+	return va >> (12 + 9 * (level - 1)) & 511;
+}
+
+/* Top-level slots of the kernel: a guest's entries there are ignored. */
+static inline bool slot_is_hypervisor(unsigned i)
+{
+	return i >= 256 && i < 272;
+}
+
+enum walk_result {
+	WALK_OK,
+	WALK_ABSENT,	/* an entry is not present				*/
+	WALK_PROTECTED, /* the entries are there but forbid the access	*/
+	WALK_BAD,	/* an entry names a frame that cannot be a table	*/
+};
+
+struct walk {
+	uint64_t entry[5]; /* [level], read once each		*/
+	mfn_t table[5];	   /* [level]: where entry was read	*/
+	unsigned level;	   /* the last level read		*/
+};
+
+/* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing.
+ * stop: the level to read last, 1 for a whole walk. */
+enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop,
+		      struct walk *w);
+/* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
+uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
+/* May a guest entry of d name this frame as a leaf?  *cache: extra bits (uncached). */
+bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *cache);
+
+/* fill.c.  Answer a page fault of v at va from the guest's tables.  true: filled, try again; false:
+ * it is the guest's own fault, *error is what the guest shall see. */
+bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error);
+
+/* tlb.c: nodes */
+uint64_t *node_entries(struct tlb *t, uint32_t n);
+/* The node that caches this frame at this level, made when there is none.  FRAME_NIL: the pool had to
+ * be emptied; begin again. */
+uint32_t node_get(struct domain *d, mfn_t table, unsigned level) MUST_HOLD(d->tlb.lock);
+/* The node behind a present entry of a cached table. */
+uint32_t node_of_entry(uint64_t e);
+void node_unlink(struct domain *d, uint64_t *e) MUST_HOLD(d->tlb.lock);
+/* The frame's contents are no table any more, or may change unseen: forget the node. */
+void node_detach(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock);
+void root_touch(struct tlb *t, uint32_t n);
+/* Hardware root for v's mode (0 user, 1 kernel), made if need be; 0: the guest has none. */
+uint64_t root_cr3(struct vcpu *v, unsigned mode);
+void tlb_reset(struct domain *d) MUST_HOLD(d->tlb.lock);
+
+/* flush.c */
+/* Tables written directly are derived again and protected again. */
+void tlb_resync(struct domain *d) MUST_HOLD(d->tlb.lock);
+/* The guest executed INVLPG or loaded CR3, in effect. */
+void tlb_guest_invlpg(struct vcpu *v, uint64_t va);
+void tlb_guest_flush(struct vcpu *v);
+
+/* The guest's entry and the cached one, together. */
+int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * percpu.h - what belongs to one CPU, reached through its GS base while the kernel runs.
+ */
+#pragma once
+
+#include <arch/layout.h>
+#include <core/types.h>
+
+struct vcpu;
+
+struct tss {
+	uint32_t zero0;
+	uint64_t rsp[3];
+	uint64_t zero1;
+	uint64_t ist[7];
+	uint64_t zero2;
+	uint16_t zero3, iomap_base;
+	uint8_t iomap[8192 + 1];
+} __attribute__((packed, aligned(16)));
+
+struct cpu {
+	struct cpu *self;
+	struct vcpu *current;	   /* whose registers a trap saves; the idle vCPU never is	*/
+	uint64_t regs_end;	   /* end of current's saved registers				*/
+	uint64_t stack_top;
+	uint64_t scratch[4];	   /* of the entry code						*/
+	uint64_t cr3;		   /* loaded now						*/
+	bool resched;		   /* choose again before returning to a guest			*/
+	bool idle;		   /* in the idle loop, no guest context is loaded		*/
+	struct vcpu *loaded;	   /* whose FPU, segments and bases are in the CPU		*/
+	uint32_t id, apic_id;
+	uint64_t flush_epoch;	   /* of the last full flush on this CPU			*/
+	bool iomap_dirty;	   /* the I/O bitmap opens ports				*/
+	struct tss tss;
+	uint64_t gdt[GDT_BYTES / 8] __attribute__((aligned(4096)));
+	uint8_t stack[CPU_STACK_SIZE] __attribute__((aligned(16)));
+	uint8_t ist_stack[3][4096] __attribute__((aligned(16)));
+};
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	asm volatile("mov %%gs:0, %0" : "=r"(c));
+	return c;
+}

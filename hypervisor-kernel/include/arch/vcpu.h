@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vcpu.h - the x86-64 part of a vCPU: what a trap saves, and the guest's virtual CPU.
+ * Assembly reaches the fields through asm-offsets.c.
+ */
+#pragma once
+
+#include <core/types.h>
+
+struct vcpu;
+
+/* In the order the entry code pushes them, last pushed first. */
+struct regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct trap_entry {
+	uint64_t address;
+	uint16_t cs;
+	uint8_t dpl;
+	uint8_t masks; /* delivery sets the upcall mask	*/
+};
+
+#define GUEST_GDT_ENTRIES 64
+#define FPU_AREA_SIZE	  4096
+
+struct arch_vcpu {
+	struct regs regs;	  /* TSS.rsp0 points to its end: 16-byte aligned	*/
+	uint64_t kernel_mode;	  /* 1: guest kernel runs, 0: guest user		*/
+	uint64_t kernel_sp;	  /* stack for bounces from user			*/
+	uint64_t cr3[2];	  /* hardware root: [0] user, [1] kernel; 0 = must be made	*/
+	uint64_t gs_base[2];	  /* of the mode that does not run			*/
+	uint64_t syscall_callback, event_callback, failsafe_callback, syscall32_callback;
+	uint8_t syscall_masks, event_masks, syscall32_masks, nmi_masked;
+	uint32_t user_changed;	  /* reserved for alignment				*/
+	vcpu_info_t *info;	  /* same as vcpu.info					*/
+
+	mfn_t root[2];		  /* the guest's own top tables: [0] user, [1] kernel	*/
+	uint64_t fs_base;
+	uint16_t ds, es, fs, gs;
+	uint16_t kernel_ss;
+	bool fpu_ts, iopl, events_masked_nmi;
+	struct trap_entry trap[256];
+	uint64_t gdt[GUEST_GDT_ENTRIES]; /* checked copy of the guest's descriptors	*/
+	mfn_t gdt_mfn;			 /* where the guest keeps them, INVALID_MFN = none	*/
+	uint32_t gdt_entries;
+	uint64_t dr[8];
+	uint64_t cr4, xcr0;
+	uint8_t fpu[FPU_AREA_SIZE] __attribute__((aligned(64)));
+};

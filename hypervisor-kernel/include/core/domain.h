@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * domain.h - a protection domain: frames, vCPUs, ports, grants, handles and quotas.
+ *
+ * A pointer is borrowed for the call or counted by domain_get()/domain_put(); the last put frees
+ * the structure.  Legal moves of the state are in domain_next[] (domain.c).
+ */
+#pragma once
+
+#include <core/frame.h>
+#include <core/handle.h>
+#include <core/list.h>
+#include <core/tlb.h>
+#include <guise.h>
+
+#define MAX_VCPUS     32
+#define MAX_DOMAINS   128
+#define NR_HANDLES    128
+#define PORTS_PER_PAGE 256
+#define NR_PORTS      4096
+#define DOMID_FIRST   0
+
+struct port;
+struct grant_table;
+struct vcpu;
+
+struct domain {
+	uint16_t id;	     /* fixed at birth; read freely			*/
+	uint8_t priority;    /* GUISE_PRIO_*, fixed				*/
+	uint8_t paging;	     /* GUISE_DOMAIN_STOCK or _NATIVE, fixed		*/
+	uint32_t max_vcpus;  /* fixed						*/
+	uint32_t refs;	     /* atomic						*/
+	struct list link;    /* in the list of all domains			*/
+
+	struct spinlock lock;	/* guards the block below			*/
+	uint8_t state;		/* GUISE_STATE_*				*/
+	uint8_t shutdown_reason;
+	uint32_t pauses;	/* runs only at 0				*/
+	uint32_t frames_head;	/* list of owned frames, FRAME_NIL = none	*/
+	uint64_t frames;	/* owned now					*/
+	uint64_t max_frames;
+	uint64_t kernel_pages;	/* kernel memory charged to it			*/
+	uint64_t max_kernel_pages;
+	char text[64];		/* why it crashed				*/
+	struct handle handles[NR_HANDLES];
+
+	struct vcpu *vcpu[MAX_VCPUS]; /* [0] from birth, others by VCPUOP_initialise; never removed	*/
+
+	shared_info_t *shared; /* one frame, FRAME_SHARED			*/
+	mfn_t shared_mfn;
+
+	struct spinlock event_lock; /* guards the ports				*/
+	struct port *ports[NR_PORTS / PORTS_PER_PAGE]; /* a page each, on demand */
+	uint32_t port_hint;
+
+	bool runstate_flag;  /* VM_ASST runstate_update_flag			*/
+	struct grant_table *grants;
+	struct tlb tlb;
+
+	uint64_t cpu_ns, faults, hypercalls; /* counters; approximate reads are fine	*/
+};
+
+/* A reference to the living domain with this id, or NULL. */
+struct domain *domain_get(uint16_t id);
+void domain_ref(struct domain *d);
+void domain_put(struct domain *d);
+
+/* Build an empty, paused domain (pauses == 1) with one vCPU.  Negative errno in *err. */
+struct domain *domain_create(const struct guise_domain_create *how, int *err);
+/* The guest broke itself: stop it for good and tell the VMM.  Callable with any lock released;
+ * if it is current, it never runs again after this trap. */
+void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* SCHEDOP_shutdown. */
+void domain_shutdown(struct domain *d, uint8_t reason);
+void domain_pause(struct domain *d);
+void domain_unpause(struct domain *d);
+/* May one of the domain's vCPUs run? */
+bool domain_runnable(const struct domain *d);
+
+/* Frames in and out of the domain's list; d->lock is taken inside. */
+void domain_add_frame(struct domain *d, mfn_t m);
+void domain_remove_frame(struct domain *d, mfn_t m);
+/* Zeroed frame owned by d and made by the kernel (FRAME_SHARED), not counted in its limit. */
+mfn_t domain_shared_frame(struct domain *d);
+/* Move up to nr frames of fresh memory to d, gfns from first on; mfns[] is filled.  How many. */
+uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *mfns);
+/* Free what it holds.  0: gone; HC_CONTINUE: call again; -EAGAIN: others still hold its frames. */
+long domain_destroy(struct domain *d);
+
+static inline bool domain_valid_vcpu(const struct domain *d, uint32_t n)
+{
+	return n < d->max_vcpus && d->vcpu[n];
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * event.h - event channels: one-way asynchronous doorbells, two-level bitmap (Xen ABI, 2L).
+ *
+ * A port is private to its domain.  Its state moves only as port_next[] in event.c allows.
+ */
+#pragma once
+
+#include <core/types.h>
+
+struct domain;
+struct vcpu;
+
+enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI, PORT_IRQ };
+
+struct port {
+	uint8_t state;
+	uint8_t zero;
+	uint16_t remote_dom;	/* UNBOUND: who may bind; INTERDOMAIN: the peer		*/
+	uint32_t remote_port;	/* INTERDOMAIN						*/
+	uint32_t vcpu;		/* whom to notify					*/
+	uint32_t number;	/* VIRQ or IRQ number					*/
+};
+
+/* Raise port p of d (p is a valid, non-free port): pending bit, selector, upcall, wake. */
+void event_raise(struct domain *d, uint32_t p);
+/* Raise a VIRQ of v, if bound. */
+void event_virq(struct vcpu *v, uint32_t virq);
+/* Raise VIRQ_DOM_EXC in whoever bound it: d's state changed. */
+void event_domain_changed(void);
+/* The domain dies: close all; peers fall back to UNBOUND for the same domid. */
+void event_close_all(struct domain *d);
+/* A port for an interrupt (irq.c).  Port or -errno. */
+int event_bind_irq(struct domain *d, uint32_t irq);
+/* Are events pending and unmasked for v? */
+bool event_pending(const struct vcpu *v);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * frame.h - whose page of RAM it is, and who else holds on to it.
+ *
+ * A frame has one owner and one count, in one word so that nobody sees half a change:
+ *	holds	outside uses: grant mappings, DMA, copies under way
+ * It changes owner only at holds == 0, and only after every cached translation that names it was
+ * dropped and flushed.
+ */
+#pragma once
+
+#include <core/spinlock.h>
+#include <core/types.h>
+
+struct domain;
+
+#define OWNER_FREE   0xffff
+#define OWNER_KERNEL 0xfffe
+#define OWNER_NONE   0xfffd /* not RAM, or RAM the firmware keeps	*/
+
+#define FRAME_TABLE  1 /* the owner last used it as a page table: a direct write to it is unsynced	*/
+#define FRAME_SHARED 2 /* made by the kernel for its owner (shared info, grant table): never leaves	*/
+#define FRAME_PINNED 4 /* the owner pinned it; bookkeeping only					*/
+
+struct frame {
+	uint64_t state;	     /* owner:16 | holds:48, atomic				*/
+	uint32_t cached;     /* node + 1 of the owner's software TLB, 0 = none; tlb.lock	*/
+	uint8_t flags;	     /* FRAME_*; tlb.lock of the owner				*/
+	uint8_t order;	     /* of a free block, else 0; allocator lock			*/
+	uint16_t zero;
+	uint32_t next, prev; /* mfn; list of the owner (domain.lock) or of free blocks	*/
+};
+
+extern struct frame *frame_table; /* indexed by machine frame number		*/
+extern mfn_t frame_max;		  /* first frame number that is not in the table	*/
+
+#define FRAME_OWNER(s)	   ((uint16_t)((s) >> 48))
+#define FRAME_HOLDS(s)	   ((s) & 0xffffffffffffull)
+#define FRAME_STATE(o, h)  ((uint64_t)(o) << 48 | (h))
+#define FRAME_HOLDS_MAX	   0xffffffffffffull
+#define FRAME_NIL	   0xffffffffu
+
+static inline struct frame *frame_of(mfn_t m)
+{
+	return m < frame_max ? &frame_table[m] : NULL;
+}
+
+static inline mfn_t frame_mfn(const struct frame *f)
+{
+	return (mfn_t)(f - frame_table);
+}
+
+static inline uint16_t frame_owner(const struct frame *f)
+{
+	return FRAME_OWNER(__atomic_load_n(&f->state, __ATOMIC_ACQUIRE));
+}
+
+/* Is m a RAM frame that the domain owns?  The question behind every cached translation. */
+static inline bool frame_owned_by(mfn_t m, uint16_t domid)
+{
+	return m < frame_max && frame_owner(&frame_table[m]) == domid;
+}
+
+/* Count one outside use.  -EPERM: not owner's; -EOVERFLOW. */
+int frame_hold(struct frame *f, uint16_t owner);
+void frame_release(struct frame *f);
+/* Change the owner.  -EPERM: not from's; -EBUSY: held.  The caller dropped cached translations. */
+int frame_give(struct frame *f, uint16_t from, uint16_t to);
+
+/* The allocator: blocks of 2^order frames.  The frames belong to owner; contents are undefined.
+ * INVALID_MFN when there is none. */
+#define FRAME_MAX_ORDER 10
+mfn_t frame_alloc(unsigned order, uint16_t owner);
+/* Give a block back; every frame must be owned by owner with no holds (BUG otherwise). */
+void frame_free(mfn_t m, unsigned order, uint16_t owner);
+uint64_t frame_free_count(void);
+
+/* Add RAM to the allocator at boot: frames [first, last). */
+void frame_add_ram(mfn_t first, mfn_t last);
+
+/* Zeroed kernel pages, as an address in the direct map; charged to d's kernel memory quota when d is
+ * not NULL.  NULL: none left, or over quota. */
+void *kpages_alloc(unsigned order, struct domain *d);
+void kpages_free(void *p, unsigned order, struct domain *d);

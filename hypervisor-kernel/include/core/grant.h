@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * grant.h - frames lent to one named domain: for CPU mapping, for copying, or for DMA only.
+ * Grant table version 1 of the Xen ABI (xen/grant_table.h).
+ */
+#pragma once
+
+#include <core/types.h>
+
+struct domain;
+
+#define GRANT_MAX_FRAMES 64 /* 512 entries each			*/
+#define GRANT_MAX_MAPS	 4096 /* mappings and pins of one domain	*/
+
+int grant_init(struct domain *d);
+mfn_t grant_frame(struct domain *d, uint32_t n);
+/* The domain dies: unmap and unpin everything it mapped from others. */
+void grant_unmap_all(struct domain *d);
+/* Forget the domain's own table; its frames stay in the domain's list. */
+void grant_destroy(struct domain *d);
+
+/* Take one use of entry ref of from's table on behalf of user: the entry must name user, allow the
+ * access, and name a frame of from's.  GNTST_okay and *m, or a GNTST_* error.  Undo with grant_unpin. */
+int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, mfn_t *m);
+void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m);
+
+/* A pin remembered by the domain that uses it; the number is what the user calls it by. */
+struct grant_map {
+	uint16_t from;	/* granting domain				*/
+	uint8_t kind;	/* GRANT_MAP_*				*/
+	uint8_t writable;
+	uint32_t ref;
+	mfn_t m;
+	uint64_t va;	/* GRANT_MAP_CPU: where			*/
+	mfn_t table;	/* and in which entry			*/
+	uint32_t index;
+	uint32_t zero;
+};
+
+enum { GRANT_MAP_FREE, GRANT_MAP_CPU, GRANT_MAP_DMA, GRANT_MAP_GOING };
+
+/* Remember *map for d; its number or -ENOSPC. */
+int grant_map_add(struct domain *d, const struct grant_map *map);
+/* Take mapping n of that kind out of use (it becomes GRANT_MAP_GOING): its content, or -EINVAL. */
+int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out);
+/* Undo the pin and free the number. */
+void grant_map_end(struct domain *d, uint32_t n, const struct grant_map *map);

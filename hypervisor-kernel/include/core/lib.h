@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lib.h - memory, strings, printing and the two ways to stop.  No knowledge of the kernel.
+ */
+#pragma once
+
+#include <core/types.h>
+#include <stdarg.h>
+
+void *memcpy(void *d, const void *s, size_t n);
+void *memmove(void *d, const void *s, size_t n);
+void *memset(void *d, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+
+/* As in C, for d i u x X p s c %, flags 0 and -, width, .precision for s, l ll z. */
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* One message to the debug console; printv only when the kernel was started with "verbose". */
+void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void printv(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+extern bool verbose;
+
+/* Raw text to the debug console, as a domain's console_io wrote it. */
+void console_write(const char *text, size_t len);
+
+/* Print the reason and a symbolised backtrace, then stop the machine. */
+void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#define BUG_ON(x)                                                                                  \
+	do {                                                                                       \
+		if (__builtin_expect(!!(x), 0))                                                    \
+			panic("BUG: %s at %s:%d", #x, __FILE__, __LINE__);                         \
+	} while (0)
+
+#ifdef DEBUG
+#define assert(x) BUG_ON(!(x))
+#else
+#define assert(x) ((void)0)
+#endif

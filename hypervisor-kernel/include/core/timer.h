@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * timer.h - one-shot timers in system time (nanoseconds since boot).
+ */
+#pragma once
+
+#include <core/list.h>
+#include <core/types.h>
+
+struct timer {
+	struct list link; /* sorted list, earliest first			*/
+	uint64_t deadline;
+	void (*fn)(void *arg); /* runs with interrupts off, no lock held	*/
+	void *arg;
+	bool armed;
+};
+
+void timer_init(struct timer *t, void (*fn)(void *), void *arg);
+/* Arm or re-arm.  A deadline in the past fires at the next chance, before any guest runs. */
+void timer_set(struct timer *t, uint64_t deadline_ns);
+void timer_cancel(struct timer *t);
+/* Fire what is due and program the CPU's timer for the next (arch_timer_program). */
+void timer_run(void);
+/* System time, ns since boot, monotonic. */
+uint64_t time_now(void);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tlb.h - the software TLB: hardware page tables as a cache of a domain's own tables.
+ *
+ * A node is one hardware table page that caches one table frame of the domain at one level.  The
+ * frame knows its node (frame.cached); a node counts the entries that point to it, and a root
+ * (level 4) is kept by the list of roots.  Nodes come from a fixed pool.  Any entry may be dropped
+ * at any time; the one thing that must hold is that a present leaf names a frame the domain
+ * owns, a device range it has a handle for, or the frame of the grant mapping made at that slot.
+ */
+#pragma once
+
+#include <core/list.h>
+#include <core/spinlock.h>
+#include <core/types.h>
+
+struct domain;
+struct vcpu;
+
+struct tlb_node {
+	uint32_t table;	 /* guest frame it caches, FRAME_NIL = detached	*/
+	uint32_t refs;	 /* entries of other nodes that point here	*/
+	uint8_t level;	 /* 4 = root, 1 = leaves; 0 = free		*/
+	uint8_t kernel;	 /* root: machine-to-physical is visible	*/
+	uint16_t zero;
+	uint32_t next, prev; /* free, zombie or root list: node, FRAME_NIL	*/
+};
+
+#define TLB_UNSYNCED 16
+
+struct tlb_unsynced {
+	uint32_t table;	     /* guest frame that is written directly	*/
+	uint32_t node;	     /* where its writable mapping is cached ...	*/
+	uint32_t index;
+	uint64_t va;	     /* ... and at which address		*/
+};
+
+struct tlb {
+	struct spinlock lock;
+	uint32_t nr;		/* nodes in the pool					*/
+	struct tlb_node *node;
+	mfn_t *page;		/* hardware table page of each node			*/
+	uint32_t free, zombies, roots; /* lists; roots: least recently loaded first	*/
+	uint32_t roots_tail;
+	uint32_t used;
+	uint64_t free_epoch;	/* flush epoch when a table was last freed		*/
+	uint32_t nr_unsynced;
+	struct tlb_unsynced unsynced[TLB_UNSYNCED];
+};
+
+int tlb_init(struct domain *d, uint32_t frames);
+void tlb_destroy(struct domain *d);
+/* Forget everything cached for d and flush before returning.  Needed before a frame leaves d. */
+void tlb_drop_all(struct domain *d);
+
+/* A present entry's value for a grant mapping or 0: is there one at this entry of this table, naming m? */
+bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, bool *writable);
+/* Write a grant mapping's entry for va in v's address space (value 0: remove), guest's table and
+ * cache alike.  *table, *index: where.  -EINVAL: no table there. */
+int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *table, uint32_t *index);
+/* Remove an entry made by arch_map_grant and flush it everywhere. */
+void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m);

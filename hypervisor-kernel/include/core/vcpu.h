@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vcpu.h - a thread of a domain, scheduled by the kernel, told of events by upcall.
+ *
+ * The kernel has one stack a CPU, none a vCPU: a trap saves the registers in vcpu.arch.regs, the
+ * work is done to the end (or is re-issued by moving rip back), and somebody is resumed.
+ */
+#pragma once
+
+#include <arch/vcpu.h>
+#include <core/list.h>
+#include <core/timer.h>
+#include <core/types.h>
+#include <xen/vcpu.h>
+
+struct domain;
+
+/* Guest memory that the kernel writes at any time: frames held since it was registered. */
+struct guest_area {
+	mfn_t mfn[2]; /* INVALID_MFN: not registered; the second where it crosses a page	*/
+	uint32_t offset, len;
+};
+
+enum vcpu_state { VCPU_DOWN, VCPU_RUNNABLE, VCPU_RUNNING, VCPU_BLOCKED };
+
+struct vcpu {
+	struct arch_vcpu arch; /* first: assembly knows its offsets	*/
+
+	struct domain *domain;
+	uint32_t id;
+	uint8_t state;	       /* enum vcpu_state; run-queue lock		*/
+	bool initialised;
+	bool event_masked_poll; /* blocked in SCHEDOP_poll: any of poll_ports wakes it	*/
+	uint32_t nr_poll;
+	uint32_t poll_ports[8];
+	struct list run;       /* in a run queue				*/
+	uint64_t slice_end;    /* system time, ns				*/
+	uint64_t started;      /* since when it runs				*/
+
+	vcpu_info_t *info;     /* in shared_info, or where the guest registered it	*/
+	mfn_t info_mfn;	       /* held frame of a registered area, or INVALID_MFN	*/
+	struct timer timer;    /* one-shot; fires VIRQ_TIMER				*/
+	uint32_t virq_port[24]; /* port bound to each VIRQ of this vCPU, 0 = none; event_lock	*/
+
+	struct timer poll_timer; /* SCHEDOP_poll with a time-out	*/
+	struct multicall_entry *multicall; /* the one being carried out, else NULL	*/
+	struct guest_area runstate_area, time_area;
+	vcpu_runstate_info_t runstate;
+};
+
+/* Make it runnable if it is blocked; harmless otherwise. */
+void vcpu_wake(struct vcpu *v);
+/* The vCPU stops at once and is not in any queue: VCPUOP_down, domain destruction. */
+void vcpu_stop(struct vcpu *v);
+/* Stop running current after this trap, until woken. */
+void vcpu_block(struct vcpu *v);
+struct vcpu *vcpu_create(struct domain *d, uint32_t id);
+void vcpu_free(struct vcpu *v);
+/* vCPU 0 of a new domain has its context: it may run once the domain is unpaused. */
+void vcpu_start_first(struct vcpu *v);
+
+/* Time went by in the old state; enter new (RUNSTATE_*) and tell the guest. */
+void vcpu_runstate_set(struct vcpu *v, int state);
+/* Write vcpu_time_info for v: its vcpu_info and, if registered, its time area. */
+void vcpu_time_publish(struct vcpu *v);
+
+/* ---- guest_area.c ---- */
+/* Register len bytes at va in the current guest kernel's address space.  -EFAULT: not mapped writable. */
+int guest_area_set(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_t len);
+void guest_area_write(const struct guest_area *a, const void *data);
+void guest_area_drop(struct guest_area *a);
+
+/* ---- sched.c ---- */
+void sched_enqueue(struct vcpu *v);
+void sched_dequeue(struct vcpu *v);
+void sched_forget(struct vcpu *v);
+void sched_init(void);
+void sched_yield_current(void);
+/* Something became runnable or a slice ended: choose again before returning to a guest. */
+void sched_kick(void);
+/* Pick, switch to and return the vCPU to run now; idles until there is one. */
+struct vcpu *schedule(void);
