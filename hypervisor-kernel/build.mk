@@ -1,5 +1,4 @@
 # The kernel: build/hypervisor-kernel/guise, an ELF64 with a PVH note and a multiboot2 header.
-B ?= build
 KERNEL := $(B)/hypervisor-kernel/guise
 ALL += $(KERNEL)
 
@@ -14,11 +13,11 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	arch/x86_64/msr.o arch/x86_64/uaccess.o \
 	arch/x86_64/walk.o arch/x86_64/fill.o arch/x86_64/tlb.o arch/x86_64/flush.o arch/x86_64/mmu.o \
 	arch/x86_64/apic.o arch/x86_64/ioapic.o arch/x86_64/acpi.o arch/x86_64/tsc.o arch/x86_64/uart.o \
-	core/boot.o core/archive.o core/first_domain.o core/panic.o core/console.o \
+	core/boot.o core/first_domain.o core/panic.o core/console.o \
 	core/domain.o core/domain_op.o core/vcpu.o core/sched.o core/timer.o core/guest_area.o \
 	core/frame.o core/frame_alloc.o core/memory.o core/version.o core/hypercall.o \
 	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
-	lib/string.o lib/vsnprintf.o)
+	lib/archive.o lib/string.o lib/vsnprintf.o)
 
 $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h: hypervisor-kernel/arch/x86_64/asm-offsets.c
 	@mkdir -p $(@D)

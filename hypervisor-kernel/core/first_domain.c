@@ -6,6 +6,7 @@
  * archive itself (its frames change hands), stack, heap.  The layout is the one of every native
  * domain (guise.h).  What goes wrong here has no one to be reported to: panic with the reason.
  */
+#include <archive.h>
 #include <arch/cpu.h>
 #include <core/boot.h>
 #include <core/domain.h>

@@ -32,10 +32,7 @@ void kmain(void) __attribute__((noreturn));
 
 /* core/first_domain.c: build domain 0 from the archive. */
 void first_domain_build(void);
-/* Find a file in a cpio (newc) archive; NULL if it is not there or the archive is damaged. */
-const void *archive_find(const void *archive, size_t len, const char *name, size_t *size);
-
 /* arch: bring up this CPU's parts. */
 void arch_init(void);
-/* Is this machine frame something other than RAM that was given to the allocator or a domain? */
+/* Leave for the first domain. */
 void arch_start_first(void) __attribute__((noreturn));

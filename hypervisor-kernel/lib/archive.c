@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * archive.c - look one file up in the boot archive (cpio, format newc).
+ *
+ * The kernel finds the VMM server with it, the VMM server everything else: both compile this file.
  */
-#include <core/boot.h>
-#include <core/lib.h>
+#include <archive.h>
 
 #define HEADER 110 /* magic and 13 fields of 8 hexadecimal digits */
 
@@ -29,22 +30,22 @@ const void *archive_find(const void *archive, size_t len, const char *name, size
 	const char *base = archive;
 	uint64_t at = 0, file, names;
 
-	while (at + HEADER <= len && !memcmp(base + at, "070701", 6)) {
+	while (at + HEADER <= len && !__builtin_memcmp(base + at, "070701", 6)) {
 		const char *h = base + at;
 		uint64_t data;
 
 		if (!field(h, 6, &file) || !field(h, 11, &names) || !names || names > len - at - HEADER)
 			return NULL;
-		data = ALIGN_UP(at + HEADER + names, 4ull);
+		data = (at + HEADER + names + 3) & ~3ull;
 		if (data > len || file > len - data || h[HEADER + names - 1])
 			return NULL;
-		if (!strcmp(h + HEADER, name)) {
+		if (!__builtin_strcmp(h + HEADER, name)) {
 			*size = file;
 			return base + data;
 		}
-		if (!strcmp(h + HEADER, "TRAILER!!!"))
+		if (!__builtin_strcmp(h + HEADER, "TRAILER!!!"))
 			return NULL;
-		at = ALIGN_UP(data + file, 4ull);
+		at = (data + file + 3) & ~3ull;
 	}
 	return NULL;
 }
