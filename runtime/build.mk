@@ -1,32 +1,29 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The library that every native domain links.
 
-B ?= build
-WARN ?= -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-DEPS ?= -MMD -MP
-NATIVE_CFLAGS ?= -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -mno-sse -mno-mmx \
+NATIVE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -mno-sse -mno-mmx \
 	-mno-red-zone -mgeneral-regs-only -fno-asynchronous-unwind-tables \
 	-Iruntime/include -Ihypervisor-kernel/abi $(WARN) $(DEPS)
 
 RUNTIME := $(B)/runtime/libruntime.a
 RUNTIME_OBJS := $(addprefix $(B)/runtime/, entry.o start.o event.o time.o grant.o window.o store.o \
 	store_wire.o heap.o format.o print.o string.o number.o console_ring.o device.o pci.o gpt.o crc32.o \
-	blk.o blk_ring.o vbd.o)
+	blk.o blk_ring.o vbd.o partition.o)
 
 # $(call native_link,objects): the recipe that links a native domain.
 native_link = ld -nostdlib -static -z noexecstack --no-warn-rwx-segments -T runtime/native.lds -o $@ $(1) $(RUNTIME)
 
 $(RUNTIME): $(RUNTIME_OBJS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(B)/runtime/%.o: runtime/%.c
 	@mkdir -p $(@D)
-	$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
 
 $(B)/runtime/%.o: runtime/%.S
 	@mkdir -p $(@D)
-	$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
 
 ALL += $(RUNTIME)
 

@@ -81,6 +81,11 @@ size_t console_ring_room(const struct xencons_interface *ring)
 	return vacant(&ring->in_prod, &ring->in_cons, sizeof(ring->in));
 }
 
+size_t console_ring_front_room(const struct xencons_interface *ring)
+{
+	return vacant(&ring->out_prod, &ring->out_cons, sizeof(ring->out));
+}
+
 size_t console_ring_front_put(struct xencons_interface *ring, const char *from, size_t len)
 {
 	return place(ring->out, sizeof(ring->out), &ring->out_prod, &ring->out_cons, from, len);

@@ -53,7 +53,6 @@ static void event_queue(const struct store_message *msg)
 	e->token = e->text + (path < len ? path + 1 : len);
 	*events_end = e;
 	events_end = &e->next;
-	event_again(port);
 }
 
 /* Take what has come: 1 when the answer to the last request is in `incoming`, else 0. */
@@ -112,6 +111,8 @@ static int call(uint32_t type, const struct part *part, unsigned nr)
 	event_send(port);
 	while (!receive())
 		event_wait(port);
+	if (events)
+		event_again(port);
 
 	if (incoming.head.type == XS_ERROR)
 		return -store_wire_errno(incoming.payload);

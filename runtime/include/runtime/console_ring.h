@@ -20,5 +20,6 @@ size_t console_ring_pending(const struct xencons_interface *ring); /* bytes read
 size_t console_ring_room(const struct xencons_interface *ring);	   /* bytes put could place */
 
 /* Frontend: put output, take input. */
+size_t console_ring_front_room(const struct xencons_interface *ring);
 size_t console_ring_front_put(struct xencons_interface *ring, const char *from, size_t len);
 size_t console_ring_front_read(struct xencons_interface *ring, char *to, size_t size);

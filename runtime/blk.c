@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * blk.c - the way of requests from the rings to the device and back.
+ *
+ * A round takes a batch of requests, one from each ring in turn, pins their pages with one call
+ * and hands them to the device.  A finished job is unpinned before it is answered: a frontend
+ * must find its grants free when it sees the response.  While the device has no room, jobs wait
+ * in `waiting` and nothing new is taken.
+ */
+#include <runtime/blk.h>
+#include <runtime/device.h>
+#include <runtime/event.h>
+#include <runtime/grant.h>
+#include <runtime/heap.h>
+#include <runtime/hypercall.h>
+#include <runtime/print.h>
+#include <runtime/start.h>
+
+#include "vbd.h"
+
+#define BATCH 16 /* requests; their indirect segments fit in one page */
+
+_Static_assert(BATCH * BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
+	       "one scratch page for the segments of a batch");
+_Static_assert(BLK_SEGMENTS * 2 <= GUISE_DMA_BATCH, "a batch can always take one more request");
+
+struct job_list {
+	struct job *first, **end;
+};
+
+static struct blk_device *device;
+static struct job_list waiting = { NULL, &waiting.first };  /* for room in the device	*/
+static struct job_list finished = { NULL, &finished.first }; /* to be unpinned and answered */
+static struct vbd *turn; /* whose ring is looked at first, may be stale: only compared */
+static int submitted;	 /* since the last kick */
+static struct blkif_request_segment (*scratch)[BLK_SEGMENTS];
+
+static void list_add(struct job_list *list, struct job *job)
+{
+	job->next = NULL;
+	*list->end = job;
+	list->end = &job->next;
+}
+
+static struct job *list_take(struct job_list *list)
+{
+	struct job *job = list->first;
+
+	if (job) {
+		list->first = job->next;
+		if (!list->first)
+			list->end = &list->first;
+	}
+	return job;
+}
+
+static void job_finish(struct job *job, int status)
+{
+	job->status = status;
+	list_add(&finished, job);
+}
+
+/* ---- to the device --------------------------------------------------------------------------- */
+
+void blk_complete(struct blk_request *req, int status)
+{
+	req->done(req, status);
+}
+
+static void part_done(struct blk_request *req, int status)
+{
+	struct job *job = (struct job *)((char *)req - offsetof(struct job, io));
+
+	job->sectors_done += req->nr_sectors;
+	job->extents_done += req->nr_extents;
+	if (status)
+		job_finish(job, status == -XEN_EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR);
+	else if (job->sectors_done < job->cmd.nr_sectors)
+		list_add(&waiting, job);
+	else
+		job_finish(job, BLKIF_RSP_OKAY);
+}
+
+/* As much of the job as the device takes at once. */
+static void part_prepare(struct job *job)
+{
+	struct blk_request *io = &job->io;
+
+	io->op = job->cmd.op;
+	io->sector = job->cmd.sector + job->sectors_done;
+	io->nr_sectors = job->cmd.nr_sectors - job->sectors_done;
+	io->extent = &job->extent[job->extents_done];
+	io->nr_extents = job->nr_extents - job->extents_done;
+	io->done = part_done;
+
+	if (io->op == BLK_DISCARD && device->max_discard && io->nr_sectors > device->max_discard)
+		io->nr_sectors = device->max_discard;
+	if (io->nr_extents > device->max_segments) {
+		io->nr_extents = device->max_segments;
+		io->nr_sectors = 0;
+		for (unsigned i = 0; i < io->nr_extents; i++)
+			io->nr_sectors += io->extent[i].len / BLK_SECTOR;
+	}
+}
+
+/* Returns -EBUSY, and has done nothing, when the device has no room. */
+static int job_submit(struct job *job)
+{
+	int rc;
+
+	part_prepare(job);
+	rc = device->submit(device, &job->io);
+	if (!rc)
+		submitted = 1;
+	else if (rc != -XEN_EBUSY)
+		job_finish(job, BLKIF_RSP_ERROR);
+	return rc;
+}
+
+static void submit_waiting(void)
+{
+	while (waiting.first) {
+		struct job *job = list_take(&waiting);
+
+		if (job_submit(job) != -XEN_EBUSY)
+			continue;
+		/* Back to the head: those behind it came later. */
+		job->next = waiting.first;
+		waiting.first = job;
+		if (!job->next)
+			waiting.end = &job->next;
+		return;
+	}
+}
+
+/* ---- from the rings -------------------------------------------------------------------------- */
+
+/* The next request of one ring: a job that needs its pages, or NULL. */
+static struct job *take_one(struct vbd *v)
+{
+	blkif_request_t req;
+	struct job *job;
+	RING_IDX index;
+	int rc, status;
+
+	while ((rc = blk_ring_take(&v->ring, &req, &index)) > 0) {
+		job = &v->job[index % BLK_RING_SLOTS];
+		job->vbd = v;
+		job->index = index;
+		job->sectors_done = 0;
+		job->nr_extents = job->extents_done = job->nr_cookies = 0;
+		status = blk_command_decode(&job->cmd, &req, &v->limits);
+		if (status == BLKIF_RSP_OKAY)
+			return job;
+		job_finish(job, status);
+	}
+	if (rc < 0) {
+		v->broken = "the frontend broke the ring";
+		v->kicked = 0;
+	} else {
+		v->kicked = blk_ring_wait(&v->ring);
+	}
+	return NULL;
+}
+
+/* One from each ring in turn, until the batch or its pages are full: how many. */
+static unsigned take_batch(struct job **batch)
+{
+	unsigned nr = 0, segments = 0, idle = 0, nr_vbds = 0;
+	struct vbd *v = vbds;
+
+	for (struct vbd *i = vbds; i; i = i->next) {
+		nr_vbds++;
+		if (i == turn)
+			v = i;
+	}
+	while (nr < BATCH && segments + BLK_SEGMENTS <= GUISE_DMA_BATCH && idle < nr_vbds) {
+		struct job *job = v->state == VBD_CONNECTED && v->kicked ? take_one(v) : NULL;
+
+		idle = job ? 0 : idle + 1;
+		if (job) {
+			batch[nr++] = job;
+			segments += job->cmd.nr_segments;
+		}
+		v = v->next ? v->next : vbds;
+	}
+	turn = v;
+	return nr;
+}
+
+/* Read the indirect segments of the batch; jobs that fail leave it. */
+static unsigned read_segments(struct job **batch, unsigned nr)
+{
+	gnttab_copy_t copy[BATCH];
+	unsigned copies = 0, kept = 0, at = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < nr; i++) {
+		struct job *job = batch[i];
+
+		if (!job->cmd.indirect)
+			continue;
+		memset(&copy[copies], 0, sizeof(copy[copies]));
+		copy[copies].source.u.ref = job->cmd.page;
+		copy[copies].source.domid = job->vbd->domid;
+		copy[copies].dest.u.gmfn = virt_to_mfn(scratch);
+		copy[copies].dest.domid = DOMID_SELF;
+		copy[copies].dest.offset = (char *)scratch[copies] - (char *)scratch;
+		copy[copies].len = job->cmd.nr_segments * sizeof(scratch[0][0]);
+		copy[copies].flags = GNTCOPY_source_gref;
+		copies++;
+	}
+	if (!copies)
+		return nr;
+	rc = grant_copy(copy, copies);
+
+	for (unsigned i = 0; i < nr; i++) {
+		struct job *job = batch[i];
+		int status = BLKIF_RSP_OKAY;
+
+		if (job->cmd.indirect) {
+			status = rc || copy[at].status != GNTST_okay ? BLKIF_RSP_ERROR :
+				 blk_command_segments(&job->cmd, scratch[at], &job->vbd->limits);
+			at++;
+		}
+		if (status == BLKIF_RSP_OKAY)
+			batch[kept++] = job;
+		else
+			job_finish(job, status);
+	}
+	return kept;
+}
+
+static void add_extent(struct job *job, uint64_t bus, uint32_t len)
+{
+	struct blk_extent *last = &job->extent[job->nr_extents - 1];
+
+	if (job->nr_extents && last->bus + last->len == bus &&
+	    (!device->max_extent || last->len + len <= device->max_extent)) {
+		last->len += len;
+		return;
+	}
+	job->extent[job->nr_extents++] = (struct blk_extent){ bus, len };
+}
+
+/* Pin the pages of the batch; jobs that fail leave it, with what was pinned in their hands. */
+static unsigned pin_pages(struct job **batch, unsigned nr)
+{
+	struct guise_dma_map map[GUISE_DMA_BATCH], *m = map;
+	unsigned kept = 0;
+	long rc = 0;
+
+	for (unsigned i = 0; i < nr; i++)
+		for (unsigned s = 0; s < batch[i]->cmd.nr_segments; s++)
+			*m++ = (struct guise_dma_map){
+				.domid = batch[i]->vbd->domid,
+				.flags = batch[i]->cmd.op == BLK_WRITE ? GUISE_DMA_RDONLY : 0,
+				.ref = batch[i]->cmd.segment[s].gref,
+			};
+	if (m != map)
+		rc = guise_dma(GUISE_DMA_MAP, map, m - map);
+
+	m = map;
+	for (unsigned i = 0; i < nr; i++) {
+		struct job *job = batch[i];
+		int failed = rc && job->cmd.nr_segments;
+
+		for (unsigned s = 0; s < job->cmd.nr_segments; s++, m++) {
+			const struct blkif_request_segment *seg = &job->cmd.segment[s];
+
+			if (rc || m->status) {
+				failed = 1;
+				continue;
+			}
+			job->cookie[job->nr_cookies++] = m->cookie;
+			add_extent(job, m->bus + seg->first_sect * BLK_SECTOR,
+				   (seg->last_sect - seg->first_sect + 1u) * BLK_SECTOR);
+		}
+		if (failed)
+			job_finish(job, BLKIF_RSP_ERROR);
+		else
+			batch[kept++] = job;
+	}
+	return kept;
+}
+
+static void take_requests(void)
+{
+	struct job *batch[BATCH];
+	unsigned nr;
+
+	if (waiting.first || !vbds)
+		return;
+	nr = take_batch(batch);
+	nr = read_segments(batch, nr);
+	nr = pin_pages(batch, nr);
+	for (unsigned i = 0; i < nr; i++)
+		if (waiting.first || job_submit(batch[i]) == -XEN_EBUSY)
+			list_add(&waiting, batch[i]);
+}
+
+/* ---- back to the rings ----------------------------------------------------------------------- */
+
+static void unpin(uint32_t *cookie, unsigned nr)
+{
+	long rc = nr ? guise_dma(GUISE_DMA_UNMAP, cookie, nr) : 0;
+
+	if (rc)
+		panic("%s: pages cannot be unpinned: %ld\n", device->name, rc);
+}
+
+static void unpin_finished(void)
+{
+	uint32_t cookie[GUISE_DMA_BATCH];
+	unsigned nr = 0;
+
+	for (struct job *job = finished.first; job; job = job->next)
+		for (unsigned i = 0; i < job->nr_cookies; i++) {
+			cookie[nr++] = job->cookie[i];
+			if (nr == GUISE_DMA_BATCH) {
+				unpin(cookie, nr);
+				nr = 0;
+			}
+		}
+	unpin(cookie, nr);
+}
+
+static void answer_finished(void)
+{
+	struct job *job;
+
+	if (!finished.first)
+		return;
+	unpin_finished();
+	while ((job = list_take(&finished)))
+		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply,
+				job->status);
+	for (struct vbd *v = vbds; v; v = v->next)
+		if (v->page && blk_ring_publish(&v->ring))
+			event_send(v->port);
+}
+
+/* One round: returns 1 when there is work for another right away. */
+static int round(void)
+{
+	submit_waiting();
+	take_requests();
+	if (submitted)
+		device->kick(device);
+	submitted = 0;
+	answer_finished();
+
+	if (vbd_due())
+		return 1;
+	if (waiting.first)
+		return 0; /* the device's next interrupt goes on */
+	for (struct vbd *v = vbds; v; v = v->next)
+		if (v->state == VBD_CONNECTED && v->kicked)
+			return 1;
+	return 0;
+}
+
+int blk_serve(struct blk_device *dev)
+{
+	int rc, more = 0;
+
+	device = dev;
+	scratch = page_alloc(1);
+	if (!scratch)
+		return -XEN_ENOMEM;
+	rc = vbd_start(dev);
+	if (rc)
+		return rc;
+	device_ready();
+	for (;;) {
+		event_loop_once(more ? 0 : EVENT_FOREVER);
+		vbd_update();
+		more = round();
+	}
+}
