@@ -1,0 +1,20 @@
+# The VMM server, the first domain: build/vmm/vmm.
+VMM := $(B)/vmm/vmm
+ALL += $(VMM)
+
+VMM_OBJS := $(addprefix $(B)/vmm/, main.o config.o driver.o guest.o domain.o pvguest.o native.o elf.o \
+	store.o store_wire.o peer.o console.o pci.o power.o archive.o)
+
+$(B)/vmm/%.o: vmm/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
+
+$(B)/vmm/archive.o: hypervisor-kernel/lib/archive.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
+
+$(VMM): $(VMM_OBJS) $(RUNTIME) runtime/native.lds
+	@echo "  LD      $@"
+	$(Q)$(call native_link,$(VMM_OBJS))
+
+-include $(VMM_OBJS:.o=.d)

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config.c - "key = value" lines, as xl reads them: strings in quotes, numbers, lists in brackets.
+ *
+ * Every key is known, has one type and a range, and may be given once; anything else is an error that
+ * names file, line and key.
+ */
+#include <stdarg.h>
+
+#include <runtime/print.h>
+#include <runtime/string.h>
+
+#include "config.h"
+
+#define MAX_ITEMS 16
+
+struct value {
+	enum { STRING, NUMBER, LIST } type;
+	char text[CONFIG_STRING]; /* STRING */
+	uint64_t number;
+	char item[MAX_ITEMS][128]; /* LIST of strings */
+	unsigned nr;
+};
+
+struct parser {
+	const char *file, *p, *end;
+	unsigned line;
+	char *error;
+	size_t error_size;
+	char key[32];
+	struct value value;
+};
+
+static int fail(struct parser *s, const char *fmt, ...)
+{
+	va_list ap;
+	int n = snprintf(s->error, s->error_size, "%s:%u: ", s->file, s->line);
+
+	va_start(ap, fmt);
+	vsnprintf(s->error + n, s->error_size - (size_t)n, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int peek(const struct parser *s)
+{
+	return s->p < s->end ? *s->p : 0;
+}
+
+/* Spaces and comments; with lines, also their ends. */
+static void skip(struct parser *s, int lines)
+{
+	for (; s->p < s->end; s->p++) {
+		if (*s->p == '#')
+			while (s->p + 1 < s->end && s->p[1] != '\n')
+				s->p++;
+		else if (*s->p == '\n' && lines)
+			s->line++;
+		else if (*s->p != ' ' && *s->p != '\t' && *s->p != '\r')
+			return;
+	}
+}
+
+static int word_char(int c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static int string(struct parser *s, char *to, size_t size)
+{
+	char quote = *s->p++;
+	size_t n = 0;
+
+	for (; s->p < s->end && *s->p != quote && *s->p != '\n'; s->p++) {
+		if (n + 1 >= size)
+			return fail(s, "the string of '%s' is too long", s->key);
+		to[n++] = *s->p;
+	}
+	if (peek(s) != quote)
+		return fail(s, "the string of '%s' has no end", s->key);
+	s->p++;
+	to[n] = 0;
+	return 0;
+}
+
+static int list(struct parser *s)
+{
+	struct value *v = &s->value;
+
+	for (s->p++;;) {
+		skip(s, 1);
+		if (peek(s) == ']') {
+			s->p++;
+			return 0;
+		}
+		if (peek(s) != '"' && peek(s) != '\'')
+			return fail(s, "the list of '%s' wants strings in quotes", s->key);
+		if (v->nr == MAX_ITEMS)
+			return fail(s, "the list of '%s' is too long", s->key);
+		if (string(s, v->item[v->nr++], sizeof(v->item[0])))
+			return -1;
+		skip(s, 1);
+		if (peek(s) == ',')
+			s->p++;
+		else if (peek(s) != ']')
+			return fail(s, "the list of '%s' wants ',' or ']'", s->key);
+	}
+}
+
+/* The next "key = value": 1, 0 at the end, -1 on an error. */
+static int next(struct parser *s)
+{
+	size_t n = 0;
+
+	skip(s, 1);
+	if (s->p >= s->end)
+		return 0;
+	while (word_char(peek(s)) && n + 1 < sizeof(s->key))
+		s->key[n++] = *s->p++;
+	s->key[n] = 0;
+	skip(s, 0);
+	if (!n || peek(s) != '=')
+		return fail(s, n ? "'%s' wants '='" : "a key is wanted", s->key);
+	s->p++;
+	skip(s, 0);
+	memset(&s->value, 0, sizeof(s->value));
+	if (peek(s) == '"' || peek(s) == '\'') {
+		s->value.type = STRING;
+		if (string(s, s->value.text, sizeof(s->value.text)))
+			return -1;
+	} else if (peek(s) == '[') {
+		s->value.type = LIST;
+		if (list(s))
+			return -1;
+	} else if (peek(s) >= '0' && peek(s) <= '9') {
+		char digits[24];
+		const char *stop;
+
+		for (n = 0; word_char(peek(s)) && n + 1 < sizeof(digits); n++)
+			digits[n] = *s->p++;
+		digits[n] = 0;
+		s->value.type = NUMBER;
+		s->value.number = parse_u64(digits, &stop);
+		if (*stop)
+			return fail(s, "'%s' is not a number", digits);
+	} else {
+		return fail(s, "'%s' wants a string in quotes, a number or a list", s->key);
+	}
+	skip(s, 0);
+	if (s->p < s->end && *s->p != '\n')
+		return fail(s, "there is something behind the value of '%s'", s->key);
+	return 1;
+}
+
+/* ---- values ---- */
+
+static int want_string(struct parser *s, char *to, size_t size)
+{
+	if (s->value.type != STRING)
+		return fail(s, "'%s' wants a string in quotes", s->key);
+	if (strlen(s->value.text) >= size)
+		return fail(s, "the string of '%s' is too long", s->key);
+	memcpy(to, s->value.text, strlen(s->value.text) + 1);
+	return 0;
+}
+
+static int want_number(struct parser *s, unsigned *to, unsigned least, unsigned most)
+{
+	if (s->value.type != NUMBER)
+		return fail(s, "'%s' wants a number", s->key);
+	if (s->value.number < least || s->value.number > most)
+		return fail(s, "'%s' must be between %u and %u", s->key, least, most);
+	*to = (unsigned)s->value.number;
+	return 0;
+}
+
+static int want_end(struct parser *s, enum on_end *to)
+{
+	if (s->value.type != STRING)
+		return fail(s, "'%s' wants a string in quotes", s->key);
+	if (!strcmp(s->value.text, "destroy"))
+		*to = END_DESTROY;
+	else if (!strcmp(s->value.text, "restart"))
+		*to = END_RESTART;
+	else
+		return fail(s, "'%s' must be \"destroy\" or \"restart\"", s->key);
+	return 0;
+}
+
+/* "vda", "vda2", with an optional "phy:" or "/dev/" before it. */
+static int disk_target(const char *t, struct disk_config *d)
+{
+	const char *end;
+	uint64_t part = 0;
+
+	if (!strncmp(t, "phy:", 4))
+		t += 4;
+	if (!strncmp(t, "/dev/", 5))
+		t += 5;
+	if (strncmp(t, "vd", 2) || t[2] < 'a' || t[2] > 'z')
+		return -1;
+	if (t[3]) {
+		part = parse_u64(t + 3, &end);
+		if (*end || t[3] < '1' || t[3] > '9' || part > 128)
+			return -1;
+	}
+	d->device = (unsigned)(t[2] - 'a');
+	d->partition = (unsigned)part;
+	return 0;
+}
+
+static int disk_vdev(const char *t, struct disk_config *d)
+{
+	if (strncmp(t, "xvd", 3) || t[3] < 'a' || t[3] > 'p' || t[4])
+		return -1;
+	memcpy(d->name, t, 5);
+	d->vdev = 51712 + 16u * (unsigned)(t[3] - 'a');
+	return 0;
+}
+
+static int disk_access(const char *t, struct disk_config *d)
+{
+	d->read_only = !strcmp(t, "r") || !strcmp(t, "ro");
+	return d->read_only || !strcmp(t, "w") || !strcmp(t, "rw") ? 0 : -1;
+}
+
+/* "target, vdev, access" by position, or "target=", "vdev=", "access=" in any order. */
+static int disk(struct parser *s, char *text, struct disk_config *d)
+{
+	static const char *const names[] = { "target", "vdev", "access" };
+	unsigned have = 0, position = 0;
+
+	while (text && *text) {
+		char *comma = strchr(text, ','), *eq;
+		unsigned which = position++;
+		int rc;
+
+		if (comma)
+			*comma = 0;
+		while (*text == ' ')
+			text++;
+		eq = strchr(text, '=');
+		if (eq) {
+			*eq = 0;
+			for (which = 0; which < 3 && strcmp(text, names[which]); which++)
+				;
+			if (which == 3)
+				return fail(s, "disk: unknown part '%s'", text);
+			text = eq + 1;
+		}
+		if (which > 2 || have >> which & 1)
+			return fail(s, "disk: too many parts");
+		rc = which == 0 ? disk_target(text, d) : which == 1 ? disk_vdev(text, d) : disk_access(text, d);
+		if (rc)
+			return fail(s, "disk: '%s' is no %s", text, names[which]);
+		have |= 1u << which;
+		text = comma ? comma + 1 : NULL;
+	}
+	return (have & 3) == 3 ? 0 : fail(s, "disk: 'target,vdev,access' is wanted, for example 'vda,xvda,w'");
+}
+
+static int disks(struct parser *s, struct guest_config *g)
+{
+	if (s->value.type != LIST)
+		return fail(s, "'disk' wants a list of strings");
+	for (unsigned i = 0; i < s->value.nr; i++) {
+		if (g->nr_disks == CONFIG_DISKS)
+			return fail(s, "more than %u disks", CONFIG_DISKS);
+		if (disk(s, s->value.item[i], &g->disk[g->nr_disks]))
+			return -1;
+		for (unsigned k = 0; k < g->nr_disks; k++)
+			if (g->disk[k].vdev == g->disk[g->nr_disks].vdev)
+				return fail(s, "disk: %s is given twice", g->disk[k].name);
+		g->nr_disks++;
+	}
+	return 0;
+}
+
+/* ---- the two kinds of file ---- */
+
+static int machine_key(struct parser *s, struct machine_config *m)
+{
+	char text[16];
+	unsigned number;
+
+	if (!strcmp(s->key, "guests")) {
+		if (s->value.type != LIST)
+			return fail(s, "'guests' wants a list of strings");
+		for (unsigned i = 0; i < s->value.nr; i++) {
+			if (strlen(s->value.item[i]) >= sizeof(m->guests[0]))
+				return fail(s, "'%s' is too long", s->value.item[i]);
+			memcpy(m->guests[m->nr_guests++], s->value.item[i], strlen(s->value.item[i]) + 1);
+		}
+		return 0;
+	}
+	if (!strcmp(s->key, "on_idle")) {
+		if (want_string(s, text, sizeof(text)))
+			return -1;
+		m->stay = !strcmp(text, "stay");
+		return m->stay || !strcmp(text, "poweroff") ? 0 : fail(s, "'on_idle' must be \"poweroff\" or \"stay\"");
+	}
+	if (!strcmp(s->key, "exit_port"))
+		return want_number(s, &m->exit_port, 1, 0xffff);
+	if (!strcmp(s->key, "verbose"))
+		return want_number(s, &number, 0, 1);
+	return fail(s, "unknown key '%s'", s->key);
+}
+
+static int guest_key(struct parser *s, struct guest_config *g)
+{
+	if (!strcmp(s->key, "name"))
+		return want_string(s, g->name, sizeof(g->name));
+	if (!strcmp(s->key, "kernel"))
+		return want_string(s, g->kernel, sizeof(g->kernel));
+	if (!strcmp(s->key, "ramdisk"))
+		return want_string(s, g->ramdisk, sizeof(g->ramdisk));
+	if (!strcmp(s->key, "extra"))
+		return want_string(s, g->extra, sizeof(g->extra));
+	if (!strcmp(s->key, "memory"))
+		return want_number(s, &g->memory, 64, 1u << 20);
+	if (!strcmp(s->key, "vcpus"))
+		return want_number(s, &g->vcpus, 1, 32);
+	if (!strcmp(s->key, "consoles"))
+		return want_number(s, &g->consoles, 1, 4);
+	if (!strcmp(s->key, "on_poweroff"))
+		return want_end(s, &g->on_poweroff);
+	if (!strcmp(s->key, "on_reboot"))
+		return want_end(s, &g->on_reboot);
+	if (!strcmp(s->key, "on_crash"))
+		return want_end(s, &g->on_crash);
+	if (!strcmp(s->key, "disk"))
+		return disks(s, g);
+	return fail(s, "unknown key '%s'", s->key);
+}
+
+/* Keys seen so far, to refuse a second one. */
+static int once(struct parser *s, char seen[][32], unsigned *nr)
+{
+	for (unsigned i = 0; i < *nr; i++)
+		if (!strcmp(seen[i], s->key))
+			return fail(s, "'%s' is given twice", s->key);
+	memcpy(seen[(*nr)++], s->key, sizeof(s->key));
+	return 0;
+}
+
+static int parse(struct parser *s, struct machine_config *m, struct guest_config *g)
+{
+	char seen[16][32];
+	unsigned nr = 0;
+	int rc;
+
+	while ((rc = next(s)) > 0) {
+		if (m ? machine_key(s, m) : guest_key(s, g))
+			return -1;
+		if (once(s, seen, &nr))
+			return -1;
+	}
+	return rc;
+}
+
+int config_machine(const char *file, const char *text, size_t len, struct machine_config *out, char *error, size_t size)
+{
+	static struct parser s;
+
+	memset(out, 0, sizeof(*out));
+	s = (struct parser){ .file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size };
+	return parse(&s, out, NULL);
+}
+
+int config_guest(const char *file, const char *text, size_t len, struct guest_config *out, char *error, size_t size)
+{
+	static struct parser s;
+
+	*out = (struct guest_config){ .memory = 512, .vcpus = 1, .consoles = 1, .on_reboot = END_RESTART };
+	s = (struct parser){ .file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size };
+	if (parse(&s, NULL, out))
+		return -1;
+	if (!out->name[0] || !out->kernel[0])
+		return fail(&s, "'%s' is missing", out->name[0] ? "kernel" : "name");
+	return 0;
+}

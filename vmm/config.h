@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config.h - configuration files: the machine's (guise.cfg) and the guests' (keys of xl.cfg(5)).
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_GUESTS 16
+#define CONFIG_DISKS  8
+#define CONFIG_STRING 1024
+
+enum on_end { END_DESTROY, END_RESTART };
+
+struct machine_config {
+	char guests[CONFIG_GUESTS][64]; /* names of guest configurations in the archive	*/
+	unsigned nr_guests;
+	int stay;	    /* on_idle="stay": do not power off when the last guest is gone	*/
+	unsigned exit_port; /* isa-debug-exit device, 0: none					*/
+};
+
+struct disk_config {
+	unsigned device;    /* 0: vda, 1: vdb ...	*/
+	unsigned partition; /* 0: the whole disk	*/
+	unsigned vdev;	    /* number of xvd? for the guest */
+	char name[8];	    /* "xvda"			*/
+	int read_only;
+};
+
+struct guest_config {
+	char name[64], kernel[128], ramdisk[128], extra[CONFIG_STRING];
+	unsigned memory; /* MiB	*/
+	unsigned vcpus;
+	unsigned consoles;
+	enum on_end on_poweroff, on_reboot, on_crash;
+	struct disk_config disk[CONFIG_DISKS];
+	unsigned nr_disks;
+};
+
+/* Parse text.  0, or -1 with one line in error: "file:line: what is wrong". */
+int config_machine(const char *file, const char *text, size_t len, struct machine_config *out, char *error, size_t size);
+int config_guest(const char *file, const char *text, size_t len, struct guest_config *out, char *error, size_t size);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * driver.h - the driver VMs: one device, one domain, one program of the archive's drivers/.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Find the devices and start a driver VM for each that has a driver in the archive. */
+void drivers_start(const void *archive, size_t len);
+/* Wait until each has said that its device works or that it does not. */
+void drivers_wait(void);
+/* Domain id of the driver of disk n (0: vda), or -1: there is no such disk, or it does not work. */
+int driver_of_disk(unsigned n);
+unsigned driver_disks(void);
+/* A domain ended: notice if it was a driver. */
+void drivers_check(void);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - the VMM server, the first domain: the order in which the machine comes to life.
+ */
+#include <stdarg.h>
+
+#include <archive.h>
+#include <runtime/event.h>
+#include <runtime/hypercall.h>
+#include <runtime/print.h>
+#include <runtime/start.h>
+
+#include "config.h"
+#include "driver.h"
+#include "guest.h"
+#include "peer.h"
+#include "power.h"
+
+static const void *archive;
+static size_t archive_len;
+static int somebody_ended;
+
+__attribute__((noreturn, format(printf, 1, 2))) static void give_up(const char *fmt, ...)
+{
+	char text[320];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	print("guise: error: %s\n", text);
+	power_off(VERDICT_BAD_CONFIG);
+}
+
+static void domain_ended(uint32_t port, void *arg)
+{
+	(void)port;
+	(void)arg;
+	somebody_ended = 1;
+}
+
+static void read_config(struct machine_config *machine)
+{
+	size_t len;
+	const char *text = archive_find(archive, archive_len, "guise.cfg", &len);
+	char error[256];
+
+	if (!text)
+		give_up("the boot archive holds no guise.cfg, or is damaged before it");
+	if (config_machine("guise.cfg", text, len, machine, error, sizeof(error)))
+		give_up("%s", error);
+	if (!machine->nr_guests)
+		give_up("guise.cfg: no guests are named (guests = [ \"FILE\" ])");
+}
+
+static void read_guest(const char *file, struct guest_config *guest)
+{
+	size_t len;
+	const char *text = archive_find(archive, archive_len, file, &len);
+	char error[256];
+
+	if (!text)
+		give_up("guise.cfg: '%s' is not in the boot archive", file);
+	if (config_guest(file, text, len, guest, error, sizeof(error)))
+		give_up("%s", error);
+}
+
+int domain_main(void)
+{
+	static struct machine_config machine;
+	static struct guest_config guest[CONFIG_GUESTS];
+	int port;
+
+	archive = (const void *)start->mod_start;
+	archive_len = start->mod_len;
+	power_init(0);
+	read_config(&machine);
+	power_init(machine.exit_port);
+	for (unsigned i = 0; i < machine.nr_guests; i++)
+		read_guest(machine.guests[i], &guest[i]);
+
+	port = event_bind_virq(VIRQ_DOM_EXC);
+	if (port < 0)
+		give_up("the kernel does not tell of domains' ends: %d", port);
+	event_handler((uint32_t)port, domain_ended, NULL);
+
+	drivers_start(archive, archive_len);
+	drivers_wait();
+	for (unsigned i = 0; i < machine.nr_guests; i++) {
+		const char *error = guest_start(&guest[i], archive, archive_len);
+
+		if (error)
+			give_up("%s: %s", machine.guests[i], error);
+	}
+
+	while (guests_alive() || machine.stay) {
+		peers_work();
+		event_loop_once(EVENT_FOREVER);
+		if (somebody_ended) {
+			somebody_ended = 0;
+			drivers_check();
+			guests_check();
+		}
+	}
+	power_off(guests_crashed() ? VERDICT_GUEST_CRASHED : VERDICT_GOOD);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pci.c - configuration space by ports 0xcf8 and 0xcfc, and the MSI-X tables.
+ *
+ * A driver gets its BARs but for the pages with the MSI-X table, which this server writes: no driver
+ * decides where an interrupt message goes.
+ */
+#include <runtime/hypercall.h>
+#include <runtime/io.h>
+#include <runtime/string.h>
+#include <runtime/window.h>
+
+#include "pci.h"
+
+#define COMMAND	   0x04
+#define COMMAND_IO 1u
+#define COMMAND_MEMORY 2u
+#define COMMAND_MASTER 4u
+#define COMMAND_NO_INTX (1u << 10)
+#define BAR0	   0x10
+#define CAP_MSIX   0x11
+#define MAX_MESSAGES 4
+
+static uint32_t read32(uint16_t bdf, unsigned reg)
+{
+	outl(0xcf8, 1u << 31 | (uint32_t)bdf << 8 | (reg & 0xfc));
+	return inl(0xcfc);
+}
+
+static void write32(uint16_t bdf, unsigned reg, uint32_t v)
+{
+	outl(0xcf8, 1u << 31 | (uint32_t)bdf << 8 | (reg & 0xfc));
+	outl(0xcfc, v);
+}
+
+static uint16_t read16(uint16_t bdf, unsigned reg)
+{
+	return (uint16_t)(read32(bdf, reg) >> (reg & 2) * 8);
+}
+
+static void write16(uint16_t bdf, unsigned reg, uint16_t v)
+{
+	uint32_t old = read32(bdf, reg), shift = (reg & 2) * 8;
+
+	if (reg == COMMAND)
+		old &= 0xffff; /* the status bits above are cleared by writing ones */
+	write32(bdf, reg, (old & ~(0xffffu << shift)) | (uint32_t)v << shift);
+}
+
+/* Every bus is looked at: firmware has numbered those behind bridges. */
+unsigned pci_scan(struct pci_function *out, unsigned max)
+{
+	unsigned nr = 0;
+
+	for (unsigned bus = 0; bus < 256; bus++) {
+		for (unsigned slot = 0; slot < 32; slot++) {
+			unsigned functions = 1;
+
+			for (unsigned fn = 0; fn < functions; fn++) {
+				uint16_t bdf = (uint16_t)(bus << 8 | slot << 3 | fn);
+				uint32_t id = read32(bdf, 0);
+
+				if ((id & 0xffff) == 0xffff)
+					continue;
+				if (fn == 0 && (read32(bdf, 0x0c) >> 23 & 1))
+					functions = 8;
+				if (nr < max)
+					out[nr++] = (struct pci_function){ bdf, (uint16_t)id, (uint16_t)(id >> 16),
+									   read32(bdf, 8) >> 8 };
+			}
+		}
+	}
+	return nr;
+}
+
+static void bars_size(uint16_t bdf, struct guise_device *dev)
+{
+	uint16_t command = read16(bdf, COMMAND);
+
+	write16(bdf, COMMAND, (uint16_t)(command & ~(COMMAND_IO | COMMAND_MEMORY)));
+	for (unsigned i = 0; i < 6; i++) {
+		struct guise_bar *b = &dev->bar[i];
+		uint32_t low = read32(bdf, BAR0 + 4 * i), high = 0, mask, mask_high = 0xffffffff;
+		int wide = !(low & 1) && (low >> 1 & 3) == 2 && i < 5;
+
+		write32(bdf, BAR0 + 4 * i, 0xffffffff);
+		mask = read32(bdf, BAR0 + 4 * i);
+		write32(bdf, BAR0 + 4 * i, low);
+		if (wide) {
+			high = read32(bdf, BAR0 + 4 * i + 4);
+			write32(bdf, BAR0 + 4 * i + 4, 0xffffffff);
+			mask_high = read32(bdf, BAR0 + 4 * i + 4);
+			write32(bdf, BAR0 + 4 * i + 4, high);
+		}
+		if (!mask)
+			continue;
+		b->port = low & 1;
+		b->base = b->port ? low & ~3u : ((uint64_t)high << 32 | (low & ~15u));
+		b->size = b->port ? (~(mask & ~3u) + 1) & 0xffff :
+				    ~((uint64_t)mask_high << 32 | (mask & ~15u)) + 1;
+		if (!b->base)
+			b->size = 0; /* the firmware gave it no address */
+		i += (unsigned)wide;
+	}
+	write16(bdf, COMMAND, command);
+}
+
+static unsigned capability(uint16_t bdf, uint8_t id)
+{
+	unsigned at = read16(bdf, 6) & 0x10 ? read32(bdf, 0x34) & 0xfc : 0;
+
+	for (unsigned i = 0; at >= 0x40 && i < 48; i++) {
+		uint16_t cap = read16(bdf, at);
+
+		if ((cap & 0xff) == id)
+			return at;
+		at = cap >> 8 & 0xfc;
+	}
+	return 0;
+}
+
+/* One message a table entry, all unmasked; the device is told to use them. */
+static const char *msix_program(uint16_t bdf, struct guise_device *dev)
+{
+	unsigned cap = capability(bdf, CAP_MSIX), entries;
+	uint32_t where, *table;
+
+	if (!cap)
+		return "it has no MSI-X";
+	entries = (read16(bdf, cap + 2) & 0x7ff) + 1u;
+	where = read32(bdf, cap + 4);
+	dev->nr_irqs = entries < MAX_MESSAGES ? entries : MAX_MESSAGES;
+	if ((where & 7) > 5 || !dev->bar[where & 7].size || dev->bar[where & 7].port)
+		return "its MSI-X table has no memory";
+	table = mmio_map(dev->bar[where & 7].base + (where & ~7u), entries * 16);
+	if (!table)
+		return "its MSI-X table cannot be mapped";
+	write16(bdf, cap + 2, (uint16_t)((read16(bdf, cap + 2) & 0x3fff) | 0xc000)); /* on, all masked */
+	for (unsigned i = 0; i < entries; i++) {
+		struct guise_msi_alloc msi = { .handle = GUISE_ROOT_IRQ };
+		long irq = i < dev->nr_irqs ? guise_irq(GUISE_IRQ_MSI_ALLOC, &msi) : 0;
+
+		if (irq < 0)
+			return "no interrupt vectors are left";
+		mmio_write32(&table[i * 4 + 3], 1);
+		if (i >= dev->nr_irqs)
+			continue;
+		dev->irq[i] = (uint32_t)irq;
+		mmio_write32(&table[i * 4], (uint32_t)msi.address);
+		mmio_write32(&table[i * 4 + 1], (uint32_t)(msi.address >> 32));
+		mmio_write32(&table[i * 4 + 2], msi.data);
+		mmio_write32(&table[i * 4 + 3], 0);
+	}
+	write16(bdf, cap + 2, (uint16_t)((read16(bdf, cap + 2) & 0x3fff) | 0x8000));
+	return NULL;
+}
+
+const char *pci_prepare(const struct pci_function *f, struct guise_device *dev)
+{
+	const char *error;
+
+	memset(dev, 0, sizeof(*dev));
+	dev->kind = GUISE_DEVICE_PCI;
+	dev->bdf = f->bdf;
+	bars_size(f->bdf, dev);
+	write16(f->bdf, COMMAND, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
+	error = msix_program(f->bdf, dev);
+	for (unsigned i = 0; i < 256; i += 4) {
+		uint32_t v = read32(f->bdf, i);
+
+		memcpy(&dev->config[i], &v, 4);
+	}
+	return error;
+}
+
+void pci_quiesce(const struct guise_device *dev)
+{
+	write16((uint16_t)dev->bdf, COMMAND, COMMAND_NO_INTX);
+}
+
+static long give(uint32_t parent, uint32_t domain, uint64_t first, uint64_t nr)
+{
+	struct guise_handle_derive req = { .parent = parent, .domain = domain, .first = first, .nr = nr };
+
+	return nr ? guise_handle(GUISE_HANDLE_OP_DERIVE, &req) : 0;
+}
+
+const char *pci_give(struct guise_device *dev, uint32_t domain)
+{
+	unsigned cap = capability((uint16_t)dev->bdf, CAP_MSIX), entries = (read16((uint16_t)dev->bdf, cap + 2) & 0x7ff) + 1u;
+	uint32_t where = read32((uint16_t)dev->bdf, cap + 4);
+
+	for (unsigned i = 0; i < 6; i++) {
+		const struct guise_bar *b = &dev->bar[i];
+		uint64_t first = b->base >> PAGE_SHIFT, last = (b->base + b->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+		uint64_t hole = last, hole_end = last;
+
+		if (!b->size)
+			continue;
+		if (b->port) {
+			if (give(GUISE_ROOT_PORT, domain, b->base, b->size) < 0)
+				return "its ports cannot be given away";
+			continue;
+		}
+		if ((where & 7) == i) {
+			hole = (b->base + (where & ~7u)) >> PAGE_SHIFT;
+			hole_end = (b->base + (where & ~7u) + entries * 16 + PAGE_SIZE - 1) >> PAGE_SHIFT;
+		}
+		if (give(GUISE_ROOT_MMIO, domain, first, hole - first) < 0 ||
+		    give(GUISE_ROOT_MMIO, domain, hole_end, last - hole_end) < 0)
+			return "its memory cannot be given away";
+	}
+	for (unsigned i = 0; i < dev->nr_irqs; i++) {
+		long h = give(GUISE_ROOT_IRQ, domain, dev->irq[i], 1);
+
+		if (h < 0)
+			return "its interrupts cannot be given away";
+		dev->irq_handle[i] = (uint32_t)h;
+	}
+	return NULL;
+}
