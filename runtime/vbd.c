@@ -212,7 +212,8 @@ static void vbd_connect(struct vbd *v)
 	event_handler(port, ring_event, v);
 
 	key_write(v, "sector-size", v->limits.sector_size);
-	key_write(v, "physical-sector-size", v->limits.sector_size);
+	key_write(v, "physical-sector-size",
+		  device->physical_size ? device->physical_size : v->limits.sector_size);
 	key_write(v, "info", v->limits.read_only ? VDISK_READONLY : 0);
 	key_write(v, "sectors", v->limits.sectors);
 	if (v->shown == XenbusStateConnected)

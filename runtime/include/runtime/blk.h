@@ -32,6 +32,7 @@ struct blk_device {
 	const char *name;
 	uint64_t sectors;	 /* size in BLK_SECTOR				*/
 	uint32_t sector_size;	 /* bytes, a power of two, 512..4096		*/
+	uint32_t physical_size;	 /* bytes that the medium writes at once; 0: sector_size */
 	uint32_t max_segments;	 /* most extents in one request, at least 1	*/
 	uint32_t max_extent;	 /* most bytes in one, at least 4096; 0: any	*/
 	uint32_t max_discard;	 /* most sectors in one discard; 0: any		*/
