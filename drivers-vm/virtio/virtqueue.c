@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * virtqueue.c - a split virtqueue from the driver's side.
+ *
+ * Free descriptors and the parts of a chain are linked by slot[].next, never by the table that the
+ * device could write.
+ */
+#include <runtime/io.h>
+#include <runtime/string.h>
+#include <runtime/xen.h>
+
+#include "virtqueue.h"
+
+_Static_assert(sizeof(struct virtq_desc) == 16 && sizeof(struct virtq_used_entry) == 8,
+	       "layouts are the specification's");
+
+static uint16_t read16(const uint16_t *p)
+{
+	return *(const volatile uint16_t *)p;
+}
+
+static void write16(uint16_t *p, uint16_t value)
+{
+	*(volatile uint16_t *)p = value;
+}
+
+static uint16_t *used_event(struct virtqueue *vq)
+{
+	return &vq->avail->ring[vq->size];
+}
+
+static uint16_t *avail_event(struct virtqueue *vq)
+{
+	return (uint16_t *)&vq->used->ring[vq->size];
+}
+
+void virtqueue_init(struct virtqueue *vq)
+{
+	vq->broken = NULL;
+	vq->avail_idx = vq->shown_idx = vq->used_idx = 0;
+	vq->first_free = 0;
+	vq->nr_free = vq->size;
+	memset(vq->slot, 0, sizeof(vq->slot));
+	for (unsigned i = 0; i < vq->size; i++)
+		vq->slot[i].next = i + 1;
+}
+
+static struct virtq_desc describe(const struct virtq_buffer *buffer, unsigned i, unsigned nr_read,
+				  unsigned nr, uint16_t next)
+{
+	return (struct virtq_desc){
+		.bus = buffer[i].bus,
+		.len = buffer[i].len,
+		.flags = (i >= nr_read ? VIRTQ_DESC_WRITE : 0) | (i + 1 < nr ? VIRTQ_DESC_NEXT : 0),
+		.next = i + 1 < nr ? next : 0,
+	};
+}
+
+int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read,
+		  unsigned nr_write, void *token)
+{
+	unsigned nr = nr_read + nr_write, head = vq->first_free;
+	int indirect = nr > 1 && vq->table[0].desc;
+	unsigned taken = indirect ? 1 : nr, at = head;
+
+	if (vq->nr_free < taken)
+		return -XEN_EBUSY;
+	if (indirect) {
+		for (unsigned i = 0; i < nr; i++)
+			vq->table[head].desc[i] = describe(buffer, i, nr_read, nr, i + 1);
+		vq->desc[head] = (struct virtq_desc){
+			.bus = vq->table[head].bus,
+			.len = nr * sizeof(struct virtq_desc),
+			.flags = VIRTQ_DESC_INDIRECT,
+		};
+		at = vq->slot[head].next;
+	} else {
+		for (unsigned i = 0; i < nr; i++) {
+			vq->desc[at] = describe(buffer, i, nr_read, nr, vq->slot[at].next);
+			at = vq->slot[at].next;
+		}
+	}
+	vq->first_free = at;
+	vq->nr_free -= taken;
+	vq->slot[head].token = token;
+	vq->slot[head].nr = taken;
+	vq->slot[head].writable = 0;
+	for (unsigned i = nr_read; i < nr; i++)
+		vq->slot[head].writable += buffer[i].len;
+	vq->avail->ring[vq->avail_idx++ % vq->size] = head;
+	return 0;
+}
+
+int virtqueue_show(struct virtqueue *vq)
+{
+	uint16_t old = vq->shown_idx, now = vq->avail_idx;
+
+	if (old == now)
+		return 0;
+	wmb(); /* the chains before idx */
+	write16(&vq->avail->idx, now);
+	vq->shown_idx = now;
+	mb(); /* idx before the device's wish, which it writes before it looks at idx again */
+	if (vq->event_idx)
+		return (uint16_t)(now - read16(avail_event(vq)) - 1) < (uint16_t)(now - old);
+	return !(read16(&vq->used->flags) & VIRTQ_NO_NOTIFY);
+}
+
+static void *broken(struct virtqueue *vq, const char *why)
+{
+	vq->broken = why;
+	return NULL;
+}
+
+static void slot_free(struct virtqueue *vq, unsigned head)
+{
+	unsigned last = head;
+
+	for (unsigned i = 1; i < vq->slot[head].nr; i++)
+		last = vq->slot[last].next;
+	vq->slot[last].next = vq->first_free;
+	vq->first_free = head;
+	vq->nr_free += vq->slot[head].nr;
+	vq->slot[head].token = NULL;
+}
+
+void *virtqueue_take(struct virtqueue *vq, uint32_t *len)
+{
+	const volatile struct virtq_used_entry *entry = &vq->used->ring[vq->used_idx % vq->size];
+	uint32_t id;
+	void *token;
+
+	if (vq->broken || read16(&vq->used->idx) == vq->used_idx)
+		return NULL;
+	rmb(); /* idx before the entry */
+	id = entry->id;
+	*len = entry->len;
+	if (id >= vq->size || !vq->slot[id].token)
+		return broken(vq, "the device returned what it was not given");
+	if (*len > vq->slot[id].writable)
+		return broken(vq, "the device claims to have written more than it was given");
+	token = vq->slot[id].token;
+	slot_free(vq, id);
+	vq->used_idx++;
+	return token;
+}
+
+int virtqueue_wait(struct virtqueue *vq)
+{
+	if (vq->broken)
+		return 0;
+	if (vq->event_idx)
+		write16(used_event(vq), vq->used_idx);
+	mb(); /* our wish before idx: the device does it the other way round */
+	return read16(&vq->used->idx) != vq->used_idx;
+}
