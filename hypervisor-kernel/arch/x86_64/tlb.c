@@ -298,25 +298,36 @@ void tlb_drop_all(struct domain *d)
 #define TLB_MIN_NODES 32
 #define TLB_MAX_NODES 16384
 
+/* The nodes and, behind them, the page of each are one allocation. */
+static uint64_t pool_nodes_size(uint32_t nr)
+{
+	return ALIGN_UP(nr * sizeof(struct tlb_node), sizeof(mfn_t));
+}
+
+static unsigned pool_order(uint32_t nr)
+{
+	unsigned order = 0;
+
+	while ((PAGE_SIZE << order) < pool_nodes_size(nr) + nr * sizeof(mfn_t))
+		order++;
+	return order;
+}
+
 int tlb_init(struct domain *d, uint32_t frames)
 {
 	struct tlb *t = &d->tlb;
-	unsigned order = 0;
 
 	if (!frames)
 		frames = (uint32_t)MIN(d->max_frames / 48 + 64, 8192u);
 	t->nr = MIN(MAX(frames, TLB_MIN_NODES), TLB_MAX_NODES);
-	while ((PAGE_SIZE << order) < t->nr * (sizeof(*t->node) + sizeof(*t->page)))
-		order++;
-	t->node = kpages_alloc(order, d);
+	t->node = kpages_alloc(pool_order(t->nr), d);
 	if (!t->node)
 		return -ENOMEM;
-	t->page = (mfn_t *)(t->node + t->nr);
+	t->page = (mfn_t *)((char *)t->node + pool_nodes_size(t->nr));
 	for (uint32_t i = 0; i < t->nr; i++) {
 		void *p = kpages_alloc(0, d);
 
 		if (!p) {
-			t->nr = i;
 			tlb_destroy(d);
 			return -ENOMEM;
 		}
@@ -334,17 +345,14 @@ int tlb_init(struct domain *d, uint32_t frames)
 void tlb_destroy(struct domain *d)
 {
 	struct tlb *t = &d->tlb;
-	unsigned order = 0;
 
 	if (!t->node)
 		return;
-	while ((PAGE_SIZE << order) < (uint64_t)((char *)(t->page + t->nr) - (char *)t->node))
-		order++;
-	for (uint32_t i = 0; i < t->nr; i++) {
+	for (uint32_t i = 0; i < t->nr && t->page[i]; i++) {
 		frame_of(t->page[i])->cached = 0;
 		kpages_free(mfn_to_virt(t->page[i]), 0, d);
 	}
-	kpages_free(t->node, order, d);
+	kpages_free(t->node, pool_order(t->nr), d);
 	t->node = NULL;
 	t->nr = 0;
 }
