@@ -23,6 +23,7 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 	uint64_t rw = PTE_RW, nx = 0;
 	mfn_t table = root;
 
+	w->level = 0;
 	for (unsigned level = 4;; level--) {
 		uint64_t e;
 

@@ -45,7 +45,7 @@ enum walk_result {
 struct walk {
 	uint64_t entry[5]; /* [level], read once each		*/
 	mfn_t table[5];	   /* [level]: where entry was read	*/
-	unsigned level;	   /* the last level read		*/
+	unsigned level;	   /* the last level read, 0 = none	*/
 };
 
 /* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing.
