@@ -1,0 +1,5 @@
+# Tests and checks.  `make test` runs all that end in a verdict.
+include tests/unit.mk
+include tests/fuzz.mk
+include tests/lint.mk
+-include tests/system.mk

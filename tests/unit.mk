@@ -1,0 +1,53 @@
+# Unit tests: the kernel's, the runtime's and the server's own C files on the host, under the address
+# and undefined-behaviour sanitizers.  Last line: N passed, N failed.
+U := $(B)/tests/unit
+TEST_CC := clang
+TEST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-gnu-zero-variadic-macro-arguments $(DEPS)
+
+# ---- the kernel's files, with the host as one more architecture ----
+UNIT_KERNEL_CFLAGS := $(TEST_CFLAGS) -DDEBUG -Itests/unit/kernel/include -Ihypervisor-kernel/include -Ihypervisor-kernel/abi
+
+UNIT_KERNEL_FILES := \
+	core/frame core/frame_alloc core/memory core/domain core/domain_op core/vcpu core/sched core/timer \
+	core/guest_area core/version core/hypercall core/event core/grant core/dma core/handle core/irq core/console \
+	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/mmu arch/x86_64/uaccess \
+	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
+	arch/x86_64/segment lib/archive
+UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
+	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o guest.o)
+UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
+	frame_test.o frame_alloc_test.o walk_test.o tlb_test.o)
+
+# The host's own is in arch_fake.c: this one would execute CLTS.
+$(U)/hypervisor-kernel/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch
+
+$(U)/hypervisor-kernel/%.o: hypervisor-kernel/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
+
+$(U)/kernel/%.o: tests/unit/kernel/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
+
+$(U)/main.o: tests/unit/main.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(TEST_CFLAGS) -c -o $@ $<
+
+TEST_LINK = $(Q)$(TEST_CC) -fsanitize=address,undefined -o $@ $^ $(shell pkg-config --libs check)
+
+$(U)/unit-kernel: $(U)/main.o $(UNIT_KERNEL_LIB) $(UNIT_KERNEL_TESTS)
+	$(TEST_LINK)
+
+UNIT_PROGRAMS := $(U)/unit-kernel
+
+# Leaks are not looked for: each test ends with its process.
+.PHONY: test-unit
+test-unit: $(UNIT_PROGRAMS)
+	@rc=0; for p in $(UNIT_PROGRAMS); do \
+		echo "$${p##*/}"; ASAN_OPTIONS=detect_leaks=0 $$p || rc=1; \
+	done 2>&1 | tee $(U)/log; \
+	awk '/^[0-9]+%: Checks:/ { all += $$3; bad += $$5 + $$7; n++ } \
+		END { printf "%d passed, %d failed\n", all - bad, bad; exit bad || n != $(words $(UNIT_PROGRAMS)) }' $(U)/log
+
+-include $(UNIT_KERNEL_LIB:.o=.d) $(UNIT_KERNEL_TESTS:.o=.d) $(U)/main.d

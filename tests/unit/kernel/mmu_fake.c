@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mmu_fake.c - the fake CPU's translation: it walks the page tables that the kernel made, and
+ * remembers what it found for as long as a real one may.
+ *
+ * Two caches: translations of pages, and last-level tables by their 2 MiB of address space.  A load
+ * of CR3 empties both, INVLPG takes one page and all tables (SDM 3A 4.10).
+ */
+#include "fake.h"
+
+#include <arch/arch.h>
+#include <arch/layout.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+
+#define TLB_SLOTS 256
+
+struct page_slot {
+	uint64_t va, leaf; /* leaf 0: empty */
+};
+
+struct table_slot {
+	uint64_t region; /* va >> 21 */
+	mfn_t page;	 /* hardware table, 0: empty		*/
+	uint64_t rights; /* PTE_RW and PTE_NX of the levels above */
+	uint32_t node, table;
+};
+
+static struct page_slot pages[TLB_SLOTS];
+static struct table_slot tables[TLB_SLOTS];
+
+void write_cr3(uint64_t cr3)
+{
+	(void)cr3;
+	fake.flushes++;
+	memset(pages, 0, sizeof(pages));
+	memset(tables, 0, sizeof(tables));
+}
+
+void invlpg(uint64_t va)
+{
+	for (unsigned i = 0; i < TLB_SLOTS; i++)
+		if (pages[i].va >> PAGE_SHIFT == va >> PAGE_SHIFT)
+			pages[i].leaf = 0;
+	memset(tables, 0, sizeof(tables));
+}
+
+static struct page_slot *page_slot(uint64_t va)
+{
+	return &pages[(va >> PAGE_SHIFT ^ va >> 21 ^ va >> 30) % TLB_SLOTS];
+}
+
+static struct table_slot *table_slot(uint64_t va)
+{
+	return &tables[(va >> 21 ^ va >> 30) % TLB_SLOTS];
+}
+
+static bool allows(uint64_t leaf, unsigned access)
+{
+	return !(access & PF_WRITE && !(leaf & PTE_RW)) && !(access & PF_FETCH && leaf & PTE_NX);
+}
+
+/* The last-level table of va, or 0; *rights: what the levels above allow. */
+static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights)
+{
+	struct table_slot *slot = table_slot(va);
+	mfn_t page = boot_cpu.cr3 >> PAGE_SHIFT;
+
+	if (slot->page && slot->region == va >> 21 && test_below(2)) {
+		*rights = slot->rights;
+		return slot->page;
+	}
+	*rights = PTE_RW;
+	if (boot_cpu.cr3 == (uint64_t)boot_l4 - KERNEL_VIRT)
+		return 0;
+	for (unsigned level = 4; level > 1; level--) {
+		uint64_t e = *guest_entry(page, pt_index(va, level));
+
+		if (!(e & PTE_P))
+			return 0;
+		ck_assert_msg(e & PTE_U, "a cached table is not open to ring 3");
+		*rights = (*rights & e & PTE_RW) | ((*rights | e) & PTE_NX);
+		page = pte_mfn(e);
+	}
+	*slot = (struct table_slot){ va >> 21, page, *rights, node_of_entry(page << PAGE_SHIFT), 0 };
+	slot->table = d->tlb.node[slot->node].table;
+	return page;
+}
+
+/* What the CPU finds without the kernel's help: a leaf, or 0 and the error code of its fault. */
+static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64_t *error)
+{
+	struct page_slot *slot = page_slot(va);
+	uint64_t leaf, rights;
+	mfn_t table;
+
+	*error = PF_USER | access;
+	if (slot->leaf && slot->va == (va & ~(PAGE_SIZE - 1)) && allows(slot->leaf, access))
+		return slot->leaf;
+	slot->leaf = 0; /* a fault drops what was known of the page */
+	table = table_find(d, va, &rights);
+	leaf = table ? *guest_entry(table, pt_index(va, 1)) : 0;
+	if (!(leaf & PTE_P))
+		return 0;
+	*error |= PF_PRESENT;
+	leaf = (leaf & ~PTE_RW) | (leaf & rights & PTE_RW) | (rights & PTE_NX);
+	if (!allows(leaf, access)) {
+		*table_slot(va) = (struct table_slot){ 0 };
+		return 0;
+	}
+	*slot = (struct page_slot){ va & ~(PAGE_SIZE - 1), leaf };
+	return leaf;
+}
+
+/* As exit_to_guest() does it. */
+static void enter(struct vcpu *v)
+{
+	unsigned mode = (unsigned)v->arch.kernel_mode;
+
+	if (!v->arch.cr3[mode])
+		ck_assert_msg(root_cr3(v, mode), "there is no root");
+	if (boot_cpu.cr3 != v->arch.cr3[mode])
+		load_cr3(v->arch.cr3[mode]);
+}
+
+struct cpu_result cpu_access(struct vcpu *v, uint64_t va, unsigned access)
+{
+	struct cpu_result r = { 0 };
+
+	boot_cpu.current = boot_cpu.loaded = v;
+	for (unsigned i = 0; i < 16; i++) {
+		uint64_t leaf;
+
+		enter(v);
+		leaf = translate(v->domain, va, access, &r.error);
+		if (leaf) {
+			r.ok = true;
+			r.m = pte_mfn(leaf);
+			return r;
+		}
+		if (!tlb_fill(v, va, &r.error))
+			return r;
+	}
+	ck_abort_msg("va %lx, access %x: the kernel fills and fills, error %lx", va, access, r.error);
+}
+
+void cpu_write(struct vcpu *v, uint64_t va, uint64_t value)
+{
+	struct cpu_result r = cpu_access(v, va, PF_WRITE);
+
+	ck_assert_msg(r.ok, "va %lx cannot be written, error %lx", va, r.error);
+	memcpy((char *)mfn_to_virt(r.m) + (va & (PAGE_SIZE - 1)), &value, sizeof(value));
+}
+
+/* ---- the checker ---- */
+
+/* May d use m at this entry of this table?  table FRAME_NIL: at any of its tables. */
+static bool may_name(struct domain *d, uint32_t table, unsigned index, mfn_t m, bool write)
+{
+	bool writable = false;
+
+	if (frame_owned_by(m, d->id))
+		return true;
+	if ((m >= frame_max || frame_owner(frame_of(m)) == OWNER_NONE) && handle_covers(d, GUISE_HANDLE_MMIO, m, 1))
+		return true;
+	if (m >= frame_max)
+		return false;
+	for (mfn_t t = table == FRAME_NIL ? 0 : table; t < frame_max; t++) {
+		if (frame_owned_by(t, d->id) && grant_slot_allows(d, t, index, m, &writable) && (writable || !write))
+			return true;
+		if (table != FRAME_NIL)
+			break;
+	}
+	return false;
+}
+
+void cpu_check(struct domain *d)
+{
+	for (unsigned i = 0; i < TLB_SLOTS; i++) {
+		const struct table_slot *t = &tables[i];
+
+		if (pages[i].leaf)
+			ck_assert_msg(may_name(d, FRAME_NIL, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
+					       pages[i].leaf & PTE_RW),
+				      "the CPU still translates %lx to frame %lx", pages[i].va, pte_mfn(pages[i].leaf));
+		if (t->page && t->page == d->tlb.page[t->node] && d->tlb.node[t->node].level) {
+			const struct tlb_node *n = &d->tlb.node[t->node];
+
+			ck_assert_msg(n->level == 1 && (n->table == t->table || n->table == FRAME_NIL),
+				      "the CPU knows node %u, which has a new meaning", t->node);
+		}
+	}
+}
+
+static unsigned list_count(struct tlb *t, uint32_t head, uint8_t *state, uint8_t mark)
+{
+	unsigned nr = 0;
+
+	for (uint32_t n = head; n != FRAME_NIL; n = t->node[n].next, nr++) {
+		ck_assert_msg(n < t->nr && !state[n], "node %u is in two lists", n);
+		state[n] = mark;
+	}
+	return nr;
+}
+
+enum { LINKED, FREE, ZOMBIE, ROOT };
+
+static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
+{
+	struct tlb *t = &d->tlb;
+	const struct tlb_node *node = &t->node[n];
+
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t e = node_entries(t, n)[i];
+		uint32_t child;
+
+		if (!(e & PTE_P) || (node->level == 4 && slot_is_hypervisor(i)))
+			continue;
+		ck_assert_msg((e & (PTE_U | PTE_A)) == (PTE_U | PTE_A) && !(e & (PTE_PS | PTE_G)), "flags %lx", e);
+		if (node->level == 1) {
+			ck_assert_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
+				      "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
+			continue;
+		}
+		child = node_of_entry(e);
+		ck_assert_msg(child < t->nr && t->page[child] == pte_mfn(e), "node %u has a wild entry", n);
+		ck_assert_msg(t->node[child].level == node->level - 1, "levels %u over %u", node->level,
+			      t->node[child].level);
+		refs[child]++;
+	}
+}
+
+void tlb_check(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+	uint8_t *state = calloc(t->nr, 1);
+	uint32_t *refs = calloc(t->nr, sizeof(*refs));
+	unsigned nr_free = list_count(t, t->free, state, FREE);
+
+	list_count(t, t->zombies, state, ZOMBIE);
+	list_count(t, t->roots, state, ROOT);
+	ck_assert_uint_eq(t->used, t->nr - nr_free);
+	for (uint32_t n = 0; n < t->nr; n++) {
+		const struct tlb_node *node = &t->node[n];
+
+		ck_assert_int_eq(state[n] == FREE, node->level == 0);
+		if (state[n] == FREE)
+			continue;
+		if (node->table != FRAME_NIL) {
+			ck_assert_msg(frame_table[node->table].cached == n + 1, "frame %x does not know its node", node->table);
+			ck_assert_msg(frame_owned_by(node->table, d->id), "node %u caches a foreign table", n);
+		}
+		entries_check(d, n, refs);
+	}
+	for (uint32_t n = 0; n < t->nr; n++) {
+		ck_assert_uint_eq(t->node[n].level ? t->node[n].refs : 0, refs[n]);
+		ck_assert_msg(state[n] != LINKED || refs[n], "node %u is lost", n);
+		ck_assert_msg(state[n] != ZOMBIE || !refs[n], "zombie %u is used", n);
+	}
+	for (mfn_t m = 0; m < frame_max; m++)
+		if (frame_owned_by(m, d->id) && frame_table[m].cached)
+			ck_assert_uint_eq(t->node[frame_table[m].cached - 1].table, m);
+	free(refs);
+	free(state);
+}
