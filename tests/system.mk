@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# System tests: the kernel in QEMU.  The judge is the first domain of the test machine; what each
+# domain that it builds runs is the program of claims.
+S := $(B)/tests/system
+SYSTEM_CFLAGS := -Ivmm -Itests/system/lib -fno-toplevel-reorder
+SYSTEM_CLAIMS := traps
+
+JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o) $(addprefix $(B)/vmm/, domain.o native.o elf.o archive.o)
+CLAIM_OBJS := $(addprefix $(S)/lib/, main.o trap_entry.o trap.o pt.o user.o peer.o bystander.o) \
+	$(SYSTEM_CLAIMS:%=$(S)/claims/%.o)
+
+$(S)/%.o: tests/system/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(NATIVE_CFLAGS) $(SYSTEM_CFLAGS) -c -o $@ $<
+
+$(S)/%.o: tests/system/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(NATIVE_CFLAGS) $(SYSTEM_CFLAGS) -c -o $@ $<
+
+$(S)/vmm: $(JUDGE_OBJS) $(RUNTIME) runtime/native.lds
+	$(Q)$(call native_link,$(JUDGE_OBJS))
+
+$(S)/claims.elf: $(CLAIM_OBJS) $(RUNTIME) runtime/native.lds
+	$(Q)$(call native_link,$(CLAIM_OBJS))
+
+$(S)/archive.cpio: $(S)/vmm $(S)/claims.elf
+	$(Q)scripts/newc vmm=$(S)/vmm claims=$(S)/claims.elf > $@
+
+.PHONY: test-system
+test-system: $(KERNEL) $(S)/archive.cpio
+	$(Q)tests/system/run $(KERNEL) $(S)/archive.cpio $(S)/log
+
+-include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d)

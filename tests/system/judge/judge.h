@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * judge.h - trials: a claim with a kind of paging, and what came of it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../lib/claim.h"
+
+struct trial {
+	const struct claim *claim; /* a copy; its pointers are those of the program	*/
+	const char *name;
+	unsigned index; /* of the claim in the program			*/
+	int stock;
+	int here; /* it is the judge's own, about managing domains	*/
+};
+
+struct outcome {
+	enum verdict verdict;
+	char text[500]; /* why not */
+};
+
+/* Read the claims out of the program: NULL, or what is wrong with it. */
+const char *trials_init(const void *program, size_t len);
+/* The nth trial; 0 when there are no more. */
+int trial_get(unsigned n, struct trial *t);
+/* Build what it needs, let it run, take it apart. */
+struct outcome trial_run(const struct trial *t, uint64_t seed);
+/* Run one of the judge's own. */
+struct outcome here_run(const struct trial *t);
