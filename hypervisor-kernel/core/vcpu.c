@@ -37,7 +37,7 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 	v->domain = d;
 	v->id = id;
 	v->state = VCPU_DOWN;
-	v->info = v->arch.info = &d->shared->vcpu_info[id];
+	v->info = &d->shared->vcpu_info[id];
 	v->info->evtchn_upcall_mask = 1;
 	v->info_mfn = INVALID_MFN;
 	v->runstate_area.mfn[0] = v->runstate_area.mfn[1] = INVALID_MFN;
@@ -272,7 +272,7 @@ static long register_info(struct vcpu *v, guest_ptr_t p)
 	info = (struct vcpu_info *)((char *)mfn_to_virt(reg.mfn) + reg.offset);
 	memcpy(info, v->info, sizeof(*info));
 	v->info_mfn = reg.mfn;
-	v->info = v->arch.info = info;
+	v->info = info;
 	__atomic_store_n(&info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 	vcpu_time_publish(v);

@@ -3,9 +3,11 @@
  * asm-offsets.c - offsets of structure fields for assembly; compiled to text, never linked.
  */
 #include <arch/percpu.h>
+#include <arch/x86.h>
 #include <core/vcpu.h>
 
-#define OFFSET(name, type, member) asm volatile("\n#define " #name " %c0" ::"i"(offsetof(type, member)))
+#define NUMBER(name, value)	       asm volatile("\n#define " #name " %c0" ::"i"(value))
+#define OFFSET(name, type, member) NUMBER(name, offsetof(type, member))
 
 void asm_offsets(void);
 void asm_offsets(void)
@@ -15,17 +17,34 @@ void asm_offsets(void)
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);
 	OFFSET(CPU_SCRATCH, struct cpu, scratch);
 	OFFSET(CPU_CR3, struct cpu, cr3);
+	OFFSET(CPU_FLUSH_EPOCH, struct cpu, flush_epoch);
 	OFFSET(CPU_RESCHED, struct cpu, resched);
+	OFFSET(CPU_STACK, struct cpu, stack);
+	OFFSET(VCPU_RCX, struct vcpu, arch.regs.rcx);
+	OFFSET(VCPU_R11, struct vcpu, arch.regs.r11);
+	OFFSET(VCPU_RAX, struct vcpu, arch.regs.rax);
+	OFFSET(VCPU_VECTOR, struct vcpu, arch.regs.vector);
+	OFFSET(VCPU_ERROR, struct vcpu, arch.regs.error);
+	OFFSET(VCPU_RIP, struct vcpu, arch.regs.rip);
+	OFFSET(VCPU_CS, struct vcpu, arch.regs.cs);
+	OFFSET(VCPU_RFLAGS, struct vcpu, arch.regs.rflags);
+	OFFSET(VCPU_RSP, struct vcpu, arch.regs.rsp);
+	OFFSET(VCPU_SS, struct vcpu, arch.regs.ss);
 	OFFSET(VCPU_KERNEL_MODE, struct vcpu, arch.kernel_mode);
-	OFFSET(VCPU_KERNEL_SP, struct vcpu, arch.kernel_sp);
+	OFFSET(VCPU_BOUNCE_SP, struct vcpu, arch.bounce_sp);
 	OFFSET(VCPU_CR3_USER, struct vcpu, arch.cr3[0]);
 	OFFSET(VCPU_CR3_KERNEL, struct vcpu, arch.cr3[1]);
 	OFFSET(VCPU_GS_BASE_USER, struct vcpu, arch.gs_base[0]);
 	OFFSET(VCPU_GS_BASE_KERNEL, struct vcpu, arch.gs_base[1]);
 	OFFSET(VCPU_SYSCALL_CALLBACK, struct vcpu, arch.syscall_callback);
-	OFFSET(VCPU_SYSCALL_MASKS, struct vcpu, arch.syscall_masks);
-	OFFSET(VCPU_INFO, struct vcpu, arch.info);
-	asm volatile("\n#define REGS_SIZE %c0" ::"i"(sizeof(struct regs)));
-	asm volatile("\n#define CPU_SIZE %c0" ::"i"(sizeof(struct cpu)));
-	OFFSET(CPU_STACK, struct cpu, stack);
+	OFFSET(VCPU_SYSCALL_FAST, struct vcpu, arch.syscall_fast);
+	OFFSET(VCPU_TRAP_PF, struct vcpu, arch.trap[TRAP_PF].address);
+	OFFSET(VCPU_INFO, struct vcpu, info);
+	OFFSET(INFO_PENDING, struct vcpu_info, evtchn_upcall_pending);
+	OFFSET(INFO_MASK, struct vcpu_info, evtchn_upcall_mask);
+	NUMBER(HYPERVISOR_IRET, __HYPERVISOR_iret);
+	NUMBER(RFLAGS_IF, X86_RFLAGS_IF);
+	NUMBER(RFLAGS_IOPL, X86_RFLAGS_IOPL);
+	NUMBER(RFLAGS_GUEST, X86_RFLAGS_GUEST);
+	NUMBER(RFLAGS_CLEARED, X86_RFLAGS_AC | X86_RFLAGS_VM | X86_RFLAGS_RF | X86_RFLAGS_NT | X86_RFLAGS_TF);
 }

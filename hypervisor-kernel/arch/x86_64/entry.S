@@ -75,6 +75,9 @@ trap_stubs:
 	.if vector == 2 || vector == 8 || vector == 18
 	pushq $vector
 	jmp paranoid_entry
+	.elseif vector == 14
+	pushq $vector
+	jmp page_fault_entry
 	.else
 	.byte 0x68		/* pushq imm32, fixed size	*/
 	.long vector
@@ -123,7 +126,7 @@ trap_in_kernel:
 /*
  * return_fault - the IRETQ to a guest faulted: its cs, ss or rip is bad.
  * The general registers are the guest's again, its five-word frame stands untouched at the end of
- * its register area.  Make it look like a #GP of the guest itself, marked in the vector (0x200).
+ * its register area.  Make it look like a #GP of the guest itself, marked by its vector.
  */
 return_fault:
 	swapgs
@@ -132,19 +135,108 @@ return_fault:
 	movq %gs:CPU_REGS_END, %rsp
 	subq $40, %rsp
 	pushq %gs:CPU_SCRATCH
-	pushq $0x20d
+	pushq $VECTOR_BAD_RETURN
 	jmp trap_save
+
+/*
+ * TO_KERNEL - the guest leaves its user mode: root, GS base and the mode change hands.
+ * In: rax = vcpu, rbx = hardware root of its kernel; rbx is lost.  No fault can happen here.
+ */
+	.macro TO_KERNEL
+	movq $1, VCPU_KERNEL_MODE(%rax)
+	movq %rbx, %gs:CPU_CR3
+	incq %gs:CPU_FLUSH_EPOCH
+	movq %rbx, %cr3
+	swapgs
+	rdgsbase %rbx
+	movq %rbx, VCPU_GS_BASE_USER(%rax)
+	movq VCPU_GS_BASE_KERNEL(%rax), %rbx
+	wrgsbase %rbx
+	swapgs
+	.endm
 
 /*
  * syscall_entry - a domain executed SYSCALL.
  * In:  rax = number, rcx = its rip, r11 = its rflags; rsp is still the guest's; interrupts off.
- * Out: continues in C and never returns here.
+ * Out: from guest user, straight into the guest kernel with a bounce frame; HYPERVISOR_iret
+ *	straight to where it says; anything unusual, and every other hypercall, continues in C.
  */
-	.balign 16
+	.balign 64
 	.globl syscall_entry
 syscall_entry:
 	swapgs
 	movq %rsp, %gs:CPU_SCRATCH
+	movq %gs:CPU_STACK_TOP, %rsp
+	pushq %rax
+	pushq %rdx
+	movq %gs:CPU_CURRENT, %rdx
+	cmpq $0, VCPU_KERNEL_MODE(%rdx)
+	jne syscall_of_kernel
+
+/* Nothing is changed before all that is unusual has gone to syscall_slow: no callback, one that does
+ * not mask upcalls, a root to be made, another vCPU to be run. */
+	pushq %rbx
+	movq %rdx, %rax
+	movq VCPU_INFO(%rax), %rdx
+	movq VCPU_CR3_KERNEL(%rax), %rbx
+	testq %rbx, %rbx
+	jz syscall_user_slow
+	cmpb $0, VCPU_SYSCALL_FAST(%rax)
+	je syscall_user_slow
+	cmpb $0, INFO_MASK(%rdx)
+	jne syscall_user_slow
+	cmpb $0, %gs:CPU_RESCHED
+	jne syscall_user_slow
+	TO_KERNEL
+	movq VCPU_BOUNCE_SP(%rax), %rbx
+	SMAP_SITE 1
+1:	movq %rcx, -56(%rbx)
+2:	movq %r11, -48(%rbx)
+3:	movq %rcx, -40(%rbx)
+	movl $SEL_GUEST_CS, %ecx
+4:	movq %rcx, -32(%rbx)
+	movq %r11, %rcx
+	andl $~RFLAGS_IOPL, %ecx
+5:	movq %rcx, -24(%rbx)
+	movq %gs:CPU_SCRATCH, %rcx
+6:	movq %rcx, -16(%rbx)
+	movl $SEL_GUEST_SS, %ecx
+7:	movq %rcx, -8(%rbx)
+	SMAP_SITE 0
+	movb $1, INFO_MASK(%rdx)
+	movq VCPU_SYSCALL_CALLBACK(%rax), %rcx
+	andl $~RFLAGS_CLEARED, %r11d
+	leaq -56(%rbx), %rsp
+	/* The stack of this CPU is left: what was pushed is still there, nothing can interrupt. */
+	movq %gs:CPU_STACK_TOP, %rbx
+	movq -8(%rbx), %rax
+	movq -16(%rbx), %rdx
+	movq -24(%rbx), %rbx
+	swapgs
+	sysretq
+
+8:	SMAP_SITE 0
+	popq %rbx
+	popq %rdx
+	popq %rax
+	movl $VECTOR_NO_STACK, %ecx
+	movq %rcx, %gs:CPU_SCRATCH + 8
+	jmp syscall_save
+	EXTABLE 1b, 8b
+	EXTABLE 2b, 8b
+	EXTABLE 3b, 8b
+	EXTABLE 4b, 8b
+	EXTABLE 5b, 8b
+	EXTABLE 6b, 8b
+	EXTABLE 7b, 8b
+
+syscall_user_slow:
+	popq %rbx
+syscall_slow:
+	popq %rdx
+	popq %rax
+	movq $VECTOR_SYSCALL, %gs:CPU_SCRATCH + 8
+syscall_save:
 	movq %gs:CPU_REGS_END, %rsp
 	pushq $SEL_GUEST_SS
 	pushq %gs:CPU_SCRATCH
@@ -152,13 +244,193 @@ syscall_entry:
 	pushq $SEL_GUEST_CS
 	pushq %rcx
 	pushq $0
-	pushq $0x100
+	pushq %gs:CPU_SCRATCH + 8
 	PUSH_GPRS
 	movq %rsp, %rdi
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
 	call syscall_from_guest
 	ud2
+
+/*
+ * HYPERVISOR_iret (xen/arch-x86/xen-x86_64.h, struct iret_context): on the guest's stack stand
+ * rax, r11, rcx, flags, rip, cs, rflags, rsp, ss.  rcx and r11 are free; until INFO_MASK is written
+ * nothing but the dead saved registers is changed, and hc_iret() can begin anew.
+ */
+	.balign 16
+syscall_of_kernel:
+	cmpl $HYPERVISOR_IRET, %eax
+	jne syscall_slow
+	cmpb $0, %gs:CPU_RESCHED
+	jne syscall_slow
+	movq %rdx, %rax
+	movq %gs:CPU_SCRATCH, %rcx
+	movabsq $HYPER_END, %rdx
+	cmpq %rdx, %rcx
+	jb iret_slow
+	cmpq $-128, %rcx
+	ja iret_slow
+	SMAP_SITE 1
+1:	movzwl 64(%rcx), %r11d
+	orl $3, %r11d
+	movq %r11, VCPU_SS(%rax)
+2:	movq 56(%rcx), %r11
+	movq %r11, VCPU_RSP(%rax)
+3:	movzwl 40(%rcx), %edx
+4:	movq 32(%rcx), %r11
+	movq %r11, VCPU_RIP(%rax)
+5:	pushq 0(%rcx)
+6:	pushq 8(%rcx)
+7:	pushq 16(%rcx)
+8:	movl 48(%rcx), %ecx
+	SMAP_SITE 0
+	movl %ecx, %r11d
+	andl $RFLAGS_GUEST, %r11d
+	orl $RFLAGS_IF | 2, %r11d
+	movq %r11, VCPU_RFLAGS(%rax)
+	movl %edx, %r11d
+	orl $3, %r11d
+	movq %r11, VCPU_CS(%rax)
+	movq VCPU_INFO(%rax), %r11
+	testl $RFLAGS_IF, %ecx
+	jz 10f
+	cmpb $0, INFO_PENDING(%r11)
+	jne iret_slow_pop
+	andl $3, %edx
+	cmpl $3, %edx
+	jne 9f
+	movq VCPU_CR3_USER(%rax), %rdx
+	testq %rdx, %rdx
+	jz iret_slow_pop
+	movb $0, INFO_MASK(%r11)
+	movq $0, VCPU_KERNEL_MODE(%rax)
+	movq %rdx, %gs:CPU_CR3
+	incq %gs:CPU_FLUSH_EPOCH
+	movq %rdx, %cr3
+	swapgs
+	rdgsbase %rdx
+	movq %rdx, VCPU_GS_BASE_KERNEL(%rax)
+	movq VCPU_GS_BASE_USER(%rax), %rdx
+	wrgsbase %rdx
+	jmp iret_leave
+9:	movb $0, INFO_MASK(%r11)
+	swapgs
+iret_leave:
+	popq %rcx
+	popq %r11
+	popq VCPU_RAX(%rax)
+	popq %rdx
+	leaq VCPU_RIP(%rax), %rsp
+	movq VCPU_RAX(%rax), %rax
+	jmp return_iretq
+10:	/* A kernel that returns to a masked context; user mode with upcalls masked is for C. */
+	andl $3, %edx
+	cmpl $3, %edx
+	je iret_slow_pop
+	movb $1, INFO_MASK(%r11)
+	swapgs
+	jmp iret_leave
+
+11:	SMAP_SITE 0
+iret_slow_pop:
+	movq %gs:CPU_STACK_TOP, %rsp
+	subq $16, %rsp
+iret_slow:
+	movl $HYPERVISOR_IRET, %eax
+	movq %rax, 8(%rsp)
+	jmp syscall_slow
+	EXTABLE 1b, 11b
+	EXTABLE 2b, 11b
+	EXTABLE 3b, 11b
+	EXTABLE 4b, 11b
+	EXTABLE 5b, 11b
+	EXTABLE 6b, 11b
+	EXTABLE 7b, 11b
+	EXTABLE 8b, 11b
+
+/*
+ * page_fault_entry - as trap_entry, for the one exception that is part of normal work.
+ * page_fault_from_guest() fills the software TLB or decides that the fault is the guest's own; the
+ * guest is then resumed, or entered at its handler with a bounce frame, from here.
+ */
+	.balign 16
+page_fault_entry:
+	testb $3, 24(%rsp)
+	jz trap_in_kernel
+	swapgs
+	cld
+	PUSH_GPRS
+	movq %rsp, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call page_fault_from_guest
+	movq %gs:CPU_CURRENT, %rdi
+	testl %eax, %eax
+	jz return_to_guest
+
+	movq %rdi, %rax
+	movq VCPU_CR3_KERNEL(%rax), %rbx
+	TO_KERNEL
+	movq VCPU_BOUNCE_SP(%rax), %rbx
+	movq VCPU_INFO(%rax), %rsi
+	SMAP_SITE 1
+	movq VCPU_RCX(%rax), %rcx
+1:	movq %rcx, -64(%rbx)
+	movq VCPU_R11(%rax), %rcx
+2:	movq %rcx, -56(%rbx)
+	movq VCPU_ERROR(%rax), %rcx
+3:	movq %rcx, -48(%rbx)
+	movq VCPU_RIP(%rax), %rcx
+4:	movq %rcx, -40(%rbx)
+	movzwl VCPU_CS(%rax), %ecx
+5:	movq %rcx, -32(%rbx)
+	movl VCPU_RFLAGS(%rax), %r11d
+	movl %r11d, %ecx
+	andl $~RFLAGS_IOPL, %ecx
+6:	movq %rcx, -24(%rbx)
+	movq VCPU_RSP(%rax), %rcx
+7:	movq %rcx, -16(%rbx)
+	movq VCPU_SS(%rax), %rcx
+8:	movq %rcx, -8(%rbx)
+	SMAP_SITE 0
+	movb $1, INFO_MASK(%rsi)
+	andl $~RFLAGS_CLEARED, %r11d
+	movq VCPU_TRAP_PF(%rax), %rcx
+	leaq -64(%rbx), %rbx
+	movq %rbx, %gs:CPU_SCRATCH
+	movq %rax, %rsp
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	addq $8, %rsp
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rax
+	addq $8, %rsp
+	popq %rdx
+	popq %rsi
+	popq %rdi
+	movq %gs:CPU_SCRATCH, %rsp
+	swapgs
+	sysretq
+
+9:	SMAP_SITE 0
+	movq %rax, %rdi
+	movq $VECTOR_NO_STACK, VCPU_VECTOR(%rdi)
+	call trap_from_guest
+	ud2
+	EXTABLE 1b, 9b
+	EXTABLE 2b, 9b
+	EXTABLE 3b, 9b
+	EXTABLE 4b, 9b
+	EXTABLE 5b, 9b
+	EXTABLE 6b, 9b
+	EXTABLE 7b, 9b
+	EXTABLE 8b, 9b
 
 /* syscall32_entry - SYSCALL from a 32-bit code segment (AMD, long mode). */
 	.balign 16
@@ -173,7 +445,7 @@ syscall32_entry:
 	pushq $SEL_GUEST_CS32
 	pushq %rcx
 	pushq $0
-	pushq $0x101
+	pushq $VECTOR_SYSCALL32
 	PUSH_GPRS
 	movq %rsp, %rdi
 	movq %gs:CPU_STACK_TOP, %rsp

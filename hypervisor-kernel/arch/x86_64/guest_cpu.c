@@ -96,8 +96,7 @@ long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
 
 long hc_stack_switch(struct vcpu *v, const uint64_t *arg)
 {
-	v->arch.kernel_ss = (uint16_t)arg[0] | 3;
-	v->arch.kernel_sp = arg[1];
+	kernel_stack_set(v, (uint16_t)arg[0], arg[1]);
 	return 0;
 }
 
@@ -134,7 +133,6 @@ static int callback_set(struct vcpu *v, uint16_t type, bool masks, uint64_t addr
 	switch (type) {
 	case CALLBACKTYPE_event:
 		a->event_callback = address;
-		a->event_masks = masks;
 		return 0;
 	case CALLBACKTYPE_failsafe:
 		a->failsafe_callback = address;
@@ -142,6 +140,7 @@ static int callback_set(struct vcpu *v, uint16_t type, bool masks, uint64_t addr
 	case CALLBACKTYPE_syscall:
 		a->syscall_callback = address;
 		a->syscall_masks = masks;
+		syscall_fast_update(v);
 		return 0;
 	case CALLBACKTYPE_syscall32:
 		a->syscall32_callback = address;

@@ -16,15 +16,12 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-#define VECTOR_SYSCALL	  0x100
-#define VECTOR_SYSCALL32  0x101
-#define VECTOR_BAD_RETURN 0x20d
-
 struct vcpu *current_vcpu(void)
 {
 	return this_cpu()->current;
 }
 
+/* Whatever keeps current from going on -- a wake-up, a block, a pause, a crash -- sets resched. */
 void exit_to_guest(void)
 {
 	struct cpu *c = this_cpu();
@@ -32,7 +29,7 @@ void exit_to_guest(void)
 
 	for (;;) {
 		v = c->current;
-		if (c->resched || v->state != VCPU_RUNNING || !domain_runnable(v->domain))
+		if (c->resched)
 			v = schedule();
 		if (c->loaded != v)
 			context_switch(c, v);
@@ -40,24 +37,40 @@ void exit_to_guest(void)
 			upcall_events(v);
 			continue;
 		}
-		if (!v->arch.cr3[v->arch.kernel_mode] && !root_cr3(v, (unsigned)v->arch.kernel_mode)) {
-			domain_crash(v->domain, "no page tables in %s mode", v->arch.kernel_mode ? "kernel" : "user");
-			continue;
-		}
-		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode])
+		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode]) {
+			if (!root_cr3(v, (unsigned)v->arch.kernel_mode)) {
+				domain_crash(v->domain, "no page tables in %s mode",
+					     v->arch.kernel_mode ? "kernel" : "user");
+				continue;
+			}
 			load_cr3(v->arch.cr3[v->arch.kernel_mode]);
-		if (domain_runnable(v->domain))
-			break;
+		}
+		if (!c->resched)
+			return_to_guest(v);
 	}
-	return_to_guest(v);
 }
 
-static void guest_page_fault(struct vcpu *v)
+/* A page fault of current: 0: resume it; 1: enter its kernel from user mode by the fast way, cr2 and
+ * error code are in place.  Does not return when there is more to do. */
+unsigned page_fault_from_guest(struct vcpu *v)
 {
+	const struct trap_entry *t = &v->arch.trap[TRAP_PF];
 	uint64_t va = read_cr2(), error = v->arch.regs.error;
+	struct cpu *c = this_cpu();
 
-	if (!tlb_fill(v, va, &error))
+	if (tlb_fill(v, va, &error)) {
+		if (c->resched || c->cr3 != v->arch.cr3[v->arch.kernel_mode])
+			exit_to_guest();
+		return 0;
+	}
+	if (v->arch.kernel_mode || !t->masks || !v->arch.bounce_sp || !v->arch.cr3[1] || !handler_ok(t->address) ||
+	    v->info->evtchn_upcall_mask || c->resched) {
 		bounce_page_fault(v, va, error);
+		exit_to_guest();
+	}
+	v->info->arch.cr2 = va;
+	v->arch.regs.error = error | PF_USER;
+	return 1;
 }
 
 static void guest_exception(struct vcpu *v, unsigned vector)
@@ -65,9 +78,6 @@ static void guest_exception(struct vcpu *v, unsigned vector)
 	struct regs *r = &v->arch.regs;
 
 	switch (vector) {
-	case TRAP_PF:
-		guest_page_fault(v);
-		return;
 	case TRAP_UD:
 		if (emulate_forced_cpuid(v))
 			return;
@@ -96,7 +106,9 @@ void trap_from_guest(struct regs *r)
 	struct vcpu *v = this_cpu()->current;
 	unsigned vector = (unsigned)r->vector;
 
-	if (vector == VECTOR_BAD_RETURN) {
+	if (vector == VECTOR_NO_STACK) {
+		domain_crash(v->domain, "no stack for an upcall from user mode: rsp %lx", v->arch.bounce_sp);
+	} else if (vector == VECTOR_BAD_RETURN) {
 		/* The frame the guest asked for cannot be loaded: a #GP where it wanted to go. */
 		if (!canonical(r->rip))
 			r->rip = 0;
@@ -163,6 +175,8 @@ void syscall_from_guest(struct regs *r)
 	uint64_t arg[5] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8 };
 	long rc;
 
+	if (r->vector == VECTOR_NO_STACK)
+		trap_from_guest(r);
 	if (!v->arch.kernel_mode) {
 		user_syscall(v, r->vector == VECTOR_SYSCALL32);
 		exit_to_guest();

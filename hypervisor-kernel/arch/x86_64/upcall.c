@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * upcall.c - entering the guest kernel on the kernel's own initiative: exceptions, system calls
- * and events, each with a bounce frame on the guest's stack (docs/abi.md).
+ * and events, each with a bounce frame on the guest's stack (docs/abi.md).  System calls and page
+ * faults of user mode have faster ways in entry.S; the frames are the same.
  */
 #include <arch/arch.h>
 #include <arch/layout.h>
@@ -11,6 +12,29 @@
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
+
+#define BOUNCE_MAX 64 /* bytes of a frame: rcx, r11, an error code, and what IRET takes */
+
+bool handler_ok(uint64_t handler)
+{
+	return handler && canonical(handler) && !slot_is_hypervisor(pt_index(handler, 4));
+}
+
+void syscall_fast_update(struct vcpu *v)
+{
+	struct arch_vcpu *a = &v->arch;
+
+	a->syscall_fast = a->syscall_masks && a->bounce_sp && handler_ok(a->syscall_callback);
+}
+
+void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp)
+{
+	v->arch.kernel_ss = ss | 3;
+	v->arch.kernel_sp = sp;
+	sp &= ~15ull;
+	v->arch.bounce_sp = sp >= BOUNCE_MAX && guest_range_ok(sp - BOUNCE_MAX, BOUNCE_MAX) ? sp : 0;
+	syscall_fast_update(v);
+}
 
 /* Between guest user and guest kernel: the GS base and the root change hands. */
 void toggle_mode(struct vcpu *v)
@@ -29,7 +53,7 @@ void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64
 	uint8_t mask = v->info->evtchn_upcall_mask;
 	uint64_t frame[8], *f = frame, sp = r->rsp, cs = r->cs & 0xfffc;
 
-	if (!handler || !canonical(handler) || slot_is_hypervisor(pt_index(handler, 4))) {
+	if (!handler_ok(handler)) {
 		domain_crash(v->domain, "no handler for an upcall, rip %lx, vector %lx", r->rip, r->vector);
 		return;
 	}

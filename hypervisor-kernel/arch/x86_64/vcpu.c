@@ -32,8 +32,7 @@ int arch_vcpu_start(struct vcpu *v, uint64_t rip, uint64_t rsp, uint64_t rsi, mf
 		return -EINVAL;
 	v->arch.root[1] = cr3;
 	frame_of(cr3)->flags |= FRAME_PINNED; /* the builder's table counts as pinned */
-	v->arch.kernel_sp = rsp;
-	v->arch.kernel_ss = SEL_GUEST_SS;
+	kernel_stack_set(v, SEL_GUEST_SS, rsp);
 	v->arch.regs = (struct regs){ .rip = rip,
 				      .rsp = rsp,
 				      .rsi = rsi,
@@ -74,12 +73,11 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	a->fs_base = c->fs_base;
 	a->gs_base[1] = c->gs_base_kernel;
 	a->gs_base[0] = c->gs_base_user;
-	a->kernel_ss = (uint16_t)c->kernel_ss | 3;
-	a->kernel_sp = c->kernel_sp;
 	a->event_callback = c->event_callback_eip;
 	a->failsafe_callback = c->failsafe_callback_eip;
 	a->syscall_callback = c->syscall_callback_eip;
 	a->syscall_masks = !!(c->flags & VGCF_syscall_disables_events);
+	kernel_stack_set(v, (uint16_t)c->kernel_ss, c->kernel_sp);
 	for (unsigned i = 0; i < 256; i++)
 		a->trap[i] = (struct trap_entry){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags & 3,
 						  !!(c->trap_ctxt[i].flags & 4) };

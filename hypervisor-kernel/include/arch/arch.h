@@ -43,7 +43,15 @@ void syscall_from_guest(struct regs *r) __attribute__((noreturn));
 /* Deliver what is due and resume current, or whoever should run. */
 void exit_to_guest(void) __attribute__((noreturn));
 
+unsigned page_fault_from_guest(struct vcpu *v);
+
 /* upcall.c */
+/* Where bounces from user mode put their frame. */
+void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp);
+/* Callback, mask or stack changed: may entry.S bounce system calls by itself? */
+void syscall_fast_update(struct vcpu *v);
+/* May the guest kernel be entered at this address?  0 may not. */
+bool handler_ok(uint64_t handler);
 void toggle_mode(struct vcpu *v);
 /* Enter the guest kernel at handler with a bounce frame; crashes the domain when that fails. */
 void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64_t error);

@@ -26,3 +26,9 @@
 #define GDT_BYTES     0xe050
 
 #define CPU_STACK_SIZE 16384
+
+/* Ways in that are no vector of the CPU, as the entry code tells them (struct regs, vector). */
+#define VECTOR_SYSCALL	  0x100
+#define VECTOR_SYSCALL32  0x101
+#define VECTOR_BAD_RETURN 0x200 /* IRETQ to the guest faulted		*/
+#define VECTOR_NO_STACK	  0x201 /* no room for a bounce frame		*/

@@ -30,18 +30,18 @@ struct arch_vcpu {
 	struct regs regs;	  /* TSS.rsp0 points to its end: 16-byte aligned	*/
 	uint64_t kernel_mode;	  /* 1: guest kernel runs, 0: guest user		*/
 	uint64_t kernel_sp;	  /* stack for bounces from user			*/
+	uint64_t bounce_sp;	  /* the same, aligned and checked; 0: not usable	*/
 	uint64_t cr3[2];	  /* hardware root: [0] user, [1] kernel; 0 = must be made	*/
 	uint64_t gs_base[2];	  /* of the mode that does not run			*/
 	uint64_t syscall_callback, event_callback, failsafe_callback, syscall32_callback;
-	uint8_t syscall_masks, event_masks, syscall32_masks, nmi_masked;
-	uint32_t user_changed;	  /* reserved for alignment				*/
-	vcpu_info_t *info;	  /* same as vcpu.info					*/
+	bool syscall_masks, syscall32_masks;
+	bool syscall_fast;	  /* entry.S may bounce: masks, callback and stack are good */
 
 	mfn_t root[2];		  /* the guest's own top tables: [0] user, [1] kernel	*/
 	uint64_t fs_base;
 	uint16_t ds, es, fs, gs;
 	uint16_t kernel_ss;
-	bool fpu_ts, iopl, events_masked_nmi;
+	bool fpu_ts, iopl;
 	struct trap_entry trap[256];
 	uint64_t gdt[GUEST_GDT_ENTRIES]; /* checked copy of the guest's descriptors	*/
 	mfn_t gdt_mfn;			 /* where the guest keeps them, INVALID_MFN = none	*/
