@@ -27,6 +27,15 @@ void arch_tlb_flush(struct domain *d)
 	load_cr3(this_cpu()->cr3);
 }
 
+/* Does the guest's entry still say what was cached?  Whose the frames are has not changed since: a
+ * frame that leaves takes all cached entries with it. */
+static bool leaf_holds(uint64_t cached, uint64_t entry)
+{
+	if ((cached ^ entry) & (PTE_FRAME | PTE_NX | PTE_P | PTE_A))
+		return false;
+	return !(cached & PTE_RW) || (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D);
+}
+
 static void resync_table(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock)
 {
 	struct frame *f = frame_of(table);
@@ -37,7 +46,7 @@ static void resync_table(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock)
 		return;
 	cached = node_entries(&d->tlb, f->cached - 1);
 	for (unsigned i = 0; i < 512; i++)
-		if (cached[i])
+		if (cached[i] && !leaf_holds(cached[i], READ_ONCE(guest[i])))
 			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
 }
 
@@ -61,36 +70,37 @@ void tlb_resync(struct domain *d)
 	t->nr_unsynced = 0;
 }
 
-/* Drop the leaf of va from the cached tables of v's mode, if it is there. */
-static void drop_leaf(struct vcpu *v, unsigned mode, uint64_t va) MUST_HOLD(v->domain->tlb.lock)
+/* The cached leaf of va in the tables of v's kernel.  NULL: there is none. */
+static uint64_t *leaf_find(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb.lock)
 {
 	struct tlb *t = &v->domain->tlb;
 	uint32_t n;
 
-	if (!v->arch.cr3[mode] || slot_is_hypervisor(pt_index(va, 4)))
-		return;
-	n = node_of_entry(v->arch.cr3[mode]);
+	if (!v->arch.cr3[1] || slot_is_hypervisor(pt_index(va, 4)))
+		return NULL;
+	n = node_of_entry(v->arch.cr3[1]);
 	for (unsigned level = 4; level > 1; level--) {
 		uint64_t e = node_entries(t, n)[pt_index(va, level)];
 
 		if (!(e & PTE_P))
-			return;
+			return NULL;
 		n = node_of_entry(e);
 	}
-	node_entries(t, n)[pt_index(va, 1)] = 0;
+	return &node_entries(t, n)[pt_index(va, 1)];
 }
 
+/* One translation only, as INVLPG has it: a table that is written directly stays so. */
 void tlb_guest_invlpg(struct vcpu *v, uint64_t va)
 {
 	struct domain *d = v->domain;
+	uint64_t *leaf;
 
 	if (!canonical(va))
 		return;
 	spin_lock(&d->tlb.lock);
-	if (d->paging == GUISE_DOMAIN_NATIVE)
-		drop_leaf(v, 1, va);
-	else
-		tlb_resync(d);
+	leaf = leaf_find(v, va);
+	if (leaf)
+		*leaf = 0;
 	spin_unlock(&d->tlb.lock);
 	invlpg(va);
 }

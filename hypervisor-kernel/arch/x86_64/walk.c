@@ -71,33 +71,37 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 	return false;
 }
 
+/* Without A the next access must come to fill() to set it; without D the next write. */
+static uint64_t leaf_of(uint64_t entry, bool writable)
+{
+	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_A;
+
+	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
+}
+
+/* A stock kernel maps its live tables read-only: what it maps writable is a table no more. */
+static void no_table_any_more(struct domain *d, struct frame *f) MUST_HOLD(d->tlb.lock)
+{
+	f->flags &= (uint8_t)~FRAME_TABLE;
+	node_detach(d, frame_mfn(f));
+}
+
 uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
 {
-	uint64_t leaf, cache;
+	mfn_t m = pte_mfn(entry);
+	uint64_t cache;
 	bool writable;
 
-	/* Without A the next access must come here to set it. */
 	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
 		return 0;
+	if (frame_owned_by(m, d->id)) {
+		struct frame *f = &frame_table[m];
+
+		if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && (f->cached || f->flags & FRAME_TABLE))
+			no_table_any_more(d, f);
+		return leaf_of(entry, true);
+	}
 	if (!leaf_allowed(d, table, index, entry, &writable, &cache))
 		return 0;
-	leaf = (entry & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_A | cache;
-	if (!(entry & PTE_RW) || !writable)
-		return leaf;
-
-	/* Without D the next write must come here to set it. */
-	if (entry & PTE_D)
-		leaf |= PTE_RW | PTE_D;
-	if (d->paging == GUISE_DOMAIN_STOCK && !cache) {
-		struct frame *f = frame_of(pte_mfn(entry));
-
-		/* A stock kernel maps its live tables read-only: this is a table no more. */
-		if (f && (f->flags & FRAME_TABLE) && frame_owner(f) == d->id) {
-			f->flags &= (uint8_t)~FRAME_TABLE;
-			node_detach(d, pte_mfn(entry));
-		} else if (f && f->cached && frame_owner(f) == d->id) {
-			node_detach(d, pte_mfn(entry));
-		}
-	}
-	return leaf;
+	return leaf_of(entry, writable) | cache;
 }
