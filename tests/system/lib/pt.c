@@ -2,6 +2,7 @@
 /*
  * pt.c - see pt.h.
  */
+#include <runtime/grant.h>
 #include <runtime/heap.h>
 #include <runtime/start.h>
 #include <runtime/string.h>
@@ -39,6 +40,19 @@ int is_own(uint64_t mfn)
 	uint64_t gfn = mfn <= max_mfn() ? m2p(mfn) : ~0ull;
 
 	return gfn < start->nr_pages && ((const uint64_t *)start->mfn_list)[gfn] == mfn;
+}
+
+int is_lent(uint64_t mfn)
+{
+	xen_pfn_t frame[GRANT_FRAMES];
+	struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = GRANT_FRAMES };
+
+	set_xen_guest_handle(setup.frame_list, frame);
+	hc_grant_table(GNTTABOP_setup_table, &setup, 1);
+	for (unsigned i = 0; i < GRANT_FRAMES; i++)
+		if (frame[i] == mfn)
+			return 1;
+	return mfn == start->shared_info >> PAGE_SHIFT;
 }
 
 static unsigned index_of(uint64_t va, unsigned level)

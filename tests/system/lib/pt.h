@@ -48,8 +48,10 @@ void pt_fill(uint64_t *table, unsigned index, uint64_t value);
 uint64_t pt_space(void);
 uint64_t m2p(uint64_t mfn);
 uint64_t max_mfn(void);
-/* Does this domain own the frame? */
+/* Is it a frame of this domain's memory? */
 int is_own(uint64_t mfn);
+/* Is it one that the kernel made for this domain: shared info, grant table? */
+int is_lent(uint64_t mfn);
 
 /* A second top table that shares the lower half: the user's. */
 uint64_t *user_tables(void);
