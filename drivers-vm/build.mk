@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The driver VMs: build/drivers-vm/<name>, a native domain each.
-DRIVERS := $(addprefix $(B)/drivers-vm/, virtio-blk serial)
+DRIVERS := $(addprefix $(B)/drivers-vm/, virtio-blk serial hello)
 ALL += $(DRIVERS)
 
 driver_objs = $(addprefix $(B)/drivers-vm/obj/, $(1))
 VIRTIO_OBJS := $(call driver_objs, virtio/virtio_cap.o virtio/virtio_pci.o virtio/virtqueue.o)
 VIRTIO_BLK_OBJS := $(call driver_objs, virtio-blk/main.o) $(VIRTIO_OBJS)
 SERIAL_OBJS := $(call driver_objs, serial/main.o serial/uart.o)
+HELLO_OBJS := $(call driver_objs, hello/main.o)
 
 $(B)/drivers-vm/obj/%.o: drivers-vm/%.c
 	@mkdir -p $(@D)
@@ -14,8 +15,9 @@ $(B)/drivers-vm/obj/%.o: drivers-vm/%.c
 
 $(B)/drivers-vm/virtio-blk: $(VIRTIO_BLK_OBJS)
 $(B)/drivers-vm/serial: $(SERIAL_OBJS)
+$(B)/drivers-vm/hello: $(HELLO_OBJS)
 $(DRIVERS): $(RUNTIME) runtime/native.lds
 	@echo "  LD      $@"
 	$(Q)$(call native_link,$(filter %.o,$^))
 
--include $(patsubst %.o,%.d,$(VIRTIO_BLK_OBJS) $(SERIAL_OBJS))
+-include $(patsubst %.o,%.d,$(VIRTIO_BLK_OBJS) $(SERIAL_OBJS) $(HELLO_OBJS))
