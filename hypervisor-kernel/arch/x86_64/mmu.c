@@ -35,23 +35,50 @@ static int update_entry(struct domain *d, const mmu_update_t *u)
 	return -ENOSYS;
 }
 
+/* How far an array of requests got.  The guest wants one number for the whole call, so an interrupted
+ * one leaves its share where that number goes, and the count says that it did. */
+#define COUNT_MASK  0x7fffffffu
+#define COUNT_AGAIN 0x80000000u
+
+static int count_begin(const uint64_t *arg, uint32_t *before)
+{
+	*before = 0;
+	return arg[1] & COUNT_AGAIN && arg[2] ? copy_from_guest(before, arg[2], sizeof(*before)) : 0;
+}
+
+static long count_interrupt(struct vcpu *v, const uint64_t *arg, uint32_t before, uint32_t done, size_t size)
+{
+	uint32_t so_far = before + done;
+
+	if (arg[2] && copy_to_guest(arg[2], &so_far, sizeof(so_far)))
+		return -EFAULT;
+	hypercall_set_arg(v, 1, ((arg[1] & COUNT_MASK) - done) | COUNT_AGAIN);
+	hypercall_set_arg(v, 0, arg[0] + done * size);
+	return HC_CONTINUE;
+}
+
+static long count_end(const uint64_t *arg, uint32_t before, uint32_t done, int rc)
+{
+	done += before;
+	return arg[2] && copy_to_guest(arg[2], &done, sizeof(done)) ? -EFAULT : rc;
+}
+
 long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t reqs = arg[0], count = arg[1], done_ptr = arg[2], dom = arg[3];
-	uint32_t done = 0;
+	uint64_t reqs = arg[0], count = arg[1] & COUNT_MASK, dom = arg[3];
+	uint32_t done = 0, before;
 	int rc = 0;
 
 	if (dom != DOMID_SELF && dom != v->domain->id)
 		return -EPERM;
+	if (count_begin(arg, &before))
+		return -EFAULT;
 	while (done < count && !rc) {
 		mmu_update_t batch[MMU_BATCH];
 		uint32_t n = (uint32_t)MIN(count - done, MMU_BATCH);
 
-		if (done && hypercall_preempt()) {
-			hypercall_set_arg(v, 0, reqs + done * sizeof(mmu_update_t));
-			hypercall_set_arg(v, 1, count - done);
-			return HC_CONTINUE;
-		}
+		if (done && hypercall_preempt())
+			return count_interrupt(v, arg, before, done, sizeof(mmu_update_t));
 		if (copy_from_guest(batch, reqs + done * sizeof(mmu_update_t), n * sizeof(mmu_update_t)))
 			return -EFAULT;
 		for (uint32_t i = 0; i < n && !rc; i++) {
@@ -59,26 +86,21 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 			done += !rc;
 		}
 	}
-	if (done_ptr && copy_to_guest(done_ptr, &done, sizeof(done)))
-		return -EFAULT;
-	return rc;
+	return count_end(arg, before, done, rc);
 }
 
 /* The flush part of update_va_mapping.  Other vCPUs' CPUs need no more than this one while one CPU
  * runs them all; the bitmap of UVMF_MULTI is only read for its address. */
-static int flush_by_flags(struct vcpu *v, uint64_t va, uint64_t flags)
+static void flush_by_flags(struct vcpu *v, uint64_t va, uint64_t flags)
 {
 	switch (flags & UVMF_FLUSHTYPE_MASK) {
-	case UVMF_NONE:
-		return 0;
 	case UVMF_TLB_FLUSH:
 		tlb_guest_flush(v);
-		return 0;
+		break;
 	case UVMF_INVLPG:
 		tlb_guest_invlpg(v, va);
-		return 0;
+		break;
 	}
-	return -EINVAL;
 }
 
 long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
@@ -89,7 +111,7 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 	struct walk w;
 	int rc;
 
-	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
+	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)) || (flags & UVMF_FLUSHTYPE_MASK) > UVMF_INVLPG)
 		return -EINVAL;
 	walk(d, v->arch.root[1], va, 0, 1, &w);
 	if (w.level != 1)
@@ -97,7 +119,9 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 	if ((value & PTE_P) && !leaf_allowed(d, w.table[1], pt_index(va, 1), value, &writable, &cache))
 		return -EPERM;
 	rc = pt_write(d, w.table[1], pt_index(va, 1), value, false);
-	return rc ? rc : flush_by_flags(v, va, flags);
+	if (!rc)
+		flush_by_flags(v, va, flags);
+	return rc;
 }
 
 static int pin(struct domain *d, mfn_t m, unsigned level)
@@ -210,20 +234,19 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 
 long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t ops = arg[0], count = arg[1], done_ptr = arg[2], dom = arg[3];
-	uint32_t done = 0;
+	uint64_t ops = arg[0], count = arg[1] & COUNT_MASK, dom = arg[3];
+	uint32_t done = 0, before;
 	int rc = 0;
 
 	if (dom != DOMID_SELF && dom != v->domain->id)
 		return -EPERM;
+	if (count_begin(arg, &before))
+		return -EFAULT;
 	while (done < count) {
 		struct mmuext_op op;
 
-		if (done && hypercall_preempt()) {
-			hypercall_set_arg(v, 0, ops + done * sizeof(op));
-			hypercall_set_arg(v, 1, count - done);
-			return HC_CONTINUE;
-		}
+		if (done && hypercall_preempt())
+			return count_interrupt(v, arg, before, done, sizeof(op));
 		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
 			return -EFAULT;
 		rc = mmuext(v, &op);
@@ -231,7 +254,5 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 			break;
 		done++;
 	}
-	if (done_ptr && copy_to_guest(done_ptr, &done, sizeof(done)))
-		return -EFAULT;
-	return rc;
+	return count_end(arg, before, done, rc);
 }
