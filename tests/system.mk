@@ -3,7 +3,7 @@
 # domain that it builds runs is the program of claims.
 S := $(B)/tests/system
 SYSTEM_CFLAGS := -Ivmm -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user
+SYSTEM_CLAIMS := traps segments iret user paging
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o) $(addprefix $(B)/vmm/, domain.o native.o elf.o archive.o)
 CLAIM_OBJS := $(addprefix $(S)/lib/, main.o trap_entry.o trap.o pt.o user.o peer.o bystander.o) \
