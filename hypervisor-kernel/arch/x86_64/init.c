@@ -185,6 +185,16 @@ static bool is_ram(paddr_t start, paddr_t end)
 	return false;
 }
 
+/* QEMU puts the archive so high that its end may reach into what the firmware kept for itself. */
+static void ram_add_archive_end(void)
+{
+	paddr_t a = boot_info.archive, b = ALIGN_UP(a + boot_info.archive_len, PAGE_SIZE);
+
+	for (unsigned i = 0; i < boot_info.nr_ram; i++)
+		if (boot_info.ram[i].start <= a && boot_info.ram[i].end > a && boot_info.ram[i].end < b)
+			boot_info.ram[i].end = b;
+}
+
 #define MIB2 (2ull << 20)
 
 static void memory_init(void)
@@ -195,6 +205,7 @@ static void memory_init(void)
 
 	if (!boot_info.nr_ram)
 		panic("the boot loader gave no memory map");
+	ram_add_archive_end();
 	for (unsigned i = 0; i < boot_info.nr_ram; i++)
 		last = MAX(last, boot_info.ram[i].end >> PAGE_SHIFT);
 	top = MAX(top, ALIGN_UP(last << PAGE_SHIFT, MIB2));
