@@ -2,8 +2,8 @@
 /*
  * console.c - the debug console: output only, for the kernel and for console_io.
  *
- * Text of guests is marked with their domain id at each line's start, so that none can pass for
- * another or for the kernel.
+ * Text of guests is marked with their domain id at each line's start, and what moves the cursor is
+ * left out, so that none can pass for another or for the kernel.
  */
 #include <arch/cpu.h>
 #include <core/domain.h>
@@ -13,12 +13,37 @@
 
 bool verbose;
 
+#define NOBODY 0xffff
+
+static uint16_t line_of = NOBODY; /* the guest whose unfinished line stands on the console */
+
+static void put(char c)
+{
+	if (c == '\n')
+		arch_console_putc('\r');
+	arch_console_putc(c);
+}
+
 void console_write(const char *text, size_t len)
 {
+	if (line_of != NOBODY)
+		put('\n');
+	line_of = NOBODY;
+	for (size_t i = 0; i < len; i++)
+		put(text[i]);
+}
+
+static void guest_write(uint16_t id, const char *text, size_t len)
+{
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n')
-			arch_console_putc('\r');
-		arch_console_putc(text[i]);
+		char c = text[i];
+
+		if (c == '\r')
+			continue;
+		if (line_of != id)
+			printk("(d%u) ", id);
+		line_of = c == '\n' ? NOBODY : id;
+		put((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? '?' : c);
 	}
 }
 
@@ -54,7 +79,6 @@ void printv(const char *fmt, ...)
 
 long hc_console_io(struct vcpu *v, const uint64_t *arg)
 {
-	static uint16_t line_of = 0xffff; /* whose unfinished line stands on the console */
 	uint64_t n = MIN(arg[1], CONSOLE_MAX);
 	struct domain *d = v->domain;
 	char text[CONSOLE_MAX];
@@ -65,16 +89,10 @@ long hc_console_io(struct vcpu *v, const uint64_t *arg)
 		return -ENOSYS;
 	if (copy_from_guest(text, arg[2], n))
 		return -EFAULT;
-	if (d->id == DOMID_FIRST) {
+	if (d->id == DOMID_FIRST)
 		console_write(text, n);
-	} else {
-		for (uint64_t i = 0; i < n; i++) {
-			if (line_of != d->id)
-				printk("%s(d%u) ", line_of == 0xffff ? "" : "\n", d->id);
-			line_of = text[i] == '\n' ? 0xffff : d->id;
-			console_write(text + i, 1);
-		}
-	}
+	else
+		guest_write(d->id, text, n);
 	if (n == arg[1])
 		return 0;
 	hypercall_set_arg(v, 1, arg[1] - n);
