@@ -2,10 +2,11 @@
 # System tests: the kernel in QEMU.  The judge is the first domain of the test machine; what each
 # domain that it builds runs is the program of claims.
 S := $(B)/tests/system
-SYSTEM_CFLAGS := -Ivmm -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging
+SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
+SYSTEM_CLAIMS := traps segments iret user paging memory multicall info
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o) $(addprefix $(B)/vmm/, domain.o native.o elf.o archive.o)
+$(S)/judge/%.o: SYSTEM_CFLAGS += -Ivmm
 CLAIM_OBJS := $(addprefix $(S)/lib/, main.o trap_entry.o trap.o pt.o user.o peer.o bystander.o) \
 	$(SYSTEM_CLAIMS:%=$(S)/claims/%.o)
 

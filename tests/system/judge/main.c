@@ -33,14 +33,16 @@ static struct {
 
 static unsigned passed, failed, skipped, number;
 
+/* The last one of that name counts. */
 static const char *option_find(const char *name)
 {
+	const char *line = (const char *)start->cmd_line, *found = NULL;
 	size_t n = strlen(name);
 
-	for (const char *p = (const char *)start->cmd_line; *p; p++)
-		if ((p == (const char *)start->cmd_line || p[-1] == ' ') && !strncmp(p, name, n))
-			return p + n;
-	return NULL;
+	for (const char *p = line; *p; p++)
+		if ((p == line || p[-1] == ' ') && !strncmp(p, name, n))
+			found = p + n;
+	return found;
 }
 
 static void options_read(void)
