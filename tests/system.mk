@@ -3,11 +3,11 @@
 # domain that it builds runs is the program of claims.
 S := $(B)/tests/system
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time
+SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o) $(addprefix $(B)/vmm/, domain.o native.o elf.o archive.o)
 $(S)/judge/%.o: SYSTEM_CFLAGS += -Ivmm
-CLAIM_OBJS := $(addprefix $(S)/lib/, main.o trap_entry.o trap.o pt.o user.o peer.o bystander.o) \
+CLAIM_OBJS := $(addprefix $(S)/lib/, main.o trap_entry.o trap.o pt.o user.o smp.o peer.o bystander.o) \
 	$(SYSTEM_CLAIMS:%=$(S)/claims/%.o)
 
 $(S)/%.o: tests/system/%.c

@@ -34,7 +34,7 @@ struct claim {
 	uint32_t seconds;    /* time it may take; 0: the usual				*/
 	uint32_t peer;	     /* 1: a second domain does what this one asks (peer.h)	*/
 	uint32_t watched;    /* 1: a bystander must come through unharmed		*/
-	uint32_t hostile;    /* 1: however it ends is well, for it alone			*/
+	uint32_t hostile;    /* 1: that it dies is well, for it alone; 2: that it hangs, too	*/
 	uint32_t times;	     /* how often it is run, each with another seed; 0: once	*/
 	uint32_t shutdown;   /* reason + 1 with which it must end; 0: it returns	*/
 	uint32_t port, nr_ports; /* I/O ports it gets a handle for			*/
