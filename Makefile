@@ -13,6 +13,21 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 DEPS := -MMD -MP
 ALL :=
 
+# Settings reach scripts through the environment, as they were given: EXEC is not expanded, and KERNEL
+# is the guest's there but ours here.
+MAKEOVERRIDES :=
+ifneq ($(origin EXEC),undefined)
+override export EXEC := $(value EXEC)
+endif
+GUEST_KERNEL := $(KERNEL)
+override undefine KERNEL
+
+# What the goals need is installed first: most machines lack only libxen-dev.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+INSTALLED := $(shell scripts/deps build >&2 || echo no)
+$(if $(INSTALLED),$(error packages are missing))
+endif
+
 include hypervisor-kernel/build.mk
 include runtime/build.mk
 include vmm/build.mk
@@ -20,8 +35,24 @@ include drivers-vm/build.mk
 include images/build.mk
 include tests/build.mk
 
-.PHONY: all clean help
-all: $(ALL)
+.PHONY: all run boot-time clean help
+all: $(ALL) ## build everything
 
-clean:
+# Only what the guest prints may be on standard output.
+run: ## boot the Debian guest in QEMU: on this terminal, or for one command (EXEC)
+	+@$(MAKE) $(if $(V),,-s) --no-print-directory all >&2
+	@KERNEL='$(GUEST_KERNEL)' scripts/run
+
+boot-time: ## measure the time to the login prompt: native, Guise and Xen (RUNS=3)
+	+@$(MAKE) $(if $(V),,-s) --no-print-directory all >&2
+	@KERNEL='$(GUEST_KERNEL)' scripts/boot-time
+
+clean: ## remove build/; guest images stay in ~/.cache/guise
 	rm -rf $(B)
+
+help: ## this list
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sort -u | expand -t 14
+	@echo
+	@echo 'Settings, as in `make run MEM=2G`:'
+	@sed -n 's/^#   *\([A-Z_]*=.*\)/  \1/p' scripts/run
