@@ -2,6 +2,7 @@
 /*
  * handle.c - rights named by an index in their holder's own table, and passing a part of one on.
  */
+#include <arch/cpu.h>
 #include <core/domain.h>
 #include <core/handle.h>
 #include <core/hypercall.h>
@@ -62,6 +63,8 @@ int handle_drop(struct domain *d, uint32_t index)
 		domain_put(old.target);
 	else if (old.kind == GUISE_HANDLE_MMIO)
 		tlb_drop_all(d); /* no cached translation may outlive the right */
+	else if (old.kind == GUISE_HANDLE_PORT)
+		arch_ports_changed(d);
 	return old.kind == GUISE_HANDLE_NONE ? -EPERM : 0;
 }
 

@@ -71,6 +71,14 @@ static void iomap_load(struct cpu *c, const struct domain *d)
 	}
 }
 
+void arch_ports_changed(struct domain *d)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded && c->loaded->domain == d)
+		iomap_load(c, d);
+}
+
 void context_switch(struct cpu *c, struct vcpu *next)
 {
 	struct arch_vcpu *a = &next->arch;

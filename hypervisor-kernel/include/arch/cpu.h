@@ -31,6 +31,8 @@ bool arch_irq_waiting(void);
 
 /* Flush every translation this CPU may hold; all CPUs that may run d (NULL: all). */
 void arch_tlb_flush(struct domain *d);
+/* d's PORT handles changed: what it may not use any more is closed on return. */
+void arch_ports_changed(struct domain *d);
 void arch_reset(void) __attribute__((noreturn));
 
 /* Machine-to-physical: what gfn the owner of m knows it by; ~0 = none. */

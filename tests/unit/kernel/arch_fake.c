@@ -167,6 +167,10 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+void arch_ports_changed(struct domain *d)
+{
+}
+
 void arch_reset(void)
 {
 	panic("reset");
