@@ -85,11 +85,14 @@ static bool port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 	return true;
 }
 
-static bool control_register(struct vcpu *v, uint8_t modrm, bool rex_b, bool write)
-{
-	uint64_t *reg = gpr(&v->arch.regs, (modrm & 7) | (rex_b ? 8 : 0));
+#define REX_B 1u
+#define REX_R 4u
 
-	if (modrm >> 6 != 3)
+static bool control_register(struct vcpu *v, uint8_t modrm, uint8_t rex, bool write)
+{
+	uint64_t *reg = gpr(&v->arch.regs, (modrm & 7) | (rex & REX_B ? 8 : 0));
+
+	if (modrm >> 6 != 3 || (rex & REX_R)) /* %cr8 and up */
 		return false;
 	switch (modrm >> 3 & 7) {
 	case 0:
@@ -119,7 +122,7 @@ static bool control_register(struct vcpu *v, uint8_t modrm, bool rex_b, bool wri
 	return false;
 }
 
-static bool two_byte(struct vcpu *v, const uint8_t *code, unsigned n, bool rex_b, unsigned *len)
+static bool two_byte(struct vcpu *v, const uint8_t *code, unsigned n, uint8_t rex, unsigned *len)
 {
 	struct regs *r = &v->arch.regs;
 	uint64_t value;
@@ -135,7 +138,7 @@ static bool two_byte(struct vcpu *v, const uint8_t *code, unsigned n, bool rex_b
 	case 0x20: /* mov %crN, %reg */
 	case 0x22: /* mov %reg, %crN */
 		*len = 2;
-		return n >= 2 && control_register(v, code[1], rex_b, code[0] == 0x22);
+		return n >= 2 && control_register(v, code[1], rex, code[0] == 0x22);
 	case 0x30: /* wrmsr */
 		return guest_wrmsr(v, (uint32_t)r->rcx, (r->rdx << 32) | (uint32_t)r->rax);
 	case 0x32: /* rdmsr */
@@ -161,8 +164,8 @@ bool emulate_privileged(struct vcpu *v)
 {
 	struct regs *r = &v->arch.regs;
 	unsigned n, i = 0, bytes = 4, len = 1;
-	bool done = false, rex_b = false;
-	uint8_t code[INSN_MAX];
+	bool done = false;
+	uint8_t code[INSN_MAX], rex = 0;
 
 	n = fetch(v, code, INSN_MAX);
 	if (i < n && code[i] == 0x66) {
@@ -170,7 +173,7 @@ bool emulate_privileged(struct vcpu *v)
 		i++;
 	}
 	if (i < n && (code[i] & 0xf0) == 0x40)
-		rex_b = code[i++] & 1;
+		rex = code[i++];
 	if (i >= n)
 		return false;
 	switch (code[i]) {
@@ -202,7 +205,7 @@ bool emulate_privileged(struct vcpu *v)
 		break;
 	case 0x0f:
 		if (i + 1 < n)
-			done = two_byte(v, code + i + 1, n - i - 1, rex_b, &len);
+			done = two_byte(v, code + i + 1, n - i - 1, rex, &len);
 		len++;
 		break;
 	}
