@@ -112,7 +112,7 @@ void context_forget(struct vcpu *v)
 
 	if (c->loaded == v) {
 		context_save(c);
-		load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);
+		load_cr3(0);
 	}
 	if (c->current == v)
 		c->current = NULL;

@@ -259,7 +259,7 @@ syscall_save:
  */
 	.balign 16
 syscall_of_kernel:
-	cmpl $HYPERVISOR_IRET, %eax
+	cmpq $HYPERVISOR_IRET, %rax
 	jne syscall_slow
 	cmpb $0, %gs:CPU_RESCHED
 	jne syscall_slow

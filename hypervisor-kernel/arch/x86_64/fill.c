@@ -13,7 +13,8 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-#define PREFILL 16 /* aligned run of entries looked at around a miss */
+#define PREFILL	      16 /* aligned run of entries looked at around a miss		*/
+#define PROMOTE_FILLS 4	 /* misses in one table before it is looked at as a 2 MiB run	*/
 
 /* The cached table that holds va's leaf, linked from the root down; FRAME_NIL: begin again. */
 static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struct walk *w)
@@ -29,6 +30,8 @@ static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struc
 
 		if (*e & PTE_P) {
 			child = node_of_entry(*e);
+			if (*e & PTE_PS)
+				node_demote(d, child);
 			if (t->node[child].table == table && t->node[child].level == level - 1 &&
 			    (*e & ~PTE_FRAME) == flags) {
 				n = child;
@@ -74,6 +77,8 @@ static bool unsync(struct domain *d, uint32_t root, uint64_t va, struct walk *w)
 		tlb_resync(d);
 		arch_tlb_flush(d);
 	}
+	if (frame_of(m)->cached)
+		node_demote(d, frame_of(m)->cached - 1);
 	n = chain_get(d, root, va, w);
 	if (n == FRAME_NIL)
 		return true; /* the cache is empty now: the guest faults again */
@@ -92,6 +97,21 @@ static void prefill(struct domain *d, uint32_t n, mfn_t table, unsigned index) M
 	for (unsigned i = first; i < first + PREFILL; i++)
 		if (!cached[i] && (guest[i] & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
 			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
+}
+
+/* A table that misses again and again may be a run that one entry can map.  Looking costs 512 reads:
+ * do so at the 4th, 8th, 16th ... miss. */
+static void promote(struct domain *d, uint32_t root, uint64_t va, uint32_t n) MUST_HOLD(d->tlb.lock)
+{
+	struct tlb *t = &d->tlb;
+	uint32_t parent = root;
+	uint16_t fills = ++t->node[n].fills;
+
+	if (fills < PROMOTE_FILLS || (fills & (fills - 1)))
+		return;
+	for (unsigned level = 4; level > 2; level--)
+		parent = node_of_entry(node_entries(t, parent)[pt_index(va, level)]);
+	node_promote(d, parent, pt_index(va, 2));
 }
 
 static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uint64_t *error)
@@ -131,6 +151,7 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 		return true;
 	node_entries(&d->tlb, n)[index] = leaf;
 	prefill(d, n, w.table[1], index);
+	promote(d, r, va, n);
 	d->faults++;
 	return true;
 }

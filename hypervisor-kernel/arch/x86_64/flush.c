@@ -17,6 +17,8 @@ void load_cr3(uint64_t cr3)
 {
 	struct cpu *c = this_cpu();
 
+	if (!cr3)
+		cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
 	c->cr3 = cr3;
 	c->flush_epoch++;
 	write_cr3(cr3);
@@ -85,6 +87,8 @@ static uint64_t *leaf_find(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb
 		if (!(e & PTE_P))
 			return NULL;
 		n = node_of_entry(e);
+		if (e & PTE_PS)
+			node_demote(v->domain, n);
 	}
 	return &node_entries(t, n)[pt_index(va, 1)];
 }
@@ -140,6 +144,8 @@ int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool
 	}
 	if (f->cached) {
 		n = &d->tlb.node[f->cached - 1];
+		if (n->large)
+			node_demote(d, f->cached - 1);
 		cached = node_entries(&d->tlb, f->cached - 1) + index;
 		if (n->level == 1)
 			*cached = leaf_derive(d, table, index, value);

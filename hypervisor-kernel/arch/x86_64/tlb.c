@@ -17,6 +17,8 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
+#define LARGE_NX 0x8000 /* in tlb_node.large, where bit 63 does not fit */
+
 uint64_t *node_entries(struct tlb *t, uint32_t n)
 {
 	return mfn_to_virt(t->page[n]);
@@ -24,6 +26,8 @@ uint64_t *node_entries(struct tlb *t, uint32_t n)
 
 uint32_t node_of_entry(uint64_t e)
 {
+	if (e & PTE_PS)
+		return (uint32_t)(e >> 9 & 7) | (uint32_t)(e >> 52 & 0x7ff) << 3;
 	return frame_of(pte_mfn(e))->cached - 1;
 }
 
@@ -106,10 +110,69 @@ void node_unlink(struct domain *d, uint64_t *e)
 {
 	uint32_t n = node_of_entry(*e);
 
+	if (*e & PTE_PS)
+		d->tlb.node[n].large = 0;
 	*e = 0;
 	BUG_ON(!d->tlb.node[n].refs);
 	if (--d->tlb.node[n].refs == 0)
 		node_drop(&d->tlb, n);
+}
+
+void node_demote(struct domain *d, uint32_t n)
+{
+	struct tlb_node *t = &d->tlb.node[n];
+
+	if (!t->large)
+		return;
+	node_entries(&d->tlb, t->parent)[t->index] =
+		d->tlb.page[n] << PAGE_SHIFT | (t->large & 0xfff) | (t->large & LARGE_NX ? PTE_NX : 0);
+	t->large = 0;
+	arch_tlb_flush(d);
+}
+
+/* Is the guest's table one aligned run of frames that it owns, with equal flags and A and, where
+ * writable, D set?  A writable run must hold no page table of a stock kernel. */
+static bool is_run(const struct domain *d, const uint64_t *guest, uint64_t first)
+{
+	bool tables = first & PTE_RW && d->paging == GUISE_DOMAIN_STOCK;
+
+	if ((first & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (first & (PTE_RW | PTE_D)) == PTE_RW ||
+	    pte_mfn(first) % PTE_RUN)
+		return false;
+	for (unsigned i = 0; i < PTE_RUN; i++) {
+		uint64_t e = READ_ONCE(guest[i]);
+		const struct frame *f;
+
+		if (e != first + ((uint64_t)i << PAGE_SHIFT) || !frame_owned_by(pte_mfn(e), d->id))
+			return false;
+		f = frame_of(pte_mfn(e));
+		if (tables && (f->cached || f->flags & FRAME_TABLE))
+			return false;
+	}
+	return true;
+}
+
+void node_promote(struct domain *d, uint32_t parent, unsigned index)
+{
+	uint64_t *e = &node_entries(&d->tlb, parent)[index], large;
+	uint32_t n = node_of_entry(*e);
+	struct tlb_node *t = &d->tlb.node[n];
+	const uint64_t *guest = mfn_to_virt(t->table);
+	uint64_t first = READ_ONCE(guest[0]);
+
+	if (t->large || !is_run(d, guest, first))
+		return;
+	large = (first & PTE_FRAME) | PTE_P | PTE_U | PTE_A | PTE_PS | ((*e | first) & PTE_NX) | (n & 7ull) << 9 |
+		(uint64_t)(n >> 3) << 52;
+	if (*e & first & PTE_RW)
+		large |= PTE_RW | PTE_D;
+	t->large = (uint16_t)((*e & 0xfff) | (*e & PTE_NX ? LARGE_NX : 0));
+	t->parent = parent;
+	t->index = (uint16_t)index;
+	/* No CPU may know the run by both sizes at once (SDM 3A 4.10.2.3). */
+	*e = 0;
+	arch_tlb_flush(d);
+	*e = large;
 }
 
 /* Make sure that no CPU uses the root: whoever did makes a new one before it runs. */
@@ -125,7 +188,7 @@ static void root_withdraw(struct domain *d, uint32_t n)
 				v->arch.cr3[mode] = 0;
 	}
 	if (this_cpu()->cr3 == cr3)
-		load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);
+		load_cr3(0);
 }
 
 static void root_drop(struct domain *d, uint32_t n)
@@ -296,7 +359,7 @@ void tlb_drop_all(struct domain *d)
 }
 
 #define TLB_MIN_NODES 32
-#define TLB_MAX_NODES 16384
+#define TLB_MAX_NODES 16384 /* 14 bits: what a 2 MiB entry can name */
 
 /* The nodes and, behind them, the page of each are one allocation. */
 static uint64_t pool_nodes_size(uint32_t nr)

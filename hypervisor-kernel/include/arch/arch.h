@@ -64,7 +64,7 @@ void upcall_events(struct vcpu *v);
 void context_switch(struct cpu *c, struct vcpu *next);
 void context_save(struct cpu *c);
 void context_forget(struct vcpu *v);
-void load_cr3(uint64_t cr3);
+void load_cr3(uint64_t cr3); /* 0: the kernel's own, where no guest is mapped */
 
 /* fpu.c */
 void fpu_init_cpu(void);

@@ -17,6 +17,7 @@
 #define PTE_PS	  (1ull << 7)
 #define PTE_G	  (1ull << 8)
 #define PTE_NX	  (1ull << 63)
+#define PTE_RUN	  512u /* entries that make a 2 MiB run	*/
 #define PTE_FRAME 0x000ffffffffff000ull
 
 static inline mfn_t pte_mfn(uint64_t e)
@@ -66,8 +67,12 @@ uint64_t *node_entries(struct tlb *t, uint32_t n);
 /* The node that caches this frame at this level, made when there is none.  FRAME_NIL: the pool had to
  * be emptied; begin again. */
 uint32_t node_get(struct domain *d, mfn_t table, unsigned level) MUST_HOLD(d->tlb.lock);
-/* The node behind a present entry of a cached table. */
+/* The node behind a present entry of a cached table, also of one that maps 2 MiB. */
 uint32_t node_of_entry(uint64_t e);
+/* Its 2 MiB entry, if it has one, becomes a reference to it again; flushes. */
+void node_demote(struct domain *d, uint32_t n) MUST_HOLD(d->tlb.lock);
+/* The opposite, where the guest's table of leaves allows it: entry index of the parent refers to it. */
+void node_promote(struct domain *d, uint32_t parent, unsigned index) MUST_HOLD(d->tlb.lock);
 void node_unlink(struct domain *d, uint64_t *e) MUST_HOLD(d->tlb.lock);
 /* The frame's contents are no table any more, or may change unseen: forget the node. */
 void node_detach(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock);

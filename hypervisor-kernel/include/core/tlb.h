@@ -7,6 +7,10 @@
  * (level 4) is kept by the list of roots.  Nodes come from a fixed pool.  Any entry may be dropped
  * at any time; the one thing that must hold is that a present leaf names a frame the domain
  * owns, a device range it has a handle for, or the frame of the grant mapping made at that slot.
+ *
+ * A table of leaves whose 512 entries are one aligned run with equal flags is entered as one 2 MiB
+ * entry in its parent.  The entry counts as the reference to the table's node, which is kept up to
+ * date behind it, and names the node in bits that the hardware ignores (9 to 11 and 52 to 62).
  */
 #pragma once
 
@@ -22,8 +26,11 @@ struct tlb_node {
 	uint32_t refs;	 /* entries of other nodes that point here	*/
 	uint8_t level;	 /* 4 = root, 1 = leaves; 0 = free		*/
 	uint8_t kernel;	 /* root: machine-to-physical is visible	*/
-	uint16_t zero;
+	uint16_t large;	 /* leaves: flags of the entry that a 2 MiB entry stands in for, 0 = none ... */
 	uint32_t next, prev; /* free, zombie or root list: node, FRAME_NIL	*/
+	uint32_t parent;     /* ... in this node ...			*/
+	uint16_t index;	     /* ... at this index				*/
+	uint16_t fills;	     /* leaves: how often one was filled	*/
 };
 
 #define TLB_UNSYNCED 16
