@@ -33,6 +33,14 @@ void test_suite_register(struct test_suite *s);
 	}                                                                                          \
 	static void suite_##name##_tests(TCase *tc)
 
+/* For checks in loops: Check's own assertions tell its parent of each one that holds. */
+#define check_msg(cond, ...)                                                                       \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			ck_abort_msg(__VA_ARGS__);                                                 \
+	} while (0)
+#define check_that(cond) check_msg(cond, "%s", #cond)
+
 /* Random numbers that repeat from the seed which main() prints (TEST_SEED=). */
 uint64_t test_random(void);
 /* 0 <= result < n */

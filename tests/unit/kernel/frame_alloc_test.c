@@ -13,7 +13,7 @@ START_TEST(the_first_mebibyte_is_never_given_out)
 
 	fake_boot(2048);
 	while ((m = frame_alloc(0, OWNER)) != INVALID_MFN)
-		ck_assert_msg(m >= 0x100 && m < fake_device(), "frame %lx was given out", m);
+		check_msg(m >= 0x100 && m < fake_device(), "frame %lx was given out", m);
 	ck_assert_uint_eq(frame_free_count(), 0);
 }
 END_TEST
@@ -27,7 +27,7 @@ START_TEST(a_block_is_aligned_to_its_size_and_wholly_the_owners)
 		ck_assert_uint_ne(m, INVALID_MFN);
 		ck_assert_uint_eq(m & ((1ull << order) - 1), 0);
 		for (mfn_t i = m; i < m + (1ull << order); i++)
-			ck_assert_uint_eq(frame_table[i].state, FRAME_STATE(OWNER, 0));
+			check_that(frame_table[i].state == FRAME_STATE(OWNER, 0));
 	}
 	ck_assert_uint_eq(frame_alloc(FRAME_MAX_ORDER + 1, OWNER), INVALID_MFN);
 }
@@ -78,11 +78,11 @@ START_TEST(the_allocator_agrees_with_a_bitmap)
 			mfn_t m = frame_alloc(order, OWNER);
 
 			if (m == INVALID_MFN) {
-				ck_assert_msg(order || !nr_free, "no frame, and %lu are free", nr_free);
+				check_msg(order || !nr_free, "no frame, and %lu are free", nr_free);
 				continue;
 			}
 			for (mfn_t i = m; i < m + (1ull << order); i++) {
-				ck_assert(i < FRAMES && !taken[i]);
+				check_that(i < FRAMES && !taken[i]);
 				taken[i] = true;
 			}
 			nr_free -= 1ull << order;
@@ -96,7 +96,7 @@ START_TEST(the_allocator_agrees_with_a_bitmap)
 			nr_free += 1ull << b->order;
 			*b = block[--nr];
 		}
-		ck_assert_uint_eq(frame_free_count(), nr_free);
+		check_that(frame_free_count() == nr_free);
 	}
 	while (nr--)
 		frame_free(block[nr].m, block[nr].order, OWNER);
@@ -122,7 +122,7 @@ START_TEST(kernel_pages_are_zeroed_and_charged)
 	ck_assert_uint_eq(d.kernel_pages, 0);
 	p = kpages_alloc(2, &d);
 	for (unsigned i = 0; i < 4 * PAGE_SIZE; i++)
-		ck_assert_int_eq(p[i], 0);
+		check_that(p[i] == 0);
 }
 END_TEST
 

@@ -76,7 +76,7 @@ mfn_t guest_table(struct guest *g, mfn_t root, uint64_t va, unsigned level, uint
 		uint64_t *e = guest_entry(table, pt_index(va, l));
 
 		if (!(*e & PTE_P)) {
-			ck_assert_uint_lt(*next, g->nr);
+			check_that(*next < g->nr);
 			*e = g->mfn[(*next)++] << PAGE_SHIFT | PTE_P | PTE_RW | PTE_U | PTE_A;
 		}
 		table = pte_mfn(*e);

@@ -15,9 +15,11 @@
 #include <arch/x86.h>
 
 #define TLB_SLOTS 256
+#define NODES	  256 /* of the largest pool in a test */
 
 struct page_slot {
 	uint64_t va, leaf; /* leaf 0: empty */
+	uint32_t table;	   /* the guest's, FRAME_NIL: not known */
 };
 
 struct table_slot {
@@ -72,14 +74,14 @@ static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights)
 		return slot->page;
 	}
 	*rights = PTE_RW;
-	if (boot_cpu.cr3 == (uint64_t)boot_l4 - KERNEL_VIRT)
-		return 0;
+	if (boot_cpu.cr3 == (uint64_t)boot_l4 - KERNEL_VIRT || slot_is_hypervisor(pt_index(va, 4)) || !canonical(va))
+		return 0; /* the kernel's own entries are not open to ring 3 */
 	for (unsigned level = 4; level > 1; level--) {
 		uint64_t e = *guest_entry(page, pt_index(va, level));
 
 		if (!(e & PTE_P))
 			return 0;
-		ck_assert_msg(e & PTE_U, "a cached table is not open to ring 3");
+		check_msg(e & PTE_U, "a cached table is not open to ring 3");
 		*rights = (*rights & e & PTE_RW) | ((*rights | e) & PTE_NX);
 		page = pte_mfn(e);
 	}
@@ -109,7 +111,7 @@ static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64
 		*table_slot(va) = (struct table_slot){ 0 };
 		return 0;
 	}
-	*slot = (struct page_slot){ va & ~(PAGE_SIZE - 1), leaf };
+	*slot = (struct page_slot){ va & ~(PAGE_SIZE - 1), leaf, d->tlb.node[node_of_entry(table << PAGE_SHIFT)].table };
 	return leaf;
 }
 
@@ -119,7 +121,7 @@ static void enter(struct vcpu *v)
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 
 	if (!v->arch.cr3[mode])
-		ck_assert_msg(root_cr3(v, mode), "there is no root");
+		check_msg(root_cr3(v, mode), "there is no root");
 	if (boot_cpu.cr3 != v->arch.cr3[mode])
 		load_cr3(v->arch.cr3[mode]);
 }
@@ -149,7 +151,7 @@ void cpu_write(struct vcpu *v, uint64_t va, uint64_t value)
 {
 	struct cpu_result r = cpu_access(v, va, PF_WRITE);
 
-	ck_assert_msg(r.ok, "va %lx cannot be written, error %lx", va, r.error);
+	check_msg(r.ok, "va %lx cannot be written, error %lx", va, r.error);
 	memcpy((char *)mfn_to_virt(r.m) + (va & (PAGE_SIZE - 1)), &value, sizeof(value));
 }
 
@@ -166,12 +168,11 @@ static bool may_name(struct domain *d, uint32_t table, unsigned index, mfn_t m, 
 		return true;
 	if (m >= frame_max)
 		return false;
-	for (mfn_t t = table == FRAME_NIL ? 0 : table; t < frame_max; t++) {
+	if (table != FRAME_NIL)
+		return grant_slot_allows(d, table, index, m, &writable) && (writable || !write);
+	for (mfn_t t = 0; t < frame_max; t++)
 		if (frame_owned_by(t, d->id) && grant_slot_allows(d, t, index, m, &writable) && (writable || !write))
 			return true;
-		if (table != FRAME_NIL)
-			break;
-	}
 	return false;
 }
 
@@ -181,13 +182,13 @@ void cpu_check(struct domain *d)
 		const struct table_slot *t = &tables[i];
 
 		if (pages[i].leaf)
-			ck_assert_msg(may_name(d, FRAME_NIL, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
+			check_msg(may_name(d, pages[i].table, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
 					       pages[i].leaf & PTE_RW),
 				      "the CPU still translates %lx to frame %lx", pages[i].va, pte_mfn(pages[i].leaf));
 		if (t->page && t->page == d->tlb.page[t->node] && d->tlb.node[t->node].level) {
 			const struct tlb_node *n = &d->tlb.node[t->node];
 
-			ck_assert_msg(n->level == 1 && (n->table == t->table || n->table == FRAME_NIL),
+			check_msg(n->level == 1 && (n->table == t->table || n->table == FRAME_NIL),
 				      "the CPU knows node %u, which has a new meaning", t->node);
 		}
 	}
@@ -198,7 +199,7 @@ static unsigned list_count(struct tlb *t, uint32_t head, uint8_t *state, uint8_t
 	unsigned nr = 0;
 
 	for (uint32_t n = head; n != FRAME_NIL; n = t->node[n].next, nr++) {
-		ck_assert_msg(n < t->nr && !state[n], "node %u is in two lists", n);
+		check_msg(n < t->nr && !state[n], "node %u is in two lists", n);
 		state[n] = mark;
 	}
 	return nr;
@@ -217,15 +218,15 @@ static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
 
 		if (!(e & PTE_P) || (node->level == 4 && slot_is_hypervisor(i)))
 			continue;
-		ck_assert_msg((e & (PTE_U | PTE_A)) == (PTE_U | PTE_A) && !(e & (PTE_PS | PTE_G)), "flags %lx", e);
+		check_msg((e & (PTE_U | PTE_A)) == (PTE_U | PTE_A) && !(e & (PTE_PS | PTE_G)), "flags %lx", e);
 		if (node->level == 1) {
-			ck_assert_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
+			check_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
 				      "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
 			continue;
 		}
 		child = node_of_entry(e);
-		ck_assert_msg(child < t->nr && t->page[child] == pte_mfn(e), "node %u has a wild entry", n);
-		ck_assert_msg(t->node[child].level == node->level - 1, "levels %u over %u", node->level,
+		check_msg(child < t->nr && t->page[child] == pte_mfn(e), "node %u has a wild entry", n);
+		check_msg(t->node[child].level == node->level - 1, "levels %u over %u", node->level,
 			      t->node[child].level);
 		refs[child]++;
 	}
@@ -234,33 +235,35 @@ static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
 void tlb_check(struct domain *d)
 {
 	struct tlb *t = &d->tlb;
-	uint8_t *state = calloc(t->nr, 1);
-	uint32_t *refs = calloc(t->nr, sizeof(*refs));
-	unsigned nr_free = list_count(t, t->free, state, FREE);
+	static uint32_t refs[NODES];
+	static uint8_t state[NODES];
+	unsigned nr_free;
 
+	check_that(t->nr <= NODES);
+	memset(refs, 0, sizeof(refs));
+	memset(state, 0, sizeof(state));
+	nr_free = list_count(t, t->free, state, FREE);
 	list_count(t, t->zombies, state, ZOMBIE);
 	list_count(t, t->roots, state, ROOT);
-	ck_assert_uint_eq(t->used, t->nr - nr_free);
+	check_that(t->used == t->nr - nr_free);
 	for (uint32_t n = 0; n < t->nr; n++) {
 		const struct tlb_node *node = &t->node[n];
 
-		ck_assert_int_eq(state[n] == FREE, node->level == 0);
+		check_that((state[n] == FREE) == (node->level == 0));
 		if (state[n] == FREE)
 			continue;
 		if (node->table != FRAME_NIL) {
-			ck_assert_msg(frame_table[node->table].cached == n + 1, "frame %x does not know its node", node->table);
-			ck_assert_msg(frame_owned_by(node->table, d->id), "node %u caches a foreign table", n);
+			check_msg(frame_table[node->table].cached == n + 1, "frame %x does not know its node", node->table);
+			check_msg(frame_owned_by(node->table, d->id), "node %u caches a foreign table", n);
 		}
 		entries_check(d, n, refs);
 	}
 	for (uint32_t n = 0; n < t->nr; n++) {
-		ck_assert_uint_eq(t->node[n].level ? t->node[n].refs : 0, refs[n]);
-		ck_assert_msg(state[n] != LINKED || refs[n], "node %u is lost", n);
-		ck_assert_msg(state[n] != ZOMBIE || !refs[n], "zombie %u is used", n);
+		check_that((t->node[n].level ? t->node[n].refs : 0) == refs[n]);
+		check_msg(state[n] != LINKED || refs[n], "node %u is lost", n);
+		check_msg(state[n] != ZOMBIE || !refs[n], "zombie %u is used", n);
 	}
 	for (mfn_t m = 0; m < frame_max; m++)
 		if (frame_owned_by(m, d->id) && frame_table[m].cached)
-			ck_assert_uint_eq(t->node[frame_table[m].cached - 1].table, m);
-	free(refs);
-	free(state);
+			check_that(t->node[frame_table[m].cached - 1].table == m);
 }
