@@ -52,6 +52,16 @@ void context_save(struct cpu *c)
 	c->loaded = NULL;
 }
 
+static void iomap_open(uint8_t *map, uint64_t first, uint64_t end)
+{
+	for (; first < end && first % 8; first++)
+		map[first / 8] &= (uint8_t)~(1u << first % 8);
+	for (; first < end && end % 8; end--)
+		map[(end - 1) / 8] &= (uint8_t)~(1u << (end - 1) % 8);
+	if (first < end)
+		memset(map + first / 8, 0, (end - first) / 8);
+}
+
 static void iomap_load(struct cpu *c, const struct domain *d)
 {
 	if (c->iomap_dirty) {
@@ -64,8 +74,7 @@ static void iomap_load(struct cpu *c, const struct domain *d)
 
 		if (h->kind != GUISE_HANDLE_PORT)
 			continue;
-		for (uint64_t p = h->first; p < h->first + h->nr && p < 65536; p++)
-			c->tss.iomap[p / 8] &= (uint8_t)~(1u << p % 8);
+		iomap_open(c->tss.iomap, h->first, MIN(h->first + h->nr, 65536));
 		c->iomap_dirty = true;
 		c->tss.iomap_base = offsetof(struct tss, iomap);
 	}
