@@ -31,6 +31,7 @@ struct grant_table {
 	mfn_t mfn[GRANT_MAX_FRAMES];
 	struct grant_map *map[MAP_PAGES];
 	uint32_t nr_maps; /* in use		*/
+	uint32_t low_map; /* numbers below it are in use	*/
 	uint32_t top_map; /* numbers at and above it are free	*/
 };
 
@@ -172,7 +173,7 @@ int grant_map_add(struct domain *d, const struct grant_map *map)
 	int rc = -ENOSPC;
 
 	spin_lock(&g->lock);
-	for (uint32_t n = 0; n < GRANT_MAX_MAPS; n++) {
+	for (uint32_t n = g->low_map; n < GRANT_MAX_MAPS; n++) {
 		struct grant_map **page = &g->map[n / MAPS_PER_PAGE];
 
 		if (!*page && !(*page = kpages_alloc(0, d)))
@@ -181,6 +182,7 @@ int grant_map_add(struct domain *d, const struct grant_map *map)
 			continue;
 		*map_at(g, n) = *map;
 		g->nr_maps++;
+		g->low_map = n + 1;
 		g->top_map = MAX(g->top_map, n + 1);
 		rc = (int)n;
 		break;
@@ -217,6 +219,7 @@ void grant_map_end(struct domain *d, uint32_t n, const struct grant_map *map)
 	spin_lock(&g->lock);
 	map_at(g, n)->kind = GRANT_MAP_FREE;
 	g->nr_maps--;
+	g->low_map = MIN(g->low_map, n);
 	while (g->top_map && map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
 		g->top_map--;
 	spin_unlock(&g->lock);
