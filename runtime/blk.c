@@ -2,10 +2,13 @@
 /*
  * blk.c - the way of requests from the rings to the device and back.
  *
- * A round takes a batch of requests, one from each ring in turn, pins their pages with one call
- * and hands them to the device.  A finished job is unpinned before it is answered: a frontend
- * must find its grants free when it sees the response.  While the device has no room, jobs wait
- * in `waiting` and nothing new is taken.
+ * A round takes all requests there are, in batches: one from each ring in turn, their pages pinned
+ * with one call, and handed to the device.  Then the device is told once, so that it sees neighbours
+ * together.  A round ends, since nothing is answered in between and a ring has few slots.
+ *
+ * A finished job is unpinned before it is answered: a frontend must find its grants free when it
+ * sees the response.  While the device has no room, jobs wait in `waiting` and nothing new is
+ * taken.
  */
 #include <runtime/blk.h>
 #include <runtime/device.h>
@@ -20,6 +23,8 @@
 
 #define BATCH 16 /* requests; their indirect segments fit in one page */
 
+#define PINNED_MOST 3584 /* pages at a time; the kernel's table holds 4096, rings included */
+
 _Static_assert(BATCH * BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
 	       "one scratch page for the segments of a batch");
 _Static_assert(BLK_SEGMENTS * 2 <= GUISE_DMA_BATCH, "a batch can always take one more request");
@@ -33,6 +38,7 @@ static struct job_list waiting = { NULL, &waiting.first };  /* for room in the d
 static struct job_list finished = { NULL, &finished.first }; /* to be unpinned and answered */
 static struct vbd *turn; /* whose ring is looked at first, may be stale: only compared */
 static int submitted;	 /* since the last kick */
+static unsigned pinned;	 /* pages */
 static struct blkif_request_segment (*scratch)[BLK_SEGMENTS];
 
 static void list_add(struct job_list *list, struct job *job)
@@ -273,6 +279,7 @@ static unsigned pin_pages(struct job **batch, unsigned nr)
 				continue;
 			}
 			job->cookie[job->nr_cookies++] = m->cookie;
+			pinned++;
 			add_extent(job, m->bus + seg->first_sect * BLK_SECTOR,
 				   (seg->last_sect - seg->first_sect + 1u) * BLK_SECTOR);
 		}
@@ -284,19 +291,27 @@ static unsigned pin_pages(struct job **batch, unsigned nr)
 	return kept;
 }
 
-static void take_requests(void)
+/* Nothing new is taken: the device's next interrupt goes on. */
+static int full(void)
+{
+	return waiting.first || pinned + GUISE_DMA_BATCH > PINNED_MOST;
+}
+
+/* Take a batch; returns 0 when there is nothing to take, or no room for it. */
+static int take_requests(void)
 {
 	struct job *batch[BATCH];
-	unsigned nr;
+	unsigned taken, nr;
 
-	if (waiting.first || !vbds)
-		return;
-	nr = take_batch(batch);
-	nr = read_segments(batch, nr);
+	if (full() || !vbds)
+		return 0;
+	taken = take_batch(batch);
+	nr = read_segments(batch, taken);
 	nr = pin_pages(batch, nr);
 	for (unsigned i = 0; i < nr; i++)
 		if (waiting.first || job_submit(batch[i]) == -XEN_EBUSY)
 			list_add(&waiting, batch[i]);
+	return taken > 0;
 }
 
 /* ---- back to the rings ----------------------------------------------------------------------- */
@@ -307,6 +322,7 @@ static void unpin(uint32_t *cookie, unsigned nr)
 
 	if (rc)
 		panic("%s: pages cannot be unpinned: %ld\n", device->name, rc);
+	pinned -= nr;
 }
 
 static void unpin_finished(void)
@@ -344,7 +360,8 @@ static void answer_finished(void)
 static int round(void)
 {
 	submit_waiting();
-	take_requests();
+	while (take_requests())
+		;
 	if (submitted)
 		device->kick(device);
 	submitted = 0;
@@ -352,8 +369,8 @@ static int round(void)
 
 	if (vbd_due())
 		return 1;
-	if (waiting.first)
-		return 0; /* the device's next interrupt goes on */
+	if (full())
+		return 0;
 	for (struct vbd *v = vbds; v; v = v->next)
 		if (v->state == VBD_CONNECTED && v->kicked)
 			return 1;
