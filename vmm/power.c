@@ -56,19 +56,15 @@ void power_init(unsigned port)
 {
 	struct guise_system_info info;
 	uint32_t len, fadt_len, dsdt_len;
-	const uint8_t *rsdp, *root, *fadt = NULL, *dsdt;
-	uint64_t at = 0;
+	const uint8_t *root, *fadt = NULL, *dsdt;
+	uint64_t at;
 	unsigned width;
 
 	exit_port = port;
-	if (guise_system(GUISE_SYSTEM_INFO, &info, GUISE_ROOT_SYSTEM) || !info.rsdp)
+	if (guise_system(GUISE_SYSTEM_INFO, &info, GUISE_ROOT_SYSTEM))
 		return;
-	rsdp = mmio_map(info.rsdp, 36);
-	if (!rsdp)
-		return;
-	width = rsdp[15] >= 2 ? 8 : 4;
-	memcpy(&at, rsdp + (width == 8 ? 24 : 16), width);
-	root = table(at, &len);
+	root = table(info.acpi_root, &len);
+	width = root && !memcmp(root, "XSDT", 4) ? 8 : 4;
 	for (uint32_t i = 36; root && i + width <= len && !fadt; i += width) {
 		at = 0;
 		memcpy(&at, root + i, width);

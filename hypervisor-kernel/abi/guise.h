@@ -209,7 +209,7 @@ struct guise_system_info {
 	uint64_t total_frames; /* RAM						*/
 	uint64_t free_frames;
 	uint64_t max_mfn;      /* highest RAM frame				*/
-	uint64_t rsdp;	       /* physical address of the ACPI root pointer, 0 = none	*/
+	uint64_t acpi_root;    /* physical address of the ACPI RSDT or XSDT		*/
 	uint32_t tsc_khz;
 	uint32_t nr_cpus;
 	uint32_t features;     /* GUISE_FEATURE_*					*/

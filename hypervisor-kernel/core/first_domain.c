@@ -170,7 +170,7 @@ static void start_info_write(struct domain *d, const struct layout *l)
 static void root_handles(struct domain *d)
 {
 	const struct handle roots[] = {
-		[GUISE_ROOT_MMIO] = { .kind = GUISE_HANDLE_MMIO, .nr = 1ull << 40 },
+		[GUISE_ROOT_MMIO] = { .kind = GUISE_HANDLE_MMIO, .nr = arch_frames() },
 		[GUISE_ROOT_PORT] = { .kind = GUISE_HANDLE_PORT, .nr = 65536 },
 		[GUISE_ROOT_IRQ] = { .kind = GUISE_HANDLE_IRQ, .nr = 1ull << 31 },
 		[GUISE_ROOT_MEMORY] = { .kind = GUISE_HANDLE_MEMORY, .nr = 1 },

@@ -61,6 +61,7 @@ paddr_t acpi_init(paddr_t rsdp_at)
 {
 	const struct acpi_header *root, *t;
 	const struct acpi_rsdp *rsdp;
+	paddr_t root_at;
 	unsigned width;
 
 	if (!rsdp_at)
@@ -69,7 +70,8 @@ paddr_t acpi_init(paddr_t rsdp_at)
 		panic("no ACPI tables found: interrupts cannot be routed");
 	rsdp = phys(rsdp_at);
 	width = rsdp->revision >= 2 && rsdp->xsdt ? 8 : 4;
-	root = phys(width == 8 ? rsdp->xsdt : rsdp->rsdt);
+	root_at = width == 8 ? rsdp->xsdt : rsdp->rsdt;
+	root = phys(root_at);
 	for (uint32_t off = sizeof(*root); off + width <= root->length; off += width) {
 		paddr_t p = 0;
 
@@ -78,5 +80,5 @@ paddr_t acpi_init(paddr_t rsdp_at)
 		if (!memcmp(t->signature, "APIC", 4))
 			madt_parse(t);
 	}
-	return rsdp_at;
+	return root_at;
 }

@@ -15,7 +15,7 @@
 
 struct boot_info boot_info;
 struct cpu boot_cpu __attribute__((aligned(4096)));
-extern char _start_kernel[], _end_kernel[];
+extern char _start_kernel[], _data_kernel[], _end_kernel[];
 
 static paddr_t early_next; /* bump allocator behind the kernel image, until the allocator is fed */
 static uint64_t *m2p;
@@ -126,7 +126,7 @@ static void multiboot2_parse(paddr_t at)
 			static char rsdp[64];
 
 			memcpy(rsdp, p + 8, MIN(t->size - 8, sizeof(rsdp)));
-			boot_info.rsdp = (uint64_t)rsdp - KERNEL_VIRT;
+			boot_info.rsdp = (uint64_t)rsdp - KERNEL_VIRT; /* the direct map has it too */
 			break;
 		}
 		}
@@ -175,6 +175,19 @@ static void map_2m(uint64_t va, paddr_t p, uint64_t flags)
 	uint64_t *l2 = table_at(&l3[pt_index(va, 3)]);
 
 	l2[pt_index(va, 2)] = p | flags | PTE_P | PTE_A | PTE_D | PTE_PS;
+}
+
+/* The image alone, page by page: text and constants not writable, data not executable. */
+static void map_kernel(void)
+{
+	uint64_t slot = 0, data = (uint64_t)_data_kernel;
+
+	for (uint64_t va = (uint64_t)_start_kernel; va < (uint64_t)_end_kernel; va += PAGE_SIZE) {
+		uint64_t *l3 = table_at(&slot), *l2 = table_at(&l3[pt_index(va, 3)]), *l1 = table_at(&l2[pt_index(va, 2)]);
+
+		l1[pt_index(va, 1)] = (va - KERNEL_VIRT) | PTE_P | PTE_A | PTE_D | (va < data ? 0 : PTE_RW | PTE_NX);
+	}
+	boot_l4[SLOT_KERNEL] = slot;
 }
 
 static bool is_ram(paddr_t start, paddr_t end)
@@ -226,8 +239,8 @@ static void memory_init(void)
 	/* The direct map: all RAM, and devices below 4 GiB uncached. */
 	for (paddr_t p = 0; p < top; p += MIB2)
 		map_2m(DIRECT_VIRT + p, p, PTE_RW | PTE_NX | (is_ram(p, p + MIB2) ? 0 : PTE_PCD | PTE_PWT));
-	/* Slot 257 keeps head.S's map of the first GiB; the identity map goes. */
-	boot_l4[0] = 0;
+	map_kernel();
+	boot_l4[0] = 0; /* the identity map of head.S */
 	this_cpu()->cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
 	write_cr3(this_cpu()->cr3);
 
@@ -285,7 +298,7 @@ void boot_entry(uint32_t kind, paddr_t at)
 /* The parts that need the allocator or ACPI. */
 void arch_init(void)
 {
-	boot_info.rsdp = acpi_init(boot_info.rsdp);
+	boot_info.acpi_root = acpi_init(boot_info.rsdp);
 	outb(0x21, 0xff); /* both 8259s silent */
 	outb(0xa1, 0xff);
 	tsc_init();

@@ -128,6 +128,11 @@ void arch_time_info(struct vcpu_time_info *t)
 	t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 }
 
+mfn_t arch_frames(void)
+{
+	return 1ull << ((cpuid(0x80000008, 0).eax & 0xff) - PAGE_SHIFT);
+}
+
 void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn)
 {
 	*start = M2P_VIRT;
@@ -137,7 +142,7 @@ void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn)
 
 void arch_system_info(struct guise_system_info *info)
 {
-	*info = (struct guise_system_info){ .rsdp = boot_info.rsdp, .tsc_khz = tsc_khz, .nr_cpus = 1 };
+	*info = (struct guise_system_info){ .acpi_root = boot_info.acpi_root, .tsc_khz = tsc_khz, .nr_cpus = 1 };
 	info->max_mfn = frame_max - 1;
 	for (unsigned i = 0; i < boot_info.nr_ram; i++)
 		info->total_frames += (boot_info.ram[i].end - boot_info.ram[i].start) >> PAGE_SHIFT;

@@ -89,7 +89,7 @@ void ioapic_add(paddr_t base, uint32_t gsi);
 void ioapic_override(uint8_t isa, uint32_t gsi);
 void tsc_init(void);
 uint64_t tsc_of_time(uint64_t ns);
-paddr_t acpi_init(paddr_t rsdp); /* 0: search; returns where it was */
+paddr_t acpi_init(paddr_t rsdp); /* 0: search; returns the address of the XSDT or RSDT */
 void uart_init(void);
 bool apic_is_mine(uint8_t vector);
 extern uint32_t tsc_khz;

@@ -53,6 +53,8 @@ void arch_set_arg(struct vcpu *v, unsigned n, uint64_t value);
 void arch_idle(void);
 void arch_resched(void); /* this CPU: choose again before returning to a guest */
 void arch_resched_done(void);
+/* How many machine frames the CPU can address. */
+mfn_t arch_frames(void);
 void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn);
 struct guise_system_info;
 /* Everything but free_frames and verbose. */
