@@ -157,10 +157,14 @@ void node_promote(struct domain *d, uint32_t parent, unsigned index)
 	uint64_t *e = &node_entries(&d->tlb, parent)[index], large;
 	uint32_t n = node_of_entry(*e);
 	struct tlb_node *t = &d->tlb.node[n];
-	const uint64_t *guest = mfn_to_virt(t->table);
-	uint64_t first = READ_ONCE(guest[0]);
+	const uint64_t *guest;
+	uint64_t first;
 
-	if (t->large || !is_run(d, guest, first))
+	if (t->large || t->table == FRAME_NIL)
+		return;
+	guest = mfn_to_virt(t->table);
+	first = READ_ONCE(guest[0]);
+	if (!is_run(d, guest, first))
 		return;
 	large = (first & PTE_FRAME) | PTE_P | PTE_U | PTE_A | PTE_PS | ((*e | first) & PTE_NX) | (n & 7ull) << 9 |
 		(uint64_t)(n >> 3) << 52;
