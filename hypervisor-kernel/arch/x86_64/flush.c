@@ -46,6 +46,7 @@ static void resync_table(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock)
 
 	if (frame_owner(f) != d->id || !f->cached || d->tlb.node[f->cached - 1].level != 1)
 		return;
+	node_demote(d, f->cached - 1); /* it may have become a run while it was written */
 	cached = node_entries(&d->tlb, f->cached - 1);
 	for (unsigned i = 0; i < 512; i++)
 		if (cached[i] && !leaf_holds(cached[i], READ_ONCE(guest[i])))
