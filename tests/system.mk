@@ -3,7 +3,7 @@
 # domain that it builds runs is the program of claims.
 S := $(B)/tests/system
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu
+SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu hostile
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o) $(addprefix $(B)/vmm/, domain.o native.o elf.o archive.o)
 $(S)/judge/%.o: SYSTEM_CFLAGS += -Ivmm

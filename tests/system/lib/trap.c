@@ -58,12 +58,18 @@ uint64_t trap_taken(uint64_t *frame, uint64_t vector, uint64_t flags)
 	t->rflags = f[2];
 	t->rsp = f[3];
 	t->ss = f[4];
+	if (!catch_sp && vector == TRAP_EVENT) { /* nobody waits for it */
+		shared->vcpu_info[0].evtchn_upcall_pending = 0;
+		return (uint64_t)(f - frame);
+	}
 	if (trap_hook && trap_hook(t, frame)) {
 		trap_gpr[1] = frame[0];
 		trap_gpr[11] = frame[1];
 		/* The frame says ring 0 where the guest kernel was: iret with RPL 3 would go to user. */
 		return (uint64_t)(f - frame);
 	}
+	if (!catch_sp && claim->hostile == 2)
+		domain_shutdown(SHUTDOWN_crash); /* it harmed itself: that is all it may do */
 	if (!catch_sp)
 		fails("an unexpected trap", 0, "vector %lu, error 0x%lx, rip 0x%lx, rsp 0x%lx, cr2 0x%lx", vector,
 		      t->error, t->rip, t->rsp, t->cr2);
