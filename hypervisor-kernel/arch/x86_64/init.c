@@ -139,23 +139,26 @@ static bool overlaps(paddr_t s, paddr_t e, paddr_t a, paddr_t b)
 	return s < b && a < e;
 }
 
-/* Zeroed memory for the lifetime of the system, before there is an allocator. */
+/* Memory for the lifetime of the system, before there is an allocator: above all that was taken
+ * before, clear of the archive, in what head.S mapped. */
 static paddr_t early_alloc(uint64_t size, uint64_t align)
 {
 	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1), b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
-	paddr_t p = ALIGN_UP(early_next, align);
+	paddr_t best = LOW_LIMIT;
 
-	if (overlaps(p, p + size, a, b))
-		p = ALIGN_UP(b, align);
 	for (unsigned i = 0; i < boot_info.nr_ram; i++) {
-		struct boot_range *r = &boot_info.ram[i];
+		const struct boot_range *r = &boot_info.ram[i];
+		paddr_t p = ALIGN_UP(MAX(early_next, r->start), align);
 
-		if (p >= r->start && p + size <= r->end) {
-			early_next = p + size;
-			return p;
-		}
+		if (overlaps(p, p + size, a, b))
+			p = ALIGN_UP(b, align);
+		if (p + size <= MIN(r->end, LOW_LIMIT))
+			best = MIN(best, p);
 	}
-	panic("too little memory below 1 GiB for the kernel's tables (%lu KiB wanted)", size >> 10);
+	if (best == LOW_LIMIT)
+		panic("too little memory below 1 GiB for the kernel's tables (%lu KiB wanted)", size >> 10);
+	early_next = best + size;
+	return best;
 }
 
 static uint64_t *table_at(uint64_t *entry)
