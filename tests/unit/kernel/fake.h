@@ -49,7 +49,7 @@ static inline mfn_t fake_device(void)
 
 /* ---- a guest, run by the kernel's own calls ---- */
 
-#define GUEST_FRAMES 1024
+#define GUEST_FRAMES 2048
 
 struct guest {
 	struct domain *d;
@@ -80,6 +80,8 @@ void cpu_write(struct vcpu *v, uint64_t va, uint64_t value);
 /* Every translation that the CPU may still have, and every one that the domain's cache holds, names
  * a frame that the domain may use; the cache's own books agree.  Fails the test otherwise. */
 void tlb_check(struct domain *d);
+/* The domain announces what it does to its tables: then the cache must agree with them, too. */
+extern bool well_behaved;
 void cpu_check(struct domain *d);
 /* The guest's own table for va at this level, made from frames *next.. of g when there is none. */
 mfn_t guest_table(struct guest *g, mfn_t root, uint64_t va, unsigned level, uint32_t *next);

@@ -63,12 +63,14 @@ static bool allows(uint64_t leaf, unsigned access)
 	return !(access & PF_WRITE && !(leaf & PTE_RW)) && !(access & PF_FETCH && leaf & PTE_NX);
 }
 
-/* The last-level table of va, or 0; *rights: what the levels above allow. */
-static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights)
+/* The last-level table of va, or 0; *rights: what the levels above allow.  Where one entry maps the
+ * whole 2 MiB, *large is the leaf that it means for va. */
+static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights, uint64_t *large)
 {
 	struct table_slot *slot = table_slot(va);
 	mfn_t page = boot_cpu.cr3 >> PAGE_SHIFT;
 
+	*large = 0;
 	if (slot->page && slot->region == va >> 21 && test_below(2)) {
 		*rights = slot->rights;
 		return slot->page;
@@ -82,6 +84,11 @@ static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights)
 		if (!(e & PTE_P))
 			return 0;
 		check_msg(e & PTE_U, "a cached table is not open to ring 3");
+		if (e & PTE_PS) {
+			check_msg(level == 2 && !(e & 0x1ff000), "a large entry %lx at level %u", e, level);
+			*large = (e & ~(PTE_PS | 0x7ff0000000000e00)) + (va & 0x1ff000);
+			return d->tlb.page[node_of_entry(e)];
+		}
 		*rights = (*rights & e & PTE_RW) | ((*rights | e) & PTE_NX);
 		page = pte_mfn(e);
 	}
@@ -94,15 +101,15 @@ static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights)
 static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64_t *error)
 {
 	struct page_slot *slot = page_slot(va);
-	uint64_t leaf, rights;
+	uint64_t leaf, rights, large;
 	mfn_t table;
 
 	*error = PF_USER | access;
 	if (slot->leaf && slot->va == (va & ~(PAGE_SIZE - 1)) && allows(slot->leaf, access))
 		return slot->leaf;
 	slot->leaf = 0; /* a fault drops what was known of the page */
-	table = table_find(d, va, &rights);
-	leaf = table ? *guest_entry(table, pt_index(va, 1)) : 0;
+	table = table_find(d, va, &rights, &large);
+	leaf = large ? large : table ? *guest_entry(table, pt_index(va, 1)) : 0;
 	if (!(leaf & PTE_P))
 		return 0;
 	*error |= PF_PRESENT;
@@ -157,6 +164,8 @@ void cpu_write(struct vcpu *v, uint64_t va, uint64_t value)
 
 /* ---- the checker ---- */
 
+bool well_behaved;
+
 /* May d use m at this entry of this table?  table FRAME_NIL: at any of its tables. */
 static bool may_name(struct domain *d, uint32_t table, unsigned index, mfn_t m, bool write)
 {
@@ -207,6 +216,23 @@ static unsigned list_count(struct tlb *t, uint32_t head, uint8_t *state, uint8_t
 
 enum { LINKED, FREE, ZOMBIE, ROOT };
 
+/* A 2 MiB entry: all its frames are the domain's, and the node behind it knows of it. */
+static void run_check(struct domain *d, uint32_t n, unsigned index, uint64_t e)
+{
+	const struct tlb_node *node = &d->tlb.node[node_of_entry(e)];
+
+	check_msg(d->tlb.node[n].level == 2 && node->level == 1, "a large entry over level %u", node->level);
+	check_msg(node->large && node->parent == n && node->index == index, "a node does not know its large entry");
+	for (unsigned i = 0; i < 512; i++)
+		check_msg(frame_owned_by(pte_mfn(e) + i, d->id), "a large entry names a foreign frame");
+	for (uint32_t i = 0; i < d->tlb.nr_unsynced; i++)
+		if (d->tlb.unsynced[i].table == node->table)
+			return;
+	if (d->paging == GUISE_DOMAIN_STOCK && node->table != FRAME_NIL && well_behaved)
+		for (unsigned i = 0; i < 512; i++)
+			check_msg(pte_mfn(*guest_entry(node->table, i)) == pte_mfn(e) + i, "a large entry is out of date");
+}
+
 static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
 {
 	struct tlb *t = &d->tlb;
@@ -218,14 +244,16 @@ static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
 
 		if (!(e & PTE_P) || (node->level == 4 && slot_is_hypervisor(i)))
 			continue;
-		check_msg((e & (PTE_U | PTE_A)) == (PTE_U | PTE_A) && !(e & (PTE_PS | PTE_G)), "flags %lx", e);
+		check_msg((e & (PTE_U | PTE_A)) == (PTE_U | PTE_A) && !(e & PTE_G), "flags %lx", e);
+		if (e & PTE_PS)
+			run_check(d, n, i, e);
 		if (node->level == 1) {
 			check_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
 				      "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
 			continue;
 		}
 		child = node_of_entry(e);
-		check_msg(child < t->nr && t->page[child] == pte_mfn(e), "node %u has a wild entry", n);
+		check_msg(child < t->nr && (e & PTE_PS || t->page[child] == pte_mfn(e)), "node %u has a wild entry", n);
 		check_msg(t->node[child].level == node->level - 1, "levels %u over %u", node->level,
 			      t->node[child].level);
 		refs[child]++;

@@ -20,7 +20,7 @@
 #define ROOTS	6
 #define REGIONS 4 /* 2 MiB regions below each root		*/
 #define SPAN	24 /* pages used of each region			*/
-#define NR	400
+#define NR	1024 /* the upper half of ALIAS is one 2 MiB run */
 
 static struct guest g, peer;
 static uint32_t next_table;
@@ -36,6 +36,8 @@ static uint64_t va_of(unsigned region, unsigned page)
 
 static uint64_t some_va(void)
 {
+	if (test_below(4) == 0)
+		return ALIAS + (NR / 2 + test_below(NR / 2)) * PAGE_SIZE; /* no table among these */
 	return va_of((unsigned)test_below(REGIONS), (unsigned)test_below(SPAN));
 }
 
@@ -48,7 +50,7 @@ static uint64_t some_leaf(void)
 
 static void start(uint8_t paging)
 {
-	fake_boot(4096);
+	fake_boot(8192);
 	guest_make(&g, 5, NR, paging);
 	next_table = 0;
 	for (unsigned r = 0; r < ROOTS; r++) {
@@ -99,6 +101,8 @@ static void pin_all(void)
 			mmuext(MMUEXT_PIN_L1_TABLE, guest_table(&g, root[r], va_of(region, 0), 1, &next_table));
 		mmuext(MMUEXT_PIN_L4_TABLE, root[r]);
 	}
+	for (unsigned i = 0; i < NR; i += 512)
+		mmuext(MMUEXT_PIN_L1_TABLE, guest_table(&g, root[0], ALIAS + i * PAGE_SIZE, 1, &next_table));
 }
 
 /* What hardware would do with the guest's own tables. */
@@ -154,6 +158,27 @@ static void switch_root(void)
 	check_that(mmuext(MMUEXT_NEW_BASEPTR, root[loaded]) == 0);
 }
 
+/* Make the upper half of ALIAS one run again, by the guest's own writes. */
+static void mend_run(void)
+{
+	uint64_t va = ALIAS + NR / 2 * PAGE_SIZE, flags = PTE_P | PTE_U | PTE_RW | PTE_A | PTE_D;
+	mfn_t table = guest_table(&g, root[0], va, 1, &next_table);
+
+	if (test_below(4) == 0)
+		flags &= ~(PTE_RW | PTE_D);
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t value = g.mfn[NR / 2 + i] << PAGE_SHIFT | flags;
+
+		if (g.d->paging == GUISE_DOMAIN_STOCK)
+			cpu_write(g.v, ALIAS + number_of(table) * PAGE_SIZE + i * 8, value);
+		else
+			*guest_entry(table, i) = value;
+	}
+	mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0);
+	for (unsigned i = 0; i < 16; i++)
+		compare(va + test_below(512) * PAGE_SIZE);
+}
+
 static uint64_t *some_slot(mfn_t *table, uint64_t *va)
 {
 	*va = some_va();
@@ -165,6 +190,7 @@ START_TEST(a_stock_kernel_sees_what_its_tables_say)
 {
 	start(GUISE_DOMAIN_STOCK);
 	pin_all();
+	well_behaved = true;
 	for (unsigned step = 0; step < 6000; step++) {
 		mfn_t table;
 		uint64_t va;
@@ -190,8 +216,10 @@ START_TEST(a_stock_kernel_sees_what_its_tables_say)
 					cpu_access(g.v, some_va(), 0); /* may see the old or the new */
 			}
 			mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0);
-		} else {
+		} else if (test_below(4)) {
 			switch_root();
+		} else {
+			mend_run();
 		}
 		check_often();
 	}
@@ -210,12 +238,14 @@ START_TEST(a_native_domain_sees_what_its_tables_say)
 		if (what < 6) {
 			compare(some_va());
 		} else if (what < 9) {
-			va = some_va();
+			some_slot(&table, &va);
 			table = guest_table(&g, root[loaded], va, 1, &next_table);
 			*guest_entry(table, pt_index(va, 1)) = some_leaf();
 			mmuext(test_below(20) ? MMUEXT_INVLPG_LOCAL : MMUEXT_TLB_FLUSH_LOCAL, va);
-		} else {
+		} else if (test_below(4)) {
 			switch_root();
+		} else {
+			mend_run();
 		}
 		check_often();
 	}
@@ -331,6 +361,18 @@ static void repair(void)
 	}
 }
 
+static void mend_hostile(void)
+{
+	mfn_t table = g.mfn[TABLES + 90];
+
+	for (unsigned i = 0; i < 512; i++)
+		*guest_entry(table, i) = g.mfn[NR / 2 + i] << PAGE_SHIFT | PTE_P | PTE_U | PTE_RW | PTE_A | PTE_D;
+	mmu_update((g.mfn[TABLES + loaded * 8 + 3] << PAGE_SHIFT) + pt_index(0x400000, 2) * 8,
+		   table << PAGE_SHIFT | PTE_P | PTE_U | PTE_RW | PTE_A);
+	for (unsigned i = 0; i < 16 && root_cr3(g.v, 1); i++)
+		cpu_access(g.v, 0x400000 + test_below(512) * PAGE_SIZE, 0);
+}
+
 static void hostile_step(void)
 {
 	static const unsigned access[] = { 0, PF_WRITE, PF_FETCH };
@@ -357,6 +399,8 @@ static void hostile_step(void)
 		else
 			mmuext(MMUEXT_NEW_USER_BASEPTR, root[test_below(ROOTS)]);
 		repair();
+		if (test_below(8) == 0)
+			mend_hostile();
 		break;
 	case 6:
 		hc(g.v, __HYPERVISOR_update_va_mapping, any_va(), any_entry(), test_below(4), 0);
