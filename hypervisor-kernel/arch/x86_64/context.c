@@ -99,6 +99,7 @@ void context_switch(struct cpu *c, struct vcpu *next)
 	c->regs_end = (uint64_t)(&a->regs + 1);
 	c->tss.rsp[0] = c->regs_end;
 	segment_load_gdt(c, next);
+	segment_load_ldt(c, next);
 	load_selector_ds(a->ds);
 	load_selector_es(a->es);
 	load_selector_fs(a->fs);

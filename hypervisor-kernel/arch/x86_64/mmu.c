@@ -227,7 +227,7 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 		tlb_guest_invlpg(v, op->arg1.linear_addr);
 		return 0;
 	case MMUEXT_SET_LDT:
-		return op->arg2.nr_ents ? -ENOSYS : 0;
+		return ldt_set(v, op->arg1.linear_addr, op->arg2.nr_ents);
 	}
 	return -ENOSYS;
 }

@@ -8,6 +8,8 @@
 #include <arch/arch.h>
 #include <arch/percpu.h>
 #include <arch/x86.h>
+#include <core/frame.h>
+#include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 
@@ -101,4 +103,65 @@ bool descriptor_check(uint64_t *desc)
 void segment_load_gdt(struct cpu *c, const struct vcpu *v)
 {
 	memcpy(c->gdt, v->arch.gdt, sizeof(v->arch.gdt));
+}
+
+/* ---- the local descriptor table: a checked copy in kernel pages charged to the domain ---- */
+
+#define LDT_MAX 8192
+
+static unsigned ldt_order(uint64_t entries)
+{
+	unsigned order = 0;
+
+	while ((PAGE_SIZE << order) < entries * 8)
+		order++;
+	return order;
+}
+
+void segment_load_ldt(struct cpu *c, const struct vcpu *v)
+{
+	uint64_t at = (uint64_t)v->arch.ldt, *g = &c->gdt[SEL_LDT / 8];
+
+	if (!at && !c->ldt_loaded)
+		return;
+	if (at) {
+		g[0] = (v->arch.ldt_entries * 8ull - 1) | (at & 0xffffff) << 16 | 0x82ull << 40 |
+		       (at >> 24 & 0xff) << 56;
+		g[1] = at >> 32;
+	}
+	asm volatile("lldt %w0" ::"r"(at ? SEL_LDT : 0));
+	c->ldt_loaded = at;
+}
+
+void ldt_free(struct vcpu *v)
+{
+	if (v->arch.ldt)
+		kpages_free(v->arch.ldt, ldt_order(v->arch.ldt_entries), v->domain);
+	v->arch.ldt = NULL;
+	v->arch.ldt_entries = 0;
+}
+
+int ldt_set(struct vcpu *v, guest_ptr_t at, uint64_t entries)
+{
+	uint64_t *ldt = NULL;
+
+	if (entries > LDT_MAX)
+		return -EINVAL;
+	if (entries) {
+		ldt = kpages_alloc(ldt_order(entries), v->domain);
+		if (!ldt)
+			return -ENOMEM;
+		if (copy_from_guest(ldt, at, entries * 8)) {
+			kpages_free(ldt, ldt_order(entries), v->domain);
+			return -EFAULT;
+		}
+		for (uint64_t i = 0; i < entries; i++)
+			if (!descriptor_check(&ldt[i]))
+				ldt[i] = 0; /* gates and system descriptors mean nothing here */
+	}
+	ldt_free(v);
+	v->arch.ldt = ldt;
+	v->arch.ldt_entries = (uint32_t)entries;
+	segment_load_ldt(this_cpu(), v);
+	return 0;
 }

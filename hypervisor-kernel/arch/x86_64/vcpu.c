@@ -87,6 +87,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 void arch_vcpu_forget(struct vcpu *v)
 {
 	context_forget(v);
+	ldt_free(v);
 }
 
 int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)

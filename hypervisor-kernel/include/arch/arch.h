@@ -31,6 +31,11 @@ void cpu_idle(void);
 void segment_init_cpu(struct cpu *c);
 bool descriptor_check(uint64_t *desc);
 void segment_load_gdt(struct cpu *c, const struct vcpu *v);
+/* Take over entries descriptors at `at` in the guest's memory as v's LDT; v is current.  -EINVAL,
+ * -ENOMEM or -EFAULT: the old one stays. */
+int ldt_set(struct vcpu *v, guest_ptr_t at, uint64_t entries);
+void segment_load_ldt(struct cpu *c, const struct vcpu *v);
+void ldt_free(struct vcpu *v);
 
 /* guest_cpu.c */
 int gdt_load(struct vcpu *v, mfn_t m, uint32_t entries);

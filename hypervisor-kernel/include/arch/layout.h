@@ -23,7 +23,8 @@
 #define SEL_GUEST_SS  0xe02b
 #define SEL_GUEST_CS  0xe033
 #define SEL_TSS	      0xe040
-#define GDT_BYTES     0xe050
+#define SEL_LDT	      0xe050
+#define GDT_BYTES     0xe060
 
 #define CPU_STACK_SIZE 16384
 

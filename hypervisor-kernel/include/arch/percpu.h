@@ -27,7 +27,7 @@ struct cpu {
 	uint64_t scratch[4];	   /* of the entry code						*/
 	uint64_t cr3;		   /* loaded now						*/
 	bool resched;		   /* choose again before returning to a guest			*/
-	bool idle;		   /* in the idle loop, no guest context is loaded		*/
+	bool ldt_loaded;	   /* LDTR is not null						*/
 	struct vcpu *loaded;	   /* whose FPU, segments and bases are in the CPU		*/
 	uint32_t id, apic_id;
 	uint64_t flush_epoch;	   /* of the last full flush on this CPU			*/

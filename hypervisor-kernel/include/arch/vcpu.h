@@ -46,6 +46,8 @@ struct arch_vcpu {
 	uint64_t gdt[GUEST_GDT_ENTRIES]; /* checked copy of the guest's descriptors	*/
 	mfn_t gdt_mfn;			 /* where the guest keeps them, INVALID_MFN = none	*/
 	uint32_t gdt_entries;
+	uint64_t *ldt;			 /* checked copy, NULL = none				*/
+	uint32_t ldt_entries;
 	uint64_t dr[8];
 	uint64_t cr4, xcr0;
 	uint8_t fpu[FPU_AREA_SIZE] __attribute__((aligned(64)));
