@@ -290,7 +290,7 @@ TEST("a large-page entry is a fault, not a large page", .paging = BOTH)
 	expect(!can_read(SLOT_VA + 0x100000, NULL) && trapped.vector == TRAP_PF);
 }
 
-TEST("more tables than the software TLB holds are all seen right", .paging = BOTH)
+TEST("more tables than the software TLB holds are all seen right", .paging = BOTH, .pages = 600)
 {
 	uint64_t *l2 = slot_tables(), *page[8];
 	unsigned nr = 140;
@@ -312,7 +312,7 @@ TEST("more tables than the software TLB holds are all seen right", .paging = BOT
 		}
 }
 
-TEST("many roots, each loaded in turn, are all seen right", .paging = BOTH)
+TEST("many roots, each loaded in turn, are all seen right", .paging = BOTH, .pages = 800)
 {
 	uint64_t *root[60], va = 3ull << 39;
 

@@ -336,7 +336,7 @@ static void give_up(uint64_t *page)
 }
 
 TEST("a vCPU in user mode whose kernel tables are given away stops its domain alone", .vcpus = 2, .paging = BOTH,
-     .dies = "no page tables", .watched = 1)
+     .dies = "no stack", .watched = 1)
 {
 	second_in_user_mode();
 	give_up(second_root);

@@ -50,3 +50,304 @@ TEST("a domain id in use is refused")
 	expect_eq(create(GUISE_ROOT_MEMORY, 9, 0, 0, 100, 1, 0), -XEN_EEXIST);
 	destroy(a);
 }
+
+/* ---- a domain to play with: a page of code and its tables ---- */
+
+#define FRAMES 8
+
+struct toy {
+	long handle;
+	uint64_t mfn[FRAMES]; /* 0..3: tables from the top, 4: code and stack	*/
+};
+
+static long copy(const struct toy *t, unsigned dir, uint64_t mfn, uint32_t offset, void *buffer, uint32_t len)
+{
+	struct guise_domain_copy req = { (uint32_t)t->handle, dir, mfn, offset, len, (uint64_t)buffer };
+
+	return guise_domain(GUISE_DOMAIN_COPY, &req);
+}
+
+static long populate(const struct toy *t, uint32_t nr, uint64_t first, uint64_t *mfns)
+{
+	struct guise_domain_populate req = { (uint32_t)t->handle, nr, first, (uint64_t)mfns };
+
+	return guise_domain(GUISE_DOMAIN_POPULATE, &req);
+}
+
+static struct toy toy_make(const void *code, uint32_t len)
+{
+	struct toy t = { .handle = create(GUISE_ROOT_MEMORY, 9, GUISE_PRIO_GUEST, GUISE_DOMAIN_NATIVE, 100, 1, 0) };
+
+	expect(t.handle > 0);
+	expect_eq(populate(&t, FRAMES, 0, t.mfn), FRAMES);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t e = t.mfn[i + 1] << 12 | 0x67;
+
+		expect_eq(copy(&t, GUISE_COPY_WRITE, t.mfn[i], 0, &e, sizeof(e)), 0);
+	}
+	if (code)
+		expect_eq(copy(&t, GUISE_COPY_WRITE, t.mfn[4], 0, (void *)(uint64_t)code, len), 0);
+	return t;
+}
+
+static long begin(const struct toy *t, uint64_t rip, uint64_t rsp, uint64_t cr3)
+{
+	struct guise_domain_start req = { .handle = (uint32_t)t->handle, .rip = rip, .rsp = rsp, .cr3 = cr3 };
+
+	return guise_domain(GUISE_DOMAIN_START, &req);
+}
+
+static struct guise_domain_info info(const struct toy *t)
+{
+	struct guise_domain_info i = { .handle = (uint32_t)t->handle };
+
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &i), 0);
+	return i;
+}
+
+static void sleep_ms(uint64_t ms)
+{
+	uint64_t end = time_ns() + ms * 1000000;
+
+	while (time_ns() < end)
+		event_loop_once(end);
+}
+
+static const uint8_t count_code[] = { 0x48, 0xff, 0x04, 0x25, 0x00, 0x08, 0x00, 0x00, 0xeb, 0xf6 }; /* 1: incq 0x800; jmp 1b */
+
+static uint64_t counted(const struct toy *t)
+{
+	uint64_t n = 0;
+
+	expect_eq(copy(t, GUISE_COPY_READ, t->mfn[4], 0x800, &n, sizeof(n)), 0);
+	return n;
+}
+
+TEST("populate gives zeroed frames up to the maximum and no more")
+{
+	struct toy t = { .handle = create(GUISE_ROOT_MEMORY, 9, 0, 0, 100, 1, 0) };
+	static uint64_t mfns[600];
+	struct guise_domain_info i = info(&t);
+	uint64_t word, had = i.frames;
+
+	expect_eq(populate(&t, 600, 0, mfns), 100 - (long)had);
+	for (unsigned k = 0; k < 100 - had; k++) {
+		expect_eq(copy(&t, GUISE_COPY_READ, mfns[k], 8 * (k % 512), &word, 8), 0);
+		expect_eq(word, 0);
+	}
+	expect(populate(&t, 1, 0, mfns) < 0);
+	expect_eq(info(&t).frames, 100);
+	expect_eq(populate(&t, 0, 0, mfns), 0);
+	expect_eq(populate(&t, 1, 1ull << 36, mfns), -XEN_EINVAL);
+	expect_eq(populate(&t, 2, ~0ull, mfns), -XEN_EINVAL);
+	destroy(t.handle);
+}
+
+TEST("populate into memory that is not there is -EFAULT, and the frames are still the domain's")
+{
+	struct toy t = { .handle = create(GUISE_ROOT_MEMORY, 9, 0, 0, 100, 1, 0) };
+
+	expect_eq(populate(&t, 4, 0, NULL), -XEN_EFAULT);
+	expect_eq(populate(&t, 4, 0, (uint64_t *)0xffff808000100000), -XEN_EFAULT);
+	expect(info(&t).frames <= 100);
+	destroy(t.handle);
+}
+
+TEST("copy reaches frames of that domain only, and stays within one")
+{
+	struct toy t = toy_make(NULL, 0);
+	uint64_t word = 0x1234, back = 0;
+
+	expect_eq(copy(&t, GUISE_COPY_WRITE, t.mfn[5], 4088, &word, 8), 0);
+	expect_eq(copy(&t, GUISE_COPY_READ, t.mfn[5], 4088, &back, 8), 0);
+	expect_eq(back, word);
+	expect_eq(copy(&t, GUISE_COPY_READ, t.mfn[5], 4089, &back, 8), -XEN_EINVAL);
+	expect_eq(copy(&t, GUISE_COPY_READ, t.mfn[5], ~0u, &back, 8), -XEN_EINVAL);
+	expect_eq(copy(&t, GUISE_COPY_READ, t.mfn[5], 8, &back, ~0u), -XEN_EINVAL);
+	expect_eq(copy(&t, 2, t.mfn[5], 0, &back, 8), -XEN_EINVAL);
+	expect_eq(copy(&t, GUISE_COPY_READ, t.mfn[5], 0, NULL, 8), -XEN_EFAULT);
+	expect_eq(copy(&t, GUISE_COPY_WRITE, t.mfn[5], 0, (void *)0xffff808000100000, 8), -XEN_EFAULT);
+	for (uint64_t m = 0; m < 0x10000; m += 13) {
+		int own = 0;
+
+		for (unsigned i = 0; i < FRAMES; i++)
+			own |= t.mfn[i] == m;
+		if (!own && copy(&t, GUISE_COPY_READ, m, 0, &back, 8) != -XEN_EPERM)
+			expect(m == info(&t).shared_info_mfn || (m >= info(&t).grant_mfn - 8 && m <= info(&t).grant_mfn + 8));
+	}
+	expect_eq(copy(&t, GUISE_COPY_READ, ~0ull, 0, &back, 8), -XEN_EPERM);
+	destroy(t.handle);
+}
+
+TEST("a domain is started once, at a canonical address, with a root of its own")
+{
+	struct toy t = toy_make(count_code, sizeof(count_code));
+	struct guise_domain_start req = { .handle = (uint32_t)t.handle, .zero = 1, .cr3 = t.mfn[0] };
+
+	expect_eq(guise_domain(GUISE_DOMAIN_START, &req), -XEN_EINVAL);
+	expect_eq(begin(&t, 0x8000000000000000, 0x1000, t.mfn[0]), -XEN_EINVAL);
+	expect_eq(begin(&t, 0, 0x8000000000000000, t.mfn[0]), -XEN_EINVAL);
+	expect_eq(begin(&t, 0, 0x1000, 0x100), -XEN_EPERM);
+	expect_eq(begin(&t, 0, 0x1000, ~0ull), -XEN_EPERM);
+	expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), 0);
+	expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), -XEN_EBUSY);
+	destroy(t.handle);
+}
+
+TEST("a domain runs when it is started and not paused, and a pause counts")
+{
+	struct toy t = toy_make(count_code, sizeof(count_code));
+	uint64_t n;
+
+	expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), 0);
+	sleep_ms(5);
+	expect_eq(counted(&t), 0);
+	expect_eq(info(&t).state, GUISE_STATE_PAUSED);
+	expect_eq(guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle), 0);
+	for (unsigned i = 0; i < 200 && !counted(&t); i++)
+		sleep_ms(5);
+	expect(counted(&t));
+	expect_eq(info(&t).state, GUISE_STATE_RUNNING);
+	expect_eq(guise_domain_nr(GUISE_DOMAIN_PAUSE, (uint32_t)t.handle), 0);
+	expect_eq(guise_domain_nr(GUISE_DOMAIN_PAUSE, (uint32_t)t.handle), 0);
+	n = counted(&t);
+	sleep_ms(10);
+	expect_eq(counted(&t), n);
+	expect_eq(guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle), 0);
+	sleep_ms(10);
+	expect_eq(counted(&t), n);
+	expect_eq(guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle), 0);
+	for (unsigned i = 0; i < 200 && counted(&t) == n; i++)
+		sleep_ms(5);
+	expect(counted(&t) > n);
+	expect(info(&t).cpu_ns > 0 && info(&t).faults > 0);
+	destroy(t.handle);
+}
+
+TEST("a domain without its root, its code or its stack stops with a reason")
+{
+	struct toy t = toy_make(NULL, 0);
+	uint64_t zero = 0;
+
+	expect_eq(begin(&t, 0x100, 0x1000, t.mfn[0]), 0);
+	expect_eq(copy(&t, GUISE_COPY_WRITE, t.mfn[0], 0, &zero, sizeof(zero)), 0);
+	guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle);
+	for (unsigned i = 0; i < 200 && info(&t).state == GUISE_STATE_RUNNING; i++)
+		sleep_ms(5);
+	expect_eq(info(&t).state, GUISE_STATE_CRASHED);
+	expect(info(&t).text[0]);
+	/* There is no way back. */
+	guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle);
+	sleep_ms(5);
+	expect_eq(info(&t).state, GUISE_STATE_CRASHED);
+	expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), -XEN_EBUSY);
+	destroy(t.handle);
+}
+
+TEST("a domain is destroyed in whatever state, and its handle is gone")
+{
+	for (unsigned state = 0; state < 4; state++) {
+		struct toy t = toy_make(count_code, sizeof(count_code));
+
+		if (state > 0)
+			expect_eq(begin(&t, state == 3 ? 0x1000 : 0, 0x1000, t.mfn[0]), 0);
+		if (state > 1) {
+			guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle);
+			sleep_ms(20);
+		}
+		destroy(t.handle);
+		expect_eq(guise_domain_nr(GUISE_DOMAIN_DESTROY, (uint32_t)t.handle), -XEN_EPERM);
+		expect_eq(guise_domain_nr(GUISE_DOMAIN_PAUSE, (uint32_t)t.handle), -XEN_EPERM);
+	}
+}
+
+TEST("memory that runs out is -ENOMEM, and comes back")
+{
+	static uint64_t mfns[512];
+	struct guise_system_info before, low;
+	struct toy t;
+	uint64_t g = 0;
+	long got;
+
+	expect_eq(guise_system(GUISE_SYSTEM_INFO, &before, GUISE_ROOT_SYSTEM), 0);
+	t.handle = create(GUISE_ROOT_MEMORY, 9, 0, 0, before.max_mfn, 1, 0);
+	expect(t.handle > 0);
+	while ((got = populate(&t, 512, g, mfns)) > 0)
+		g += (uint64_t)got;
+	expect_eq(got, -XEN_ENOMEM);
+	expect_eq(guise_system(GUISE_SYSTEM_INFO, &low, GUISE_ROOT_SYSTEM), 0);
+	expect(low.free_frames < 8);
+	expect_eq(create(GUISE_ROOT_MEMORY, 10, 0, 0, 100, 1, 0), -XEN_ENOMEM);
+	destroy(t.handle);
+}
+
+TEST("as many domains as there may be can be made, and no more")
+{
+	static long handle[200];
+	unsigned n = 0;
+
+	while (n < 200 && (handle[n] = create(GUISE_ROOT_MEMORY, (uint16_t)(100 + n), 0, 0, 40, 1, 32)) > 0)
+		n++;
+	expect(n > 50 && n < 200);
+	while (n--)
+		destroy(handle[n]);
+}
+
+TEST("a part of a range may be passed on, not more, and not of another kind")
+{
+	struct toy t = toy_make(NULL, 0);
+	struct guise_handle_derive req = { GUISE_ROOT_PORT, (uint32_t)t.handle, 0x80, 1 };
+
+#define REFUSED(change)                                                                            \
+	do {                                                                                       \
+		req = (struct guise_handle_derive){ GUISE_ROOT_PORT, (uint32_t)t.handle, 0x80, 1 }; \
+		change;                                                                            \
+		if (guise_handle(GUISE_HANDLE_OP_DERIVE, &req) != -XEN_EPERM)                      \
+			fails(__FILE__, __LINE__, "not refused: %s", #change);                     \
+	} while (0)
+	expect(guise_handle(GUISE_HANDLE_OP_DERIVE, &req) > 0);
+	REFUSED(req.first = 65536);
+	REFUSED(req.first = 65535; req.nr = 2);
+	REFUSED(req.nr = 0);
+	REFUSED(req.nr = ~0ull);
+	REFUSED(req.first = ~0ull; req.nr = 2);
+	REFUSED(req.parent = GUISE_ROOT_MEMORY);
+	REFUSED(req.parent = GUISE_ROOT_SYSTEM);
+	REFUSED(req.parent = (uint32_t)t.handle);
+	REFUSED(req.parent = 120);
+	REFUSED(req.parent = ~0u);
+	REFUSED(req.domain = GUISE_ROOT_PORT);
+	REFUSED(req.domain = ~0u);
+	destroy(t.handle);
+}
+
+TEST("a domain's handles run out with -ENOSPC")
+{
+	struct toy t = toy_make(NULL, 0);
+	struct guise_handle_derive req = { GUISE_ROOT_PORT, (uint32_t)t.handle, 0x80, 1 };
+	long rc = 0;
+	unsigned n = 0;
+
+	while (n < 1000 && (rc = guise_handle(GUISE_HANDLE_OP_DERIVE, &req)) > 0)
+		n++;
+	expect_eq(rc, -XEN_ENOSPC);
+	expect(n > 100);
+	destroy(t.handle);
+}
+
+TEST("one domain is told of others' ends")
+{
+	expect_eq(event_bind_virq(VIRQ_DOM_EXC), -XEN_EEXIST);
+}
+
+TEST("ports of a managed domain are opened for it, and only for it")
+{
+	struct toy t = toy_make(NULL, 0);
+	int port = event_alloc(9, 0);
+
+	expect(port > 0);
+	expect(event_bind(9, (uint32_t)port) > 0);
+	expect(event_bind(9, (uint32_t)port) < 0);
+	expect(event_alloc(8, 0) < 0);
+	destroy(t.handle);
+}
