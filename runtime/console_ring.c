@@ -95,3 +95,8 @@ size_t console_ring_front_read(struct xencons_interface *ring, char *to, size_t 
 {
 	return take(ring->in, sizeof(ring->in), &ring->in_prod, &ring->in_cons, to, size);
 }
+
+size_t console_ring_front_pending(const struct xencons_interface *ring)
+{
+	return filled(&ring->in_prod, &ring->in_cons, sizeof(ring->in));
+}

@@ -3,7 +3,8 @@
  * console.c - bytes between guests' console rings and serial lines.
  *
  * What a line cannot take at once stays in the guest's ring, so a guest that floods its console
- * waits and nobody else does; what no line carries is read and dropped.
+ * waits and nobody else does; what no line carries is read and dropped.  Whoever fills a ring is told
+ * of room only when the ring was more than half full: nobody else waits for it.
  */
 #include <runtime/console_ring.h>
 #include <runtime/event.h>
@@ -41,11 +42,13 @@ static int line_up(const struct line *l)
 static void pump_out(struct console *c)
 {
 	size_t moved = 0;
+	int crowded = 0;
 	char buf[256];
 
 	for (;;) {
 		size_t room = line_up(c->line) ? console_ring_front_room(c->line->page) : sizeof(buf), n;
 
+		crowded |= console_ring_pending(c->page) > sizeof(c->page->out) / 2;
 		n = console_ring_read(c->page, buf, room < sizeof(buf) ? room : sizeof(buf));
 		if (!n)
 			break;
@@ -55,7 +58,8 @@ static void pump_out(struct console *c)
 	}
 	if (!moved)
 		return;
-	event_send(c->port);
+	if (crowded)
+		event_send(c->port);
 	if (line_up(c->line))
 		event_send(c->line->port);
 }
@@ -64,11 +68,13 @@ static void pump_out(struct console *c)
 static void pump_in(struct line *l)
 {
 	size_t moved = 0;
+	int crowded = 0;
 	char buf[256];
 
 	for (;;) {
 		size_t room = l->console ? console_ring_room(l->console->page) : sizeof(buf), n;
 
+		crowded |= console_ring_front_pending(l->page) > sizeof(l->page->in) / 2;
 		n = console_ring_front_read(l->page, buf, room < sizeof(buf) ? room : sizeof(buf));
 		if (!n)
 			break;
@@ -78,7 +84,8 @@ static void pump_in(struct line *l)
 	}
 	if (!moved)
 		return;
-	event_send(l->port);
+	if (crowded)
+		event_send(l->port);
 	if (l->console)
 		event_send(l->console->port);
 }

@@ -38,39 +38,40 @@ static int receive(void)
 	}
 }
 
-/* *more is set when the transmitter is busy and the ring not empty. */
+/* *more is set when the transmitter is busy and the ring not empty.  Returns 1 when the other end
+ * may be waiting for room: then the ring was full a moment ago. */
 static int transmit(int *more)
 {
 	char bytes[UART_FIFO];
-	size_t len;
-	int any = 0;
+	size_t have, len;
+	int crowded = 0;
 
 	*more = 0;
-	while (console_ring_pending(ring)) {
+	while ((have = console_ring_pending(ring))) {
 		*more = !uart_idle(&uart);
 		if (*more)
 			break;
 		len = console_ring_read(ring, bytes, uart.fifo);
 		uart_send(&uart, bytes, len);
-		any = 1;
+		crowded |= have > sizeof(ring->out) / 2;
 	}
-	return any;
+	return crowded;
 }
 
 /* An interrupt of the line, or news in the ring.  With all its interrupts off in between, the
  * UART makes a new edge for whatever is still to be done when they are on again. */
 static void serve(uint32_t port, void *arg)
 {
-	int more, moved;
+	int more, news;
 
 	uart_interrupts(&uart, 0, 0);
-	moved = receive();
-	moved |= transmit(&more);
+	news = receive();
+	news |= transmit(&more);
 	uart_interrupts(&uart, receiving, more);
 	/* Some chips do not tell of a transmitter that was idle before its interrupt was on. */
 	if (more && uart_idle(&uart))
 		event_again(irq_port);
-	if (moved)
+	if (news)
 		event_send(ring_port);
 }
 

@@ -23,3 +23,4 @@ size_t console_ring_room(const struct xencons_interface *ring);	   /* bytes put 
 size_t console_ring_front_room(const struct xencons_interface *ring);
 size_t console_ring_front_put(struct xencons_interface *ring, const char *from, size_t len);
 size_t console_ring_front_read(struct xencons_interface *ring, char *to, size_t size);
+size_t console_ring_front_pending(const struct xencons_interface *ring); /* bytes front_read could take */
