@@ -481,6 +481,7 @@ TEST("random descriptors and selectors harm nobody", .watched = 1, .hostile = 2,
 		for (unsigned i = 0; i < 64; i++)
 			gdt[i] = random64() | (random64() % 4 ? 1ull << 47 : 0);
 		hypercall(__HYPERVISOR_set_gdt, (uint64_t)&mfn, 64, 0, 0, 0);
+		mmuext(MMUEXT_SET_LDT, (uint64_t)gdt, random64() % 513);
 		for (unsigned i = 0; i < 200; i++) {
 			uint32_t s = (uint32_t)(random64() % 600);
 

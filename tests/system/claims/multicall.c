@@ -127,7 +127,7 @@ TEST("a call inside a multicall that is interrupted goes on where it was", .pagi
 	}
 }
 
-TEST("a multicall without end is interrupted for others", .hostile = 1, .watched = 1, .seconds = 3)
+TEST("a multicall without end is interrupted for others", .hostile = 2, .watched = 1, .seconds = 3)
 {
 	uint64_t *page = page_alloc(1), va = 1ull << 39, *l3 = pt_page(), *l2 = pt_page(), *l1 = pt_page();
 	multicall_entry_t *e = (void *)page;

@@ -213,9 +213,59 @@ TEST("a bad selector for the user's GS becomes null and is no error")
 	}
 }
 
-TEST("only an empty local descriptor table is accepted")
+static long set_ldt(const void *at, uint64_t entries)
 {
-	expect_eq(mmuext(MMUEXT_SET_LDT, 0, 0), 0);
-	expect(mmuext(MMUEXT_SET_LDT, (uint64_t)page_alloc(1), 16) < 0);
-	expect(mmuext(MMUEXT_SET_LDT, 0xffff808000000000, 16) < 0);
+	return mmuext(MMUEXT_SET_LDT, (uint64_t)at, entries);
+}
+
+TEST("a local descriptor table is taken over, each descriptor as ring 3", .paging = BOTH)
+{
+	uint64_t *ldt = page_alloc(2);
+
+	ldt[1] = DATA_RING3;
+	ldt[2] = DATA_RING0;
+	ldt[600] = DATA_RING3;
+	expect_eq(set_ldt(ldt, 601), 0);
+	expect_eq(access_rights(1 * 8 + 7) >> 13 & 3, 3);
+	expect_eq(access_rights(2 * 8 + 7) >> 13 & 3, 3);
+	expect(!catch(load_es, 2 * 8 + 7, 0));
+	expect(!catch(load_ds, 600 * 8 + 7, 0));
+	expect_trap(TRAP_GP, load_ds, 601 * 8 + 7, 0);
+	expect_eq(set_ldt(ldt, 3), 0);
+	expect_trap(TRAP_GP, load_ds, 600 * 8 + 7, 0);
+	hc_sched(SCHEDOP_yield, NULL);
+	expect(!catch(load_ds, 1 * 8 + 7, 0));
+	expect_eq(set_ldt(NULL, 0), 0);
+	expect_trap(TRAP_GP, load_ds, 1 * 8 + 7, 0);
+}
+
+TEST("system descriptors, gates and conforming code in an LDT never reach the CPU")
+{
+	static const uint64_t bad[] = { TSS_64, LDT_64, CALL_GATE, CONFORMING, 0x00008e0000080000, 0x00008b00000000ff };
+	uint64_t *ldt = page_alloc(1);
+
+	for (unsigned i = 0; i < 6; i++)
+		ldt[i + 1] = bad[i];
+	expect_eq(set_ldt(ldt, 16), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		expect_eq(access_rights((uint16_t)((i + 1) * 8 | 7)), 0);
+		expect_trap(TRAP_GP, far_return, (i + 1) * 8 | 7, back);
+	}
+}
+
+TEST("a bad local descriptor table is refused, and the old one stays")
+{
+	uint64_t *ldt = page_alloc(17);
+
+	ldt[1] = DATA_RING3;
+	expect_eq(set_ldt(ldt, 2), 0);
+	expect_eq(set_ldt(ldt, 8193), -XEN_EINVAL);
+	expect_eq(set_ldt(ldt, 0xffffffff), -XEN_EINVAL);
+	expect_eq(set_ldt((void *)pt_space(), 16), -XEN_EFAULT);
+	expect_eq(set_ldt((void *)0xffff808000000000, 16), -XEN_EFAULT);
+	expect_eq(set_ldt((void *)0x8000000000000000, 16), -XEN_EFAULT);
+	expect(!catch(load_ds, 1 * 8 + 7, 0));
+	for (unsigned i = 0; i < 300; i++)
+		expect_eq(set_ldt(ldt, 8192), 0);
+	expect(!catch(load_ds, 1 * 8 + 7, 0));
 }
