@@ -18,7 +18,8 @@ UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
 	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o guest.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
-	large_test.o event_test.o)
+	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o \
+	sched_test.o timer_test.o hypercall_test.o)
 
 # The host's own is in arch_fake.c: this one would execute CLTS.
 $(U)/hypervisor-kernel/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch

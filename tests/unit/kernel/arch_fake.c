@@ -80,7 +80,9 @@ static bool faults(const void *p, size_t len)
 
 int uaccess_copy(void *dst, const void *src, size_t len)
 {
-	if (len && (faults(dst, len) || faults(src, len)))
+	if (!len)
+		return 0;
+	if (faults(dst, len) || faults(src, len))
 		return 1;
 	memcpy(dst, src, len);
 	return 0;

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sched_test.c - who runs next, and for how long.
+ */
+#include "fake.h"
+
+#include <arch/arch.h>
+#include <arch/percpu.h>
+#include <xen/sched.h>
+
+#define SLICE 10000000ull
+
+static struct guest g[4];
+
+static void setup(void)
+{
+	fake_boot(4096);
+	fake.now = 1000;
+	for (unsigned i = 0; i < 3; i++)
+		guest_make(&g[i], (uint16_t)(5 + i), 16, GUISE_DOMAIN_STOCK);
+}
+
+static struct vcpu *next(void)
+{
+	struct vcpu *v = schedule();
+
+	boot_cpu.current = v;
+	return v;
+}
+
+START_TEST(equals_run_in_turn)
+{
+	struct vcpu *order[9];
+
+	for (unsigned i = 0; i < 9; i++)
+		order[i] = next();
+	for (unsigned i = 3; i < 9; i++)
+		ck_assert_ptr_eq(order[i], order[i - 3]);
+	ck_assert(order[0] != order[1] && order[1] != order[2] && order[0] != order[2]);
+}
+END_TEST
+
+START_TEST(a_higher_priority_runs_first_and_preempts_when_it_wakes)
+{
+	struct vcpu *low;
+
+	g[2].d->priority = GUISE_PRIO_DRIVER;
+	guest_run(&g[2]);
+	ck_assert_ptr_eq(next(), g[2].v);
+	vcpu_block(g[2].v);
+	low = next();
+	ck_assert_ptr_ne(low, g[2].v);
+	boot_cpu.resched = false;
+	vcpu_wake(g[2].v);
+	ck_assert(boot_cpu.resched);
+	ck_assert_ptr_eq(next(), g[2].v);
+	vcpu_block(g[2].v);
+	ck_assert_ptr_ne(next(), g[2].v);
+}
+END_TEST
+
+START_TEST(a_lower_priority_that_wakes_does_not_preempt)
+{
+	guest_run(&g[0]);
+	vcpu_block(g[0].v);
+	guest_run(&g[1]);
+	g[1].d->priority = GUISE_PRIO_SERVER;
+	boot_cpu.resched = false;
+	vcpu_wake(g[0].v);
+	ck_assert(!boot_cpu.resched);
+	ck_assert_ptr_eq(next(), g[1].v);
+}
+END_TEST
+
+START_TEST(a_slice_is_armed_when_somebody_else_waits)
+{
+	next();
+	ck_assert_uint_eq(fake.programmed, fake.now + SLICE);
+	boot_cpu.resched = false;
+	fake.now += SLICE;
+	timer_run();
+	ck_assert(boot_cpu.resched);
+}
+END_TEST
+
+START_TEST(one_that_runs_alone_is_not_interrupted)
+{
+	domain_pause(g[1].d);
+	domain_pause(g[2].d);
+	ck_assert_ptr_eq(next(), g[0].v);
+	timer_run();
+	ck_assert_uint_eq(fake.programmed, ~0ull);
+	/* ... until somebody wants its turn */
+	domain_unpause(g[1].d);
+	ck_assert_uint_le(fake.programmed, fake.now + SLICE);
+}
+END_TEST
+
+START_TEST(a_paused_domain_does_not_run_and_loses_no_wakeup)
+{
+	guest_run(&g[0]);
+	vcpu_block(g[0].v);
+	domain_pause(g[0].d);
+	domain_pause(g[0].d);
+	vcpu_wake(g[0].v);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_ptr_ne(next(), g[0].v);
+	domain_unpause(g[0].d);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_ptr_ne(next(), g[0].v);
+	domain_unpause(g[0].d);
+	guest_run(&g[0]);
+}
+END_TEST
+
+START_TEST(a_domain_paused_while_it_runs_is_back_after_the_pause)
+{
+	guest_run(&g[0]);
+	domain_pause(g[0].d);
+	ck_assert_ptr_ne(next(), g[0].v);
+	domain_unpause(g[0].d);
+	guest_run(&g[0]);
+}
+END_TEST
+
+START_TEST(nobody_stands_in_the_queue_twice)
+{
+	guest_run(&g[0]);
+	for (unsigned i = 0; i < 4; i++) {
+		sched_enqueue(g[1].v);
+		domain_pause(g[2].d);
+		domain_unpause(g[2].d);
+	}
+	vcpu_block(g[1].v);
+	next();
+	vcpu_stop(g[1].v);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_ptr_ne(next(), g[1].v);
+}
+END_TEST
+
+START_TEST(an_idle_cpu_waits_for_the_next_timer)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		guest_run(&g[i]);
+		vcpu_block(g[i].v);
+	}
+	timer_set(&g[1].v->poll_timer, 5000000);
+	g[1].v->event_masked_poll = true;
+	ck_assert_ptr_eq(next(), g[1].v);
+	ck_assert_uint_ge(fake.now, 5000000);
+}
+END_TEST
+
+START_TEST(run_time_is_charged_to_the_domain_that_ran)
+{
+	guest_run(&g[0]);
+	for (unsigned i = 0; i < 3; i++)
+		g[i].d->cpu_ns = 0;
+	fake.now += 700;
+	next();
+	ck_assert_uint_eq(g[0].d->cpu_ns, 700);
+	ck_assert_uint_eq(g[1].d->cpu_ns + g[2].d->cpu_ns, 0);
+}
+END_TEST
+
+START_TEST(time_in_each_state_adds_up)
+{
+	uint64_t sum = 0, begin = g[0].v->runstate.state_entry_time;
+
+	for (unsigned i = 0; i < 4; i++)
+		begin -= g[0].v->runstate.time[i];
+	for (unsigned i = 0; i < 30; i++) {
+		fake.now += 17 * i;
+		if (next() == g[0].v && i % 2)
+			vcpu_block(g[0].v);
+		else if (i % 5 == 0)
+			vcpu_wake(g[0].v);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		sum += g[0].v->runstate.time[i];
+	ck_assert_uint_eq(sum, g[0].v->runstate.state_entry_time - begin);
+}
+END_TEST
+
+/* ---- what a vCPU does to itself ---- */
+
+static long sched_op(struct guest *x, unsigned op, void *arg)
+{
+	return hc(x->v, __HYPERVISOR_sched_op, op, PTR(arg), 0, 0);
+}
+
+START_TEST(blocking_with_an_event_pending_returns_at_once)
+{
+	guest_run(&g[0]);
+	g[0].v->info->evtchn_upcall_pending = 1;
+	g[0].v->info->evtchn_upcall_mask = 1;
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_block, NULL), 0);
+	ck_assert_int_eq(g[0].v->state, VCPU_RUNNING);
+	ck_assert_uint_eq(g[0].v->info->evtchn_upcall_mask, 0);
+	g[0].v->info->evtchn_upcall_pending = 0;
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_block, NULL), 0);
+	ck_assert_int_eq(g[0].v->state, VCPU_BLOCKED);
+}
+END_TEST
+
+START_TEST(a_poll_wakes_on_its_port_though_it_is_masked)
+{
+	evtchn_port_t port = 9;
+	struct sched_poll p = { .nr_ports = 1 };
+
+	set_xen_guest_handle(p.ports, &port);
+	guest_run(&g[0]);
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_poll, &p), 0);
+	ck_assert_int_eq(g[0].v->state, VCPU_BLOCKED);
+	vcpu_wake(g[0].v);
+	guest_run(&g[0]);
+	g[0].d->shared->evtchn_pending[0] = 1 << 9;
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_poll, &p), 0);
+	ck_assert_int_eq(g[0].v->state, VCPU_RUNNING);
+}
+END_TEST
+
+START_TEST(a_poll_ends_at_its_time_out)
+{
+	struct sched_poll p = { .nr_ports = 0, .timeout = 90000 };
+
+	guest_run(&g[0]);
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_poll, &p), 0);
+	ck_assert_int_eq(g[0].v->state, VCPU_BLOCKED);
+	fake.now = 89999;
+	timer_run();
+	ck_assert_int_eq(g[0].v->state, VCPU_BLOCKED);
+	fake.now = 90000;
+	timer_run();
+	ck_assert_int_eq(g[0].v->state, VCPU_RUNNABLE);
+}
+END_TEST
+
+START_TEST(a_poll_of_ports_that_cannot_be_is_refused)
+{
+	evtchn_port_t port[9] = { NR_PORTS };
+	struct sched_poll p = { .nr_ports = 1 };
+
+	set_xen_guest_handle(p.ports, port);
+	guest_run(&g[0]);
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_poll, &p), -EINVAL);
+	ck_assert_int_eq(g[0].v->state, VCPU_RUNNING);
+	p.nr_ports = 9;
+	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_poll, &p), -EINVAL);
+	ck_assert(!g[0].v->event_masked_poll);
+}
+END_TEST
+
+START_TEST(the_last_vcpu_that_goes_down_ends_the_domain)
+{
+	guest_run(&g[0]);
+	ck_assert_int_eq(hc(g[0].v, __HYPERVISOR_vcpu_op, VCPUOP_down, 0, 0, 0), 0);
+	ck_assert_int_eq(g[0].d->state, GUISE_STATE_SHUTDOWN);
+	ck_assert_int_eq(g[0].d->shutdown_reason, SHUTDOWN_poweroff);
+}
+END_TEST
+
+SUITE(sched)
+{
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, equals_run_in_turn);
+	tcase_add_test(tc, a_higher_priority_runs_first_and_preempts_when_it_wakes);
+	tcase_add_test(tc, a_lower_priority_that_wakes_does_not_preempt);
+	tcase_add_test(tc, a_slice_is_armed_when_somebody_else_waits);
+	tcase_add_test(tc, one_that_runs_alone_is_not_interrupted);
+	tcase_add_test(tc, a_paused_domain_does_not_run_and_loses_no_wakeup);
+	tcase_add_test(tc, a_domain_paused_while_it_runs_is_back_after_the_pause);
+	tcase_add_test(tc, nobody_stands_in_the_queue_twice);
+	tcase_add_test(tc, an_idle_cpu_waits_for_the_next_timer);
+	tcase_add_test(tc, run_time_is_charged_to_the_domain_that_ran);
+	tcase_add_test(tc, time_in_each_state_adds_up);
+	tcase_add_test(tc, blocking_with_an_event_pending_returns_at_once);
+	tcase_add_test(tc, a_poll_wakes_on_its_port_though_it_is_masked);
+	tcase_add_test(tc, a_poll_ends_at_its_time_out);
+	tcase_add_test(tc, a_poll_of_ports_that_cannot_be_is_refused);
+	tcase_add_test(tc, the_last_vcpu_that_goes_down_ends_the_domain);
+}
