@@ -111,7 +111,8 @@ static int call(uint32_t type, const struct part *part, unsigned nr)
 	event_send(port);
 	while (!receive())
 		event_wait(port);
-	if (events)
+	/* The event that told of the answer may have told of more behind it. */
+	if (events || *(volatile XENSTORE_RING_IDX *)&ring->rsp_prod != ring->rsp_cons)
 		event_again(port);
 
 	if (incoming.head.type == XS_ERROR)
