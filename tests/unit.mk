@@ -13,16 +13,20 @@ UNIT_KERNEL_FILES := \
 	core/guest_area core/version core/hypercall core/event core/grant core/dma core/handle core/irq core/console \
 	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/mmu arch/x86_64/uaccess \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
-	arch/x86_64/segment lib/archive
+	arch/x86_64/segment lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
 	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o guest.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o \
-	sched_test.o timer_test.o hypercall_test.o)
+	sched_test.o timer_test.o hypercall_test.o emulate_test.o upcall_test.o domain_test.o lib_test.o)
 
 # The host's own is in arch_fake.c: this one would execute CLTS.
 $(U)/hypervisor-kernel/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch
+
+# The host has its own of these, which the sanitizers watch: the kernel's are tested under other names.
+$(U)/hypervisor-kernel/lib/string.o $(U)/hypervisor-kernel/lib/vsnprintf.o: UNIT_KERNEL_CFLAGS += \
+	$(foreach f,memcpy memmove memset memcmp strlen strcmp strncmp vsnprintf snprintf,-D$(f)=kernel_$(f)) -fno-builtin
 
 $(U)/hypervisor-kernel/%.o: hypervisor-kernel/%.c
 	@mkdir -p $(@D)

@@ -75,7 +75,7 @@ static bool faults(const void *p, size_t len)
 {
 	uint64_t a = (uint64_t)p;
 
-	return a < PAGE_SIZE || (a < fake.hole_end && a + len > fake.hole);
+	return a < PAGE_SIZE || a >> 47 || (a < fake.hole_end && a + len > fake.hole);
 }
 
 int uaccess_copy(void *dst, const void *src, size_t len)
