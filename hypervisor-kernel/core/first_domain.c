@@ -179,6 +179,7 @@ static void root_handles(struct domain *d)
 
 	for (unsigned i = 1; i < ARRAY_SIZE(roots); i++)
 		d->handles[i] = roots[i];
+	d->ports_held = true;
 }
 
 void first_domain_build(void)

@@ -41,6 +41,7 @@ int handle_add(struct domain *d, const struct handle *h)
 	for (uint32_t i = 1; i < NR_HANDLES; i++) {
 		if (d->handles[i].kind == GUISE_HANDLE_NONE) {
 			d->handles[i] = *h;
+			d->ports_held |= h->kind == GUISE_HANDLE_PORT;
 			rc = (int)i;
 			break;
 		}

@@ -64,11 +64,13 @@ static void iomap_open(uint8_t *map, uint64_t first, uint64_t end)
 
 static void iomap_load(struct cpu *c, const struct domain *d)
 {
+	c->tss.iomap_base = sizeof(struct tss);
+	if (!d->ports_held)
+		return;
 	if (c->iomap_dirty) {
 		memset(c->tss.iomap, 0xff, sizeof(c->tss.iomap));
 		c->iomap_dirty = false;
 	}
-	c->tss.iomap_base = sizeof(struct tss);
 	for (unsigned i = 0; i < NR_HANDLES; i++) {
 		const struct handle *h = &d->handles[i];
 

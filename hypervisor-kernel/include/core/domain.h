@@ -43,6 +43,7 @@ struct domain {
 	uint64_t max_kernel_pages;
 	char text[64];		/* why it crashed				*/
 	struct handle handles[NR_HANDLES];
+	bool ports_held; /* it holds, or did, a handle for I/O ports		*/
 
 	struct vcpu *vcpu[MAX_VCPUS]; /* [0] from birth, others by VCPUOP_initialise; never removed	*/
 
