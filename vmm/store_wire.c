@@ -166,8 +166,9 @@ static void request(struct store_conn *c)
 		answer_rc(c, xs_rm(tx, dom, c->body));
 		return;
 	case XS_SET_PERMS:
-		answer_rc(c, two && c->body[len - 1] == 0 ? xs_set_perms(tx, dom, c->body, two, len - first - 2) :
-							    -XEN_EINVAL);
+		answer_rc(c, two && len > first + 1 && c->body[len - 1] == 0 ?
+				     xs_set_perms(tx, dom, c->body, two, len - first - 2) :
+				     -XEN_EINVAL);
 		return;
 	case XS_TRANSACTION_END:
 		answer_rc(c, !tx || (c->body[0] != 'T' && c->body[0] != 'F') ? -XEN_EINVAL :
@@ -212,7 +213,7 @@ static int take(struct store_conn *c)
 	for (;;) {
 		uint32_t prod = index_of(&c->page->req_prod), cons = index_of(&c->page->req_cons), n = prod - cons;
 		size_t want = c->have < sizeof(c->head) ? sizeof(c->head) - c->have : sizeof(c->head) + c->head.len - c->have;
-		char *to = c->have < sizeof(c->head) ? (char *)&c->head + c->have : c->body + c->have - sizeof(c->head);
+		char *to = c->have < sizeof(c->head) ? (char *)&c->head + c->have : c->body + (c->have - sizeof(c->head));
 
 		if (c->have >= sizeof(c->head) && !want)
 			return 1;
