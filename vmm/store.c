@@ -4,7 +4,8 @@
  *
  * Nothing here recurses: a walk over a subtree goes by parent and sibling links.  A transaction works
  * on a copy of the tree and keeps a list of what it touched; at its end the touched nodes must be as
- * they were at its start, then its changes are made again on the tree itself.
+ * they were at its start, then its changes are made again on a copy of the tree as it is now, which
+ * takes the tree's place when all went well.
  */
 #include <stdarg.h>
 
@@ -39,7 +40,8 @@ struct tx_op {
 	enum op op;
 	char *path, *data;
 	size_t len;
-	int existed; /* at the start */
+	int existed; /* before it */
+	size_t made; /* bytes of path up to the first node that it made, 0: none */
 };
 
 struct xs_tx {
@@ -399,17 +401,43 @@ void xs_fire_special(const char *name)
 
 /* ---- operations on one tree ---- */
 
-static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct node **out)
+static int node_remove(struct node *n)
+{
+	struct node **at = &n->parent->child;
+
+	while (*at != n)
+		at = &(*at)->next;
+	*at = n->next;
+	n->parent->changed = ++clock;
+	n->next = NULL;
+	tree_free(n);
+	return 0;
+}
+
+static unsigned path_parts(const char *path)
+{
+	unsigned nr = 1;
+
+	while ((path = strchr(path, '/'))) {
+		path++;
+		nr++;
+	}
+	return nr;
+}
+
+/* The node at abs, made with its parents where it is missing; *made: the first of these, or NULL. */
+static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct node **out, struct node **made)
 {
 	const char *rest;
 	struct node *n = descend(tree_root(tx), abs, &rest);
 
 	*out = n;
-	if (!*rest)
-		return may_write(n, dom) ? 0 : -XEN_EACCES;
+	*made = NULL;
 	if (!may_write(n, dom))
 		return -XEN_EACCES;
-	if (dom && nodes_of(tree_root(tx), dom) >= XS_NODES)
+	if (!*rest)
+		return 0;
+	if (dom && nodes_of(tree_root(tx), dom) + path_parts(rest) > XS_NODES)
 		return -XEN_ENOSPC;
 	n->changed = ++clock;
 	while (*rest) {
@@ -417,8 +445,13 @@ static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct nod
 		size_t len = end ? (size_t)(end - rest) : strlen(rest);
 
 		n = node_new(n, rest, len);
-		if (!n)
+		if (!n) {
+			if (*made)
+				node_remove(*made);
 			return -XEN_ENOMEM;
+		}
+		if (!*made)
+			*made = n;
 		if (dom)
 			n->perm[0].dom = dom;
 		n->changed = clock;
@@ -427,7 +460,7 @@ static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct nod
 			rest++;
 	}
 	*out = n;
-	return 1;
+	return 0;
 }
 
 static int node_set(struct node *n, const char *value, size_t len)
@@ -440,19 +473,6 @@ static int node_set(struct node *n, const char *value, size_t len)
 	n->value = copy;
 	n->len = len;
 	n->changed = ++clock;
-	return 0;
-}
-
-static int node_remove(struct node *n)
-{
-	struct node **at = &n->parent->child;
-
-	while (*at != n)
-		at = &(*at)->next;
-	*at = n->next;
-	n->parent->changed = ++clock;
-	n->next = NULL;
-	tree_free(n);
 	return 0;
 }
 
@@ -481,7 +501,8 @@ static int perms_parse(const char *text, size_t len, struct perm *perm, unsigned
 /* Make one change on the tree itself or on a transaction's copy.  abs is absolute. */
 static int apply(struct xs_tx *tx, uint16_t dom, enum op op, const char *abs, const char *data, size_t len)
 {
-	struct node *n;
+	struct node *n, *made;
+	const char *rest;
 	int rc;
 
 	if (abs[0] == '@')
@@ -491,15 +512,17 @@ static int apply(struct xs_tx *tx, uint16_t dom, enum op op, const char *abs, co
 		return 0;
 	case OP_WRITE:
 	case OP_MKDIR:
-		rc = node_make(tx, dom, abs, &n);
-		if (rc < 0 || (op == OP_MKDIR && rc == 0))
+		rc = node_make(tx, dom, abs, &n, &made);
+		if (rc || (op == OP_MKDIR && !made))
 			return rc;
 		rc = op == OP_WRITE ? node_set(n, data, len) : 0;
+		if (rc && made)
+			node_remove(made);
 		break;
 	case OP_RM:
-		n = node_find(tx, abs);
-		if (!n)
-			return -XEN_ENOENT;
+		n = descend(tree_root(tx), abs, &rest);
+		if (*rest) /* nothing to remove is no error, but a missing parent is */
+			return strchr(rest, '/') ? -XEN_ENOENT : may_write(n, dom) ? 0 : -XEN_EACCES;
 		if (!n->parent || !may_write(n, dom) || (dom && !may_write(n->parent, dom)))
 			return n->parent ? -XEN_EACCES : -XEN_EINVAL;
 		rc = node_remove(n);
@@ -531,9 +554,18 @@ static int apply(struct xs_tx *tx, uint16_t dom, enum op op, const char *abs, co
 
 /* ---- transactions ---- */
 
-static int tx_note(struct xs_tx *tx, enum op op, const char *abs, const char *data, size_t len)
+static void op_free(struct tx_op *o)
+{
+	heap_free(o->path);
+	heap_free(o->data);
+	heap_free(o);
+}
+
+/* Remember an operation that is about to be made: 0 and *out, or -errno. */
+static int tx_note(struct xs_tx *tx, enum op op, const char *abs, const char *data, size_t len, struct tx_op **out)
 {
 	struct tx_op *o;
+	const char *rest;
 
 	if (tx->dom && tx->nr_ops >= XS_TX_OPS)
 		return -XEN_ENOSPC;
@@ -541,24 +573,43 @@ static int tx_note(struct xs_tx *tx, enum op op, const char *abs, const char *da
 	if (!o)
 		return -XEN_ENOMEM;
 	o->op = op;
-	o->existed = node_find(tx, abs) != NULL;
 	o->path = copy_of(abs, strlen(abs));
 	o->data = copy_of(data ? data : "", len);
 	o->len = len;
+	if (!o->path || !o->data) {
+		op_free(o);
+		return -XEN_ENOMEM;
+	}
+	descend(tree_root(tx), abs, &rest);
+	o->existed = !*rest;
+	if (*rest && (op == OP_WRITE || op == OP_MKDIR)) {
+		const char *end = strchr(rest, '/');
+
+		o->made = end ? (size_t)(end - abs) : strlen(abs);
+	}
 	*tx->ops_end = o;
 	tx->ops_end = &o->next;
 	tx->nr_ops++;
-	return o->path && o->data ? 0 : -XEN_ENOMEM;
+	*out = o;
+	return 0;
 }
 
 static int change(struct xs_tx *tx, uint16_t dom, enum op op, const char *path, const char *data, size_t len)
 {
 	char abs[XS_PATH];
+	struct tx_op *o = NULL;
 	int rc = path_absolute(dom, path, abs);
 
 	if (!rc && tx)
-		rc = tx_note(tx, op, abs, data, len);
-	return rc ? rc : apply(tx, dom, op, abs, data, len);
+		rc = tx_note(tx, op, abs, data, len, &o);
+	if (rc)
+		return rc;
+	rc = apply(tx, dom, op, abs, data, len);
+	if (o && (rc || (op == OP_RM && !o->existed))) { /* it only looked */
+		o->op = OP_READ;
+		o->made = 0;
+	}
+	return rc;
 }
 
 int xs_tx_start(uint16_t dom)
@@ -597,16 +648,62 @@ struct xs_tx *xs_tx_find(uint16_t dom, uint32_t id)
 	return tx;
 }
 
-/* Did somebody else change what this operation saw or wants to change?  What the transaction made
- * itself did not exist at its start and so must not exist now. */
+/* Is what stands at this path of the transaction's own making, or removal, before o? */
+static int is_own(const struct xs_tx *tx, const struct tx_op *o, const char *path)
+{
+	for (const struct tx_op *e = tx->ops; e != o; e = e->next) {
+		if (e->op == OP_RM && is_below(path, e->path))
+			return 1;
+		if (e->made && !strncmp(path, e->path, e->made) && (path[e->made] == 0 || path[e->made] == '/'))
+			return 1;
+	}
+	return 0;
+}
+
+/* Did somebody else change what this operation saw or changed? */
 static int conflicts(const struct xs_tx *tx, const struct tx_op *o)
 {
-	struct node *n = node_find(NULL, o->path);
+	char parent[XS_PATH];
+	const struct node *n;
 
-	for (const struct tx_op *e = tx->ops; e != o; e = e->next)
-		if (e->op != OP_READ && (is_below(o->path, e->path) || is_below(e->path, o->path)))
-			return 0; /* its own earlier change decides */
-	return (n != NULL) != o->existed || (n && n->changed > tx->started);
+	if (is_own(tx, o, o->path))
+		return 0;
+	n = node_find(NULL, o->path);
+	if ((n != NULL) != o->existed || (n && n->changed > tx->started))
+		return 1;
+	if (!o->made)
+		return 0;
+	/* The node below which it made something must be there still. */
+	memcpy(parent, o->path, o->made);
+	parent[o->made] = 0;
+	*strrchr(parent, '/') = 0;
+	return !is_own(tx, o, parent) && !node_find(NULL, parent);
+}
+
+/* Make all changes of a transaction, or none. */
+static int commit_all(struct xs_tx *tx)
+{
+	struct node *before = root;
+
+	for (struct tx_op *o = tx->ops; o; o = o->next)
+		if (conflicts(tx, o))
+			return -XEN_EAGAIN;
+	tree_free(tx->root);
+	tx->root = tree_copy(root);
+	for (struct tx_op *o = tx->ops; tx->root && o; o = o->next) {
+		int rc = apply(tx, tx->dom, o->op, o->path, o->data, o->len);
+
+		if (rc) /* rights that have changed: it will see them when it tries again */
+			return rc == -XEN_ENOMEM || rc == -XEN_ENOSPC ? rc : -XEN_EAGAIN;
+	}
+	if (!tx->root)
+		return -XEN_ENOMEM;
+	root = tx->root;
+	tx->root = before;
+	for (struct tx_op *o = tx->ops; o; o = o->next)
+		if (o->op != OP_READ)
+			watch_fire(o->path, o->op == OP_RM);
+	return 0;
 }
 
 int xs_tx_end(struct xs_tx *tx, int commit)
@@ -619,24 +716,16 @@ int xs_tx_end(struct xs_tx *tx, int commit)
 			break;
 		}
 	}
-	for (struct tx_op *o = tx->ops; commit && o && !rc; o = o->next)
-		if (conflicts(tx, o))
-			rc = -XEN_EAGAIN;
-	for (struct tx_op *o = tx->ops; commit && o && !rc; o = o->next) {
-		int one = apply(NULL, tx->dom, o->op, o->path, o->data, o->len);
-
-		if (one == -XEN_ENOMEM)
-			rc = one;
-	}
+	if (commit)
+		rc = commit_all(tx);
 	while (tx->ops) {
 		struct tx_op *o = tx->ops;
 
 		tx->ops = o->next;
-		heap_free(o->path);
-		heap_free(o->data);
-		heap_free(o);
+		op_free(o);
 	}
-	tree_free(tx->root);
+	if (tx->root)
+		tree_free(tx->root);
 	heap_free(tx);
 	return rc;
 }
@@ -646,10 +735,11 @@ int xs_tx_end(struct xs_tx *tx, int commit)
 static int find_readable(struct xs_tx *tx, uint16_t dom, const char *path, struct node **n)
 {
 	char abs[XS_PATH];
+	struct tx_op *o;
 	int rc = path_absolute(dom, path, abs);
 
 	if (!rc && tx)
-		rc = tx_note(tx, OP_READ, abs, NULL, 0);
+		rc = tx_note(tx, OP_READ, abs, NULL, 0, &o);
 	if (rc)
 		return rc;
 	*n = node_find(tx, abs);
