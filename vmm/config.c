@@ -19,6 +19,7 @@ struct value {
 	char text[CONFIG_STRING]; /* STRING */
 	uint64_t number;
 	char item[MAX_ITEMS][128]; /* LIST of strings */
+	unsigned item_line[MAX_ITEMS];
 	unsigned nr;
 };
 
@@ -34,10 +35,11 @@ struct parser {
 static int fail(struct parser *s, const char *fmt, ...)
 {
 	va_list ap;
-	int n = snprintf(s->error, s->error_size, "%s:%u: ", s->file, s->line);
+	size_t n = (size_t)snprintf(s->error, s->error_size, "%s:%u: ", s->file, s->line);
 
 	va_start(ap, fmt);
-	vsnprintf(s->error + n, s->error_size - (size_t)n, fmt, ap);
+	if (n < s->error_size)
+		vsnprintf(s->error + n, s->error_size - n, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -97,6 +99,7 @@ static int list(struct parser *s)
 			return fail(s, "the list of '%s' wants strings in quotes", s->key);
 		if (v->nr == MAX_ITEMS)
 			return fail(s, "the list of '%s' is too long", s->key);
+		v->item_line[v->nr] = s->line;
 		if (string(s, v->item[v->nr++], sizeof(v->item[0])))
 			return -1;
 		skip(s, 1);
@@ -142,7 +145,7 @@ static int next(struct parser *s)
 		s->value.type = NUMBER;
 		s->value.number = parse_u64(digits, &stop);
 		if (*stop)
-			return fail(s, "'%s' is not a number", digits);
+			return fail(s, "'%s': '%s' is not a number", s->key, digits);
 	} else {
 		return fail(s, "'%s' wants a string in quotes, a number or a list", s->key);
 	}
@@ -261,11 +264,14 @@ static int disk(struct parser *s, char *text, struct disk_config *d)
 
 static int disks(struct parser *s, struct guest_config *g)
 {
+	unsigned end = s->line;
+
 	if (s->value.type != LIST)
 		return fail(s, "'disk' wants a list of strings");
 	for (unsigned i = 0; i < s->value.nr; i++) {
+		s->line = s->value.item_line[i];
 		if (g->nr_disks == CONFIG_DISKS)
-			return fail(s, "more than %u disks", CONFIG_DISKS);
+			return fail(s, "disk: more than %u", CONFIG_DISKS);
 		if (disk(s, s->value.item[i], &g->disk[g->nr_disks]))
 			return -1;
 		for (unsigned k = 0; k < g->nr_disks; k++)
@@ -273,6 +279,7 @@ static int disks(struct parser *s, struct guest_config *g)
 				return fail(s, "disk: %s is given twice", g->disk[k].name);
 		g->nr_disks++;
 	}
+	s->line = end;
 	return 0;
 }
 
@@ -288,7 +295,7 @@ static int machine_key(struct parser *s, struct machine_config *m)
 			return fail(s, "'guests' wants a list of strings");
 		for (unsigned i = 0; i < s->value.nr; i++) {
 			if (strlen(s->value.item[i]) >= sizeof(m->guests[0]))
-				return fail(s, "'%s' is too long", s->value.item[i]);
+				return fail(s, "guests: '%s' is too long", s->value.item[i]);
 			memcpy(m->guests[m->nr_guests++], s->value.item[i], strlen(s->value.item[i]) + 1);
 		}
 		return 0;
@@ -350,9 +357,7 @@ static int parse(struct parser *s, struct machine_config *m, struct guest_config
 	int rc;
 
 	while ((rc = next(s)) > 0) {
-		if (m ? machine_key(s, m) : guest_key(s, g))
-			return -1;
-		if (once(s, seen, &nr))
+		if (once(s, seen, &nr) || (m ? machine_key(s, m) : guest_key(s, g)))
 			return -1;
 	}
 	return rc;
