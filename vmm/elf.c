@@ -61,23 +61,26 @@ static void notes(struct elf_image *elf, const char *p, size_t len)
 
 const char *elf_parse(const void *file, size_t size, struct elf_image *elf)
 {
-	const Elf64_Ehdr *e = file;
 	const char *base = file;
+	Elf64_Ehdr e;
 
 	memset(elf, 0, sizeof(*elf));
 	elf->low = ~0ull;
-	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, SELFMAG))
+	if (size < sizeof(e))
 		return "it is not an ELF file";
-	if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_machine != EM_X86_64)
+	memcpy(&e, file, sizeof(e)); /* in the archive it stands at any multiple of 4 */
+	if (memcmp(e.e_ident, ELFMAG, SELFMAG))
+		return "it is not an ELF file";
+	if (e.e_ident[EI_CLASS] != ELFCLASS64 || e.e_machine != EM_X86_64)
 		return "it is not for x86-64";
-	if (e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phoff > size || e->e_phnum > (size - e->e_phoff) / sizeof(Elf64_Phdr))
+	if (e.e_phentsize != sizeof(Elf64_Phdr) || e.e_phoff > size || e.e_phnum > (size - e.e_phoff) / sizeof(Elf64_Phdr))
 		return "its program headers are damaged";
-	elf->entry = e->e_entry;
-	for (unsigned i = 0; i < e->e_phnum; i++) {
+	elf->entry = e.e_entry;
+	for (unsigned i = 0; i < e.e_phnum; i++) {
 		struct elf_segment *s = &elf->segment[elf->nr];
 		Elf64_Phdr ph;
 
-		memcpy(&ph, base + e->e_phoff + i * sizeof(ph), sizeof(ph));
+		memcpy(&ph, base + e.e_phoff + i * sizeof(ph), sizeof(ph));
 		if (ph.p_type != PT_LOAD && ph.p_type != PT_NOTE)
 			continue;
 		if (ph.p_offset > size || ph.p_filesz > size - ph.p_offset)
