@@ -33,8 +33,10 @@ const char *pv_layout_plan(struct pv_layout *l, const struct elf_image *elf, uin
 		return "it is a PV kernel of an old kind (no MOD_START_PFN or INIT_P2M note)";
 	if (elf->virt_base != 0xffffffff80000000 || elf->paddr_offset)
 		return "it is a PV kernel with an unknown layout (VIRT_BASE)";
-	if (elf->init_p2m & ((1ull << 39) - 1))
-		return "its INIT_P2M address is not aligned to 512 GiB";
+	if (elf->init_p2m & ((1ull << 39) - 1) || elf->init_p2m >> 47)
+		return "its INIT_P2M address is no multiple of 512 GiB in the lower half";
+	if (ramdisk_bytes / PAGE_SIZE >= nr)
+		return "its memory is too small for kernel and ramdisk";
 	*l = (struct pv_layout){ .start_info = up(elf->high, PAGE_SIZE) / PAGE_SIZE };
 	l->store = l->start_info + 1;
 	l->console = l->store + 1;
