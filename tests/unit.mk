@@ -36,6 +36,31 @@ $(U)/kernel/%.o: tests/unit/kernel/%.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
 
+# ---- the runtime's and the server's files ----
+UNIT_NATIVE_CFLAGS := $(TEST_CFLAGS) -Iruntime/include -Ihypervisor-kernel/abi -iquote vmm
+
+UNIT_NATIVE_LIB := $(addprefix $(U)/runtime/, blk_ring.o console_ring.o store_wire.o gpt.o crc32.o number.o heap.o \
+	format.o string.o) $(addprefix $(U)/vmm/, config.o elf.o store.o store_wire.o pvguest.o native.o) $(U)/native/fake.o
+UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, store_test.o store_tx_test.o store_wire_test.o config_test.o elf_test.o build_test.o)
+
+# What the host has as well, or tests replace, is tested under another name.
+$(U)/runtime/string.o: UNIT_NATIVE_CFLAGS += -fno-builtin \
+	$(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp strncmp strchr strrchr,-D$(f)=runtime_$(f))
+$(U)/runtime/format.o: UNIT_NATIVE_CFLAGS += -fno-builtin -Dvsnprintf=runtime_vsnprintf -Dsnprintf=runtime_snprintf
+$(U)/runtime/heap.o: UNIT_NATIVE_CFLAGS += -Dheap_alloc=runtime_heap_alloc -Dheap_free=runtime_heap_free
+
+$(U)/runtime/%.o: runtime/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
+
+$(U)/vmm/%.o: vmm/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
+
+$(U)/native/%.o: tests/unit/native/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
+
 $(U)/main.o: tests/unit/main.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(TEST_CFLAGS) -c -o $@ $<
@@ -45,7 +70,10 @@ TEST_LINK = $(Q)$(TEST_CC) -fsanitize=address,undefined -o $@ $^ $(shell pkg-con
 $(U)/unit-kernel: $(U)/main.o $(UNIT_KERNEL_LIB) $(UNIT_KERNEL_TESTS)
 	$(TEST_LINK)
 
-UNIT_PROGRAMS := $(U)/unit-kernel
+$(U)/unit-native: $(U)/main.o $(UNIT_NATIVE_LIB) $(UNIT_NATIVE_TESTS)
+	$(TEST_LINK)
+
+UNIT_PROGRAMS := $(U)/unit-kernel $(U)/unit-native
 
 # Leaks are not looked for: each test ends with its process.
 .PHONY: test-unit
@@ -53,7 +81,8 @@ test-unit: $(UNIT_PROGRAMS)
 	@rc=0; for p in $(UNIT_PROGRAMS); do \
 		echo "$${p##*/}"; ASAN_OPTIONS=detect_leaks=0 $$p || rc=1; \
 	done 2>&1 | tee $(U)/log; \
-	awk '/^[0-9]+%: Checks:/ { all += $$3; bad += $$5 + $$7; n++ } \
-		END { printf "%d passed, %d failed\n", all - bad, bad; exit bad || n != $(words $(UNIT_PROGRAMS)) }' $(U)/log
+	awk '/^[0-9]+%: Checks:/ { all += $$3; bad += $$5; n++ } \
+		END { lost = $(words $(UNIT_PROGRAMS)) - n; printf "%d passed, %d failed\n", all - bad, bad + lost; \
+			exit bad + lost > 0 }' $(U)/log
 
--include $(UNIT_KERNEL_LIB:.o=.d) $(UNIT_KERNEL_TESTS:.o=.d) $(U)/main.d
+-include $(UNIT_KERNEL_LIB:.o=.d) $(UNIT_KERNEL_TESTS:.o=.d) $(UNIT_NATIVE_LIB:.o=.d) $(UNIT_NATIVE_TESTS:.o=.d) $(U)/main.d

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config_test.c - configuration files: what is understood, and one line that names what is not.
+ */
+#include "fake.h"
+
+#include "config.h"
+
+static struct guest_config g;
+static struct machine_config m;
+static char error[256];
+
+static int guest(const char *text)
+{
+	char *copy = fake_tight(text, strlen(text));
+	int rc = config_guest("etc/g.cfg", copy, strlen(text), &g, error, sizeof(error));
+
+	free(copy);
+	return rc;
+}
+
+static int machine(const char *text)
+{
+	char *copy = fake_tight(text, strlen(text));
+	int rc = config_machine("guise.cfg", copy, strlen(text), &m, error, sizeof(error));
+
+	free(copy);
+	return rc;
+}
+
+#define BASE "name = \"web\"\nkernel = 'boot/vmlinuz'\n"
+
+START_TEST(a_guest_needs_a_name_and_a_kernel)
+{
+	ck_assert_int_eq(guest(BASE), 0);
+	ck_assert_str_eq(g.name, "web");
+	ck_assert_str_eq(g.kernel, "boot/vmlinuz");
+	ck_assert_uint_eq(g.memory, 512);
+	ck_assert_uint_eq(g.vcpus, 1);
+	ck_assert_int_eq(g.on_poweroff, END_DESTROY);
+	ck_assert_int_eq(g.on_reboot, END_RESTART);
+	ck_assert_int_eq(g.on_crash, END_DESTROY);
+	ck_assert_int_eq(guest("name = 'x'\n"), -1);
+	ck_assert_ptr_nonnull(strstr(error, "'kernel' is missing"));
+	ck_assert_int_eq(guest(""), -1);
+	ck_assert_ptr_nonnull(strstr(error, "etc/g.cfg:"));
+	ck_assert_ptr_nonnull(strstr(error, "'name' is missing"));
+}
+END_TEST
+
+START_TEST(every_key_of_a_guest_is_understood)
+{
+	ck_assert_int_eq(guest("# a guest\n" BASE "\n"
+			       "ramdisk=\"boot/initrd\"   # comment\r\n"
+			       "extra = \"root=/dev/xvda1 quiet # not a comment\"\n"
+			       "\tmemory = 0x400\nvcpus=4\nconsoles = 2\n"
+			       "on_poweroff = 'restart'\non_reboot = 'destroy'\non_crash = 'restart'\n"
+			       "disk = [ 'phy:/dev/vda2,xvda,w',\n"
+			       "         \"vdb, xvdc, r\", # second\n"
+			       "         'target=/dev/vdc,access=ro,vdev=xvdp', ]"),
+			 0);
+	ck_assert_str_eq(g.ramdisk, "boot/initrd");
+	ck_assert_str_eq(g.extra, "root=/dev/xvda1 quiet # not a comment");
+	ck_assert_uint_eq(g.memory, 1024);
+	ck_assert_uint_eq(g.vcpus, 4);
+	ck_assert_uint_eq(g.consoles, 2);
+	ck_assert_int_eq(g.on_poweroff, END_RESTART);
+	ck_assert_int_eq(g.on_reboot, END_DESTROY);
+	ck_assert_int_eq(g.on_crash, END_RESTART);
+	ck_assert_uint_eq(g.nr_disks, 3);
+	ck_assert_uint_eq(g.disk[0].device, 0);
+	ck_assert_uint_eq(g.disk[0].partition, 2);
+	ck_assert_uint_eq(g.disk[0].vdev, 51712);
+	ck_assert_int_eq(g.disk[0].read_only, 0);
+	ck_assert_uint_eq(g.disk[1].device, 1);
+	ck_assert_uint_eq(g.disk[1].partition, 0);
+	ck_assert_str_eq(g.disk[1].name, "xvdc");
+	ck_assert_int_eq(g.disk[1].read_only, 1);
+	ck_assert_uint_eq(g.disk[2].device, 2);
+	ck_assert_uint_eq(g.disk[2].vdev, 51712 + 16 * 15);
+	ck_assert_int_eq(g.disk[2].read_only, 1);
+}
+END_TEST
+
+START_TEST(the_machines_keys_are_understood)
+{
+	ck_assert_int_eq(machine("guests = [ \"a.cfg\", 'b.cfg' ]\non_idle = \"stay\"\nexit_port = 0xf4\nverbose = 1\n"), 0);
+	ck_assert_uint_eq(m.nr_guests, 2);
+	ck_assert_str_eq(m.guests[1], "b.cfg");
+	ck_assert_int_eq(m.stay, 1);
+	ck_assert_uint_eq(m.exit_port, 0xf4);
+	ck_assert_int_eq(machine("on_idle = \"poweroff\""), 0);
+	ck_assert_int_eq(m.stay, 0);
+}
+END_TEST
+
+/* Each with the line and the word that the message must have. */
+static const struct {
+	const char *text, *where, *word;
+} wrong[] = {
+	{ BASE "colour = 1", ":3:", "colour" },
+	{ BASE "memory = \"lots\"", ":3:", "memory" },
+	{ BASE "memory = 12", ":3:", "memory" },
+	{ BASE "memory = 99999999999999999999", ":3:", "memory" },
+	{ BASE "memory = 12abc", ":3:", "memory" },
+	{ BASE "memory = -5", ":3:", "memory" },
+	{ BASE "memory 512", ":3:", "memory" },
+	{ BASE "memory =", ":3:", "memory" },
+	{ BASE "memory = 512 1", ":3:", "memory" },
+	{ BASE "vcpus = 0", ":3:", "vcpus" },
+	{ BASE "vcpus = 33", ":3:", "vcpus" },
+	{ BASE "memory = 512\n\n# x\nmemory = 512", ":6:", "memory" },
+	{ BASE "name = 'again'", ":3:", "name" },
+	{ BASE "ramdisk = 'no end", ":3:", "ramdisk" },
+	{ BASE "ramdisk = 'no\nend'", ":3:", "ramdisk" },
+	{ BASE "ramdisk = [ 'x' ]", ":3:", "ramdisk" },
+	{ BASE "on_crash = 'preserve'", ":3:", "on_crash" },
+	{ BASE "on_crash = 5", ":3:", "on_crash" },
+	{ BASE "disk = 'vda,xvda,w'", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvda,w' 'vdb,xvdb,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvda,w'", ":3:", "disk" },
+	{ BASE "disk = [ vda ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvda,w,more' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'hda,xvda,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda0,xvda,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda129,xvda,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda1x,xvda,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,sda,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvdq,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvda1,w' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvda,x' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'format=raw,vda' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'target=vda,target=vdb,vdev=xvda' ]", ":3:", "disk" },
+	{ BASE "disk = [ 'vda,xvda,w',\n 'vdb,xvda,w' ]", ":4:", "disk" },
+	{ BASE "disk = [\n 'vda,xvda,w',\n 'vdb,xvdb,q',\n 'vdc,xvdc,w'\n]", ":5:", "disk" },
+	{ BASE "= 5", ":3:", "key" },
+	{ BASE "\x01", ":3:", "key" },
+	{ BASE "a_key_that_is_longer_than_any_that_exists = 1", ":3:", "a_key_that_is" },
+};
+
+START_TEST(an_error_names_file_line_and_key)
+{
+	ck_assert_int_eq(guest(wrong[_i].text), -1);
+	ck_assert_msg(!strncmp(error, "etc/g.cfg:", 10) && strstr(error, wrong[_i].where) && strstr(error, wrong[_i].word),
+		      "\"%s\" for \"%s\"", error, wrong[_i].text + strlen(BASE));
+	ck_assert_ptr_null(strchr(error, '\n'));
+}
+END_TEST
+
+START_TEST(too_much_of_anything_is_refused)
+{
+	static char text[8192];
+	size_t n;
+
+	n = (size_t)sprintf(text, BASE "extra = \"");
+	memset(text + n, 'x', CONFIG_STRING);
+	strcpy(text + n + CONFIG_STRING, "\"\n");
+	ck_assert_int_eq(guest(text), -1);
+	strcpy(text + n + CONFIG_STRING - 1, "\"\n");
+	ck_assert_int_eq(guest(text), 0);
+	n = (size_t)sprintf(text, BASE "ramdisk = \"");
+	memset(text + n, 'x', sizeof(g.ramdisk));
+	strcpy(text + n + sizeof(g.ramdisk), "\"\n");
+	ck_assert_int_eq(guest(text), -1);
+	n = (size_t)sprintf(text, BASE "disk = [ ");
+	for (unsigned i = 0; i < CONFIG_DISKS + 1; i++)
+		n += (size_t)sprintf(text + n, "'vda,xvd%c,r',", 'a' + (char)i);
+	strcpy(text + n, "]");
+	ck_assert_int_eq(guest(text), -1);
+	ck_assert_ptr_nonnull(strstr(error, "disk"));
+}
+END_TEST
+
+START_TEST(more_guests_than_there_is_room_for_are_refused)
+{
+	static char text[4096];
+	size_t n = (size_t)sprintf(text, "guests = [");
+
+	for (unsigned i = 0; i < CONFIG_GUESTS; i++)
+		n += (size_t)sprintf(text + n, "'g%u',", i);
+	strcpy(text + n, "]\n");
+	ck_assert_int_eq(machine(text), 0);
+	ck_assert_uint_eq(m.nr_guests, CONFIG_GUESTS);
+	strcpy(text + n, "'one more']\n");
+	ck_assert_int_eq(machine(text), -1);
+	ck_assert_ptr_nonnull(strstr(error, "guests"));
+	strcpy(text + n, "]\nguests = [ 'again' ]\n");
+	ck_assert_int_eq(machine(text), -1);
+	ck_assert_ptr_nonnull(strstr(error, "guests"));
+	ck_assert_ptr_nonnull(strstr(error, ":2:"));
+	n = (size_t)sprintf(text, "guests = [ '");
+	memset(text + n, 'x', 64);
+	strcpy(text + n + 64, "' ]\n");
+	ck_assert_int_eq(machine(text), -1);
+	ck_assert_ptr_nonnull(strstr(error, "guests"));
+}
+END_TEST
+
+START_TEST(a_message_that_does_not_fit_is_cut)
+{
+	for (size_t size = 0; size < 40; size++) {
+		char small[48];
+
+		memset(small, '#', sizeof(small));
+		ck_assert_int_eq(config_guest("a/long/file/name.cfg", "what", 4, &g, small, size), -1);
+		for (size_t i = size; i < sizeof(small); i++)
+			ck_assert_int_eq(small[i], '#');
+		ck_assert(!size || memchr(small, 0, size));
+	}
+}
+END_TEST
+
+SUITE(config)
+{
+	tcase_add_test(tc, a_guest_needs_a_name_and_a_kernel);
+	tcase_add_test(tc, every_key_of_a_guest_is_understood);
+	tcase_add_test(tc, the_machines_keys_are_understood);
+	tcase_add_loop_test(tc, an_error_names_file_line_and_key, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_test(tc, too_much_of_anything_is_refused);
+	tcase_add_test(tc, more_guests_than_there_is_room_for_are_refused);
+	tcase_add_test(tc, a_message_that_does_not_fit_is_cut);
+}
