@@ -18,7 +18,7 @@ struct vcpu;
 long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg);
 
 /* The work is not finished: return this from hc_X after storing the progress in the caller's
- * registers with hypercall_continue(); the call is issued again with them. */
+ * arguments with hypercall_set_arg(); the call is issued again with them. */
 #define HC_CONTINUE (-4095L)
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);
 /* Should a long call stop here and continue later?  (An interrupt waits, or a slice ended.) */
