@@ -3,7 +3,7 @@
  * sched.c - who runs: the highest priority first, equals in turn with a time slice.
  *
  * Driver VMs come before servers, servers before guests (GUISE_PRIO_*).  A vCPU that wakes
- * preempts a lower one at once.  Only runnable vCPUs that are not running stand in a queue; those
+ * preempts a lower one at once, and an equal one soon.  Only runnable vCPUs that are not running stand in a queue; those
  * of a paused domain are left out until it is unpaused.
  */
 #include <arch/cpu.h>
@@ -13,6 +13,7 @@
 
 #define NR_PRIORITIES 3
 #define SLICE_NS      10000000ull
+#define WAKE_NS	      500000ull /* how long one that wakes waits for an equal	*/
 
 static struct spinlock queue_lock;
 static struct list queue[NR_PRIORITIES];
@@ -37,6 +38,14 @@ void sched_kick(void)
 	arch_resched();
 }
 
+/* The running vCPU may itself spin until the one that wakes has answered it. */
+static void slice_shorten(uint64_t end)
+{
+	running->slice_end = MIN(running->slice_end, end);
+	if (!slice_timer.armed || slice_timer.deadline > running->slice_end)
+		timer_set(&slice_timer, running->slice_end);
+}
+
 void sched_enqueue(struct vcpu *v)
 {
 	unsigned prio = v->domain->priority;
@@ -47,8 +56,8 @@ void sched_enqueue(struct vcpu *v)
 	spin_unlock(&queue_lock);
 	if (!running || prio > running->domain->priority)
 		arch_resched();
-	else if (prio == running->domain->priority && !slice_timer.armed)
-		timer_set(&slice_timer, MAX(running->slice_end, time_now()));
+	else if (prio == running->domain->priority)
+		slice_shorten(time_now() + WAKE_NS);
 }
 
 void sched_dequeue(struct vcpu *v)

@@ -291,7 +291,8 @@ static long set_singleshot(struct vcpu *v, guest_ptr_t p)
 	return 0;
 }
 
-static long register_area(struct vcpu *v, struct guest_area *a, guest_ptr_t p, uint32_t len)
+/* The address is one of the caller's, whosever area it is. */
+static long register_area(struct vcpu *self, struct guest_area *a, guest_ptr_t p, uint32_t len)
 {
 	guest_ptr_t va;
 
@@ -301,7 +302,7 @@ static long register_area(struct vcpu *v, struct guest_area *a, guest_ptr_t p, u
 		guest_area_drop(a);
 		return 0;
 	}
-	return guest_area_set(v, a, va, len);
+	return guest_area_set(self, a, va, len);
 }
 
 static long vcpu_go_down(struct vcpu *v)
@@ -349,12 +350,12 @@ long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
 	case VCPUOP_get_runstate_info:
 		return copy_to_guest(arg[2], &v->runstate, sizeof(v->runstate));
 	case VCPUOP_register_runstate_memory_area:
-		rc = register_area(v, &v->runstate_area, arg[2], sizeof(v->runstate));
+		rc = register_area(self, &v->runstate_area, arg[2], sizeof(v->runstate));
 		if (!rc)
 			runstate_publish(v);
 		return rc;
 	case VCPUOP_register_vcpu_time_memory_area:
-		rc = register_area(v, &v->time_area, arg[2], sizeof(struct vcpu_time_info));
+		rc = register_area(self, &v->time_area, arg[2], sizeof(struct vcpu_time_info));
 		if (!rc)
 			vcpu_time_publish(v);
 		return rc;
