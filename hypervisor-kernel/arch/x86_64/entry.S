@@ -97,6 +97,7 @@ trap_entry:
 	jz trap_in_kernel
 	swapgs
 trap_save:
+	SMAP_SITE 0		/* an exception leaves the guest's AC set */
 	cld
 	PUSH_GPRS
 	movq %rsp, %rdi
@@ -358,6 +359,7 @@ page_fault_entry:
 	testb $3, 24(%rsp)
 	jz trap_in_kernel
 	swapgs
+	SMAP_SITE 0
 	cld
 	PUSH_GPRS
 	movq %rsp, %rdi
