@@ -216,6 +216,14 @@ static const char *console_first(struct guest *g)
 	return NULL;
 }
 
+static const char *kernel_error(const struct guest_config *c, const char *why)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text), "its kernel '%s': %s", c->kernel, why);
+	return text;
+}
+
 static const char *build(struct guest *g)
 {
 	const struct guest_config *c = &g->config;
@@ -235,8 +243,9 @@ static const char *build(struct guest *g)
 			return "its ramdisk is not in the boot archive";
 	}
 	error = elf_parse(kernel, kernel_len, &elf);
-	if (!error)
-		error = pv_layout_plan(&l, &elf, nr, ramdisk_len);
+	if (error)
+		return kernel_error(c, error);
+	error = pv_layout_plan(&l, &elf, nr, ramdisk_len);
 	if (error)
 		return error;
 	last_id = last_id == LAST_DOMAIN ? FIRST_DOMAIN : (uint16_t)(last_id + 1);
