@@ -27,8 +27,18 @@ $(S)/claims.elf: $(CLAIM_OBJS) $(RUNTIME) runtime/native.lds
 $(S)/archive.cpio: $(S)/vmm $(S)/claims.elf
 	$(Q)scripts/newc vmm=$(S)/vmm claims=$(S)/claims.elf > $@
 
-.PHONY: test-system
-test-system: $(KERNEL) $(S)/archive.cpio
-	$(Q)tests/system/run $(KERNEL) $(S)/archive.cpio $(S)/log
+.PHONY: test-claims test-debian test-system test
+test-claims: $(KERNEL) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
+	$(Q)tests/system/run $(KERNEL) $(S)/archive.cpio $(S)/log $(CLAIM)
+
+test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
+	$(Q)B=$(B) tests/system/debian/run
+
+test-system: $(ALL) $(S)/archive.cpio ## both of these
+	+$(Q)tests/sum '$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian'
+
+test: $(ALL) $(S)/archive.cpio ## all that ends in a verdict: lint, test-unit, test-system
+	+$(Q)tests/sum '$(MAKE) -s --no-print-directory lint' '$(MAKE) -s --no-print-directory test-unit' \
+		'$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian'
 
 -include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d)

@@ -10,6 +10,7 @@
 #include <runtime/string.h>
 
 #include "claim.h"
+#include "peer.h"
 #include "pt.h"
 #include "trap.h"
 
@@ -427,6 +428,28 @@ TEST("no frame of others serves as a table, at any level", .paging = BOTH, .watc
 		}
 		m += random64() % 200; /* a sample: each frame was tried as a leaf elsewhere */
 	}
+}
+
+TEST("a table that stands in another domain's memory is neither walked nor marked", .paging = BOTH, .peer = 1)
+{
+	uint64_t mfn, there = peer_page(&mfn), *page = marked(7), *l2 = slot_tables(), *l3 = pt_table(SLOT_VA, 3);
+	uint64_t *l4 = pt_table(SLOT_VA, 4), leaf = machine(page) | PTE_P | PTE_RW | PTE_U, *l1 = pt_page();
+
+	/* As a leaf table, then as each level above, naming only frames of our own. */
+	peer_poke(there, leaf, NULL);
+	expect_eq(pt_update(&l2[5], mfn << PAGE_SHIFT | PTE_DATA), 0);
+	expect(!can_read(SLOT_VA + 5 * MB2, NULL));
+	expect(!can_write(SLOT_VA + 5 * MB2, 0));
+	expect_eq(peer_peek(there, NULL), leaf);
+	pt_fill(l1, 0, leaf);
+	peer_poke(there, machine(l1) | PTE_DATA, NULL);
+	expect_eq(pt_update(&l3[5], mfn << PAGE_SHIFT | PTE_DATA), 0);
+	expect(!can_read(SLOT_VA + 5 * 512 * MB2, NULL));
+	peer_poke(there, machine(l2) | PTE_DATA, NULL);
+	expect_eq(pt_update(&l2[0], machine(l1) | PTE_DATA), 0);
+	expect_eq(pt_update(&l4[5], mfn << PAGE_SHIFT | PTE_DATA), 0);
+	expect(!can_read(5ull << 39, NULL));
+	expect(can_read(SLOT_VA, NULL)); /* the same tables, found by an own way */
 }
 
 /* ---- odd tables ---- */
