@@ -22,7 +22,7 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h: hypervisor-kernel/arch/x86_64/asm-offsets.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out $(DEPS),$(KERNEL_CFLAGS)) -MMD -MT $@ -MF $@.d -S -o $@.s $<
-	$(Q)sed -n 's/^#define \([A-Z_0-9]*\) \$$*\([0-9]*\)$$/#define \1 \2/p' $@.s > $@
+	$(Q)sed -n 's/^[[:space:]]*#define \([A-Z_0-9]*\) \$$*\([0-9]*\)$$/#define \1 \2/p' $@.s > $@
 
 $(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.c
 	@mkdir -p $(@D)

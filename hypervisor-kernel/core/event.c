@@ -41,7 +41,7 @@ static struct port *port_of(const struct domain *d, uint32_t n)
 }
 
 /* Two domains' ports: always in the same order. */
-static void lock_both(struct domain *a, struct domain *b) NO_LOCK_CHECK
+static void lock_both(struct domain *a, struct domain *b) TAKES(a->event_lock, b->event_lock) NO_LOCK_CHECK
 {
 	if (a > b) {
 		struct domain *t = a;
@@ -54,7 +54,7 @@ static void lock_both(struct domain *a, struct domain *b) NO_LOCK_CHECK
 		spin_lock(&b->event_lock);
 }
 
-static void unlock_both(struct domain *a, struct domain *b) NO_LOCK_CHECK
+static void unlock_both(struct domain *a, struct domain *b) GIVES(a->event_lock, b->event_lock) NO_LOCK_CHECK
 {
 	spin_unlock(&a->event_lock);
 	if (a != b)

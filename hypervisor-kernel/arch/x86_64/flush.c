@@ -97,16 +97,15 @@ static uint64_t *leaf_find(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb
 /* One translation only, as INVLPG has it: a table that is written directly stays so. */
 void tlb_guest_invlpg(struct vcpu *v, uint64_t va)
 {
-	struct domain *d = v->domain;
 	uint64_t *leaf;
 
 	if (!canonical(va))
 		return;
-	spin_lock(&d->tlb.lock);
+	spin_lock(&v->domain->tlb.lock);
 	leaf = leaf_find(v, va);
 	if (leaf)
 		*leaf = 0;
-	spin_unlock(&d->tlb.lock);
+	spin_unlock(&v->domain->tlb.lock);
 	invlpg(va);
 }
 

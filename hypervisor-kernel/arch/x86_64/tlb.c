@@ -231,7 +231,7 @@ void node_detach(struct domain *d, mfn_t table)
 	/* else: what a guest does to a table while it is loaded harms that guest alone */
 }
 
-static void zombie_reap(struct domain *d)
+static void zombie_reap(struct domain *d) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
 	uint32_t n = list_pop(t, &t->zombies);
@@ -254,7 +254,7 @@ static uint32_t root_oldest_unused(struct domain *d)
 	return n;
 }
 
-static uint32_t node_alloc(struct domain *d)
+static uint32_t node_alloc(struct domain *d) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
 	uint32_t n;
@@ -403,9 +403,9 @@ int tlb_init(struct domain *d, uint32_t frames)
 	}
 	t->roots = FRAME_NIL;
 	t->roots_tail = FRAME_NIL;
-	spin_lock(&t->lock);
+	spin_lock(&d->tlb.lock);
 	tlb_reset(d);
-	spin_unlock(&t->lock);
+	spin_unlock(&d->tlb.lock);
 	return 0;
 }
 
