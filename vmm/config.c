@@ -288,7 +288,6 @@ static int disks(struct parser *s, struct guest_config *g)
 static int machine_key(struct parser *s, struct machine_config *m)
 {
 	char text[16];
-	unsigned number;
 
 	if (!strcmp(s->key, "guests")) {
 		if (s->value.type != LIST)
@@ -308,8 +307,6 @@ static int machine_key(struct parser *s, struct machine_config *m)
 	}
 	if (!strcmp(s->key, "exit_port"))
 		return want_number(s, &m->exit_port, 1, 0xffff);
-	if (!strcmp(s->key, "verbose"))
-		return want_number(s, &number, 0, 1);
 	return fail(s, "unknown key '%s'", s->key);
 }
 

@@ -53,6 +53,8 @@ static const struct {
 static void fail(struct driver *d, const char *why)
 {
 	d->state = DRIVER_FAILED;
+	if (d->device.kind == GUISE_DEVICE_PCI)
+		pci_quiesce(&d->device);
 	print("guise: %s: %s\n", d->name, why);
 }
 
@@ -248,8 +250,6 @@ void drivers_check(void)
 		if (d->state == DRIVER_FAILED || !d->domain.handle || guise_domain(GUISE_DOMAIN_INFO, &info) ||
 		    (info.state != GUISE_STATE_CRASHED && info.state != GUISE_STATE_SHUTDOWN))
 			continue;
-		if (d->device.kind == GUISE_DEVICE_PCI)
-			pci_quiesce(&d->device);
 		fail(d, info.text[0] ? info.text : "the driver ended");
 	}
 }

@@ -26,6 +26,9 @@ static void note(struct elf_image *elf, uint32_t type, const char *data, size_t 
 		elf->pv_entry = number(data, len);
 		elf->is_pv = 1;
 		break;
+	case XEN_ELFNOTE_HYPERCALL_PAGE:
+		elf->hypercall_page = 1;
+		break;
 	case XEN_ELFNOTE_VIRT_BASE:
 		elf->virt_base = number(data, len);
 		break;

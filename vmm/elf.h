@@ -22,7 +22,7 @@ struct elf_image {
 	/* of a Xen PV kernel's notes */
 	int is_pv;	      /* it has an entry for Xen PV			*/
 	uint64_t pv_entry, virt_base, paddr_offset, init_p2m;
-	int mod_start_pfn;
+	int mod_start_pfn, hypercall_page; /* hypercall_page: it wants one to be filled */
 };
 
 /* NULL, or why the file cannot be used. */

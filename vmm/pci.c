@@ -202,6 +202,9 @@ const char *pci_give(struct guise_device *dev, uint32_t domain)
 				return "its ports cannot be given away";
 			continue;
 		}
+		/* A neighbour's registers may stand in the rest of a page. */
+		if (b->base & ~PAGE_MASK)
+			return "its registers begin in the middle of a page";
 		if ((where & 7) == i) {
 			hole = (b->base + (where & ~7u)) >> PAGE_SHIFT;
 			hole_end = (b->base + (where & ~7u) + entries * 16 + PAGE_SIZE - 1) >> PAGE_SHIFT;

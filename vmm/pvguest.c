@@ -31,6 +31,8 @@ const char *pv_layout_plan(struct pv_layout *l, const struct elf_image *elf, uin
 		return "it has no Xen PV entry: not a PV-capable kernel";
 	if (!elf->mod_start_pfn || !elf->init_p2m)
 		return "it is a PV kernel of an old kind (no MOD_START_PFN or INIT_P2M note)";
+	if (elf->hypercall_page)
+		return "it is a PV kernel of an old kind (it calls through a hypercall page)";
 	if (elf->virt_base != 0xffffffff80000000 || elf->paddr_offset)
 		return "it is a PV kernel with an unknown layout (VIRT_BASE)";
 	if (elf->init_p2m & ((1ull << 39) - 1) || elf->init_p2m >> 47)

@@ -229,6 +229,8 @@ long hc_system_op(struct vcpu *v, const uint64_t *arg)
 	case GUISE_SYSTEM_RESET:
 		if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
 			return -EPERM;
+		if (arg[1])
+			return -EINVAL;
 		arch_reset();
 	}
 	return -ENOSYS;

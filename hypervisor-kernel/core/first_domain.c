@@ -216,7 +216,7 @@ void first_domain_build(void)
 			    mfn_of[l.tables]))
 		panic("the VMM server cannot be started");
 	kpages_free(mfn_of, order, NULL);
-	printv("guise: VMM server: %lu MiB, archive %lu files' bytes\n", l.nr >> 8, (unsigned long)size);
+	printv("guise: VMM server: %lu MiB, program %lu KiB\n", l.nr >> 8, (unsigned long)size >> 10);
 	vcpu_start_first(d->vcpu[0]);
 	domain_unpause(d);
 }

@@ -95,17 +95,19 @@ static uint64_t *leaf_find(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb
 }
 
 /* One translation only, as INVLPG has it: a table that is written directly stays so. */
-void tlb_guest_invlpg(struct vcpu *v, uint64_t va)
+void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 {
-	uint64_t *leaf;
-
 	if (!canonical(va))
 		return;
-	spin_lock(&v->domain->tlb.lock);
-	leaf = leaf_find(v, va);
-	if (leaf)
-		*leaf = 0;
-	spin_unlock(&v->domain->tlb.lock);
+	spin_lock(&d->tlb.lock);
+	for (; vcpus; vcpus &= vcpus - 1) {
+		uint32_t id = (uint32_t)__builtin_ctz(vcpus);
+		uint64_t *leaf = domain_valid_vcpu(d, id) ? leaf_find(d->vcpu[id], va) : NULL;
+
+		if (leaf)
+			*leaf = 0;
+	}
+	spin_unlock(&d->tlb.lock);
 	invlpg(va);
 }
 

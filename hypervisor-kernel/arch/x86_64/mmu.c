@@ -98,7 +98,7 @@ static void flush_by_flags(struct vcpu *v, uint64_t va, uint64_t flags)
 		tlb_guest_flush(v);
 		break;
 	case UVMF_INVLPG:
-		tlb_guest_invlpg(v, va);
+		tlb_guest_invlpg(v->domain, va, 1u << v->id);
 		break;
 	}
 }
@@ -183,18 +183,18 @@ static int new_root(struct vcpu *v, unsigned mode, mfn_t m)
 	return 0;
 }
 
-/* The bitmap of vCPUs that an operation names must be readable; all of them run on this CPU. */
-static int check_mask(struct vcpu *v, guest_ptr_t mask)
+/* The bitmap of vCPUs that an operation names. */
+static int mask_read(struct vcpu *v, guest_ptr_t mask, uint32_t *vcpus)
 {
-	uint8_t bits[MAX_VCPUS / 8];
-
-	return copy_from_guest(bits, mask, ALIGN_UP(v->domain->max_vcpus, 8u) / 8);
+	_Static_assert(MAX_VCPUS == 32, "a bitmap of vCPUs is one word");
+	*vcpus = 0;
+	return copy_from_guest(vcpus, mask, ALIGN_UP(v->domain->max_vcpus, 8u) / 8);
 }
 
 static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 {
 	struct domain *d = v->domain;
-	int rc;
+	uint32_t vcpus;
 
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
@@ -210,11 +210,10 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 		return new_root(v, 0, op->arg1.mfn);
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
-		rc = check_mask(v, (guest_ptr_t)op->arg2.vcpumask.p);
-		if (rc)
-			return rc;
+		if (mask_read(v, (guest_ptr_t)op->arg2.vcpumask.p, &vcpus))
+			return -EFAULT;
 		if (op->cmd == MMUEXT_INVLPG_MULTI)
-			tlb_guest_invlpg(v, op->arg1.linear_addr);
+			tlb_guest_invlpg(d, op->arg1.linear_addr, vcpus);
 		else
 			tlb_guest_flush(v);
 		return 0;
@@ -223,8 +222,10 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 		tlb_guest_flush(v);
 		return 0;
 	case MMUEXT_INVLPG_LOCAL:
+		tlb_guest_invlpg(d, op->arg1.linear_addr, 1u << v->id);
+		return 0;
 	case MMUEXT_INVLPG_ALL:
-		tlb_guest_invlpg(v, op->arg1.linear_addr);
+		tlb_guest_invlpg(d, op->arg1.linear_addr, ~0u);
 		return 0;
 	case MMUEXT_SET_LDT:
 		return ldt_set(v, op->arg1.linear_addr, op->arg2.nr_ents);

@@ -88,7 +88,7 @@ void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64
 
 static bool has_error_code(unsigned vector)
 {
-	return vector < 32 && (0x40227d00u >> vector & 1);
+	return vector < 32 && (0x60227d00u >> vector & 1);
 }
 
 void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error)

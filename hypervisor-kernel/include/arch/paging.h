@@ -85,7 +85,8 @@ void tlb_reset(struct domain *d) MUST_HOLD(d->tlb.lock);
 /* Tables written directly are derived again and protected again. */
 void tlb_resync(struct domain *d) MUST_HOLD(d->tlb.lock);
 /* The guest executed INVLPG or loaded CR3, in effect. */
-void tlb_guest_invlpg(struct vcpu *v, uint64_t va);
+/* vcpus: bitmap of those in whose address spaces it counts. */
+void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus);
 void tlb_guest_flush(struct vcpu *v);
 
 /* The guest's entry and the cached one, together. */

@@ -52,7 +52,6 @@ struct domain {
 
 	struct spinlock event_lock; /* guards the ports				*/
 	struct port *ports[NR_PORTS / PORTS_PER_PAGE]; /* a page each, on demand */
-	uint32_t port_hint;
 
 	bool runstate_flag;  /* VM_ASST runstate_update_flag			*/
 	struct grant_table *grants;

@@ -84,7 +84,7 @@ END_TEST
 
 START_TEST(the_machines_keys_are_understood)
 {
-	ck_assert_int_eq(machine("guests = [ \"a.cfg\", 'b.cfg' ]\non_idle = \"stay\"\nexit_port = 0xf4\nverbose = 1\n"), 0);
+	ck_assert_int_eq(machine("guests = [ \"a.cfg\", 'b.cfg' ]\non_idle = \"stay\"\nexit_port = 0xf4\n"), 0);
 	ck_assert_uint_eq(m.nr_guests, 2);
 	ck_assert_str_eq(m.guests[1], "b.cfg");
 	ck_assert_int_eq(m.stay, 1);
