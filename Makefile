@@ -22,11 +22,11 @@ endif
 GUEST_KERNEL := $(KERNEL)
 override undefine KERNEL
 
-# What the goals need is installed first: most machines lack only libxen-dev.
-ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
-INSTALLED := $(shell scripts/deps build >&2 || echo no)
+# What the goals need is installed first; that takes no time when it is there.
+GOALS := $(filter-out clean help,$(or $(MAKECMDGOALS),all))
+NEEDS := $(if $(GOALS),build) $(if $(filter test% fuzz%,$(GOALS)),test) $(if $(filter lint% test,$(GOALS)),lint)
+INSTALLED := $(if $(strip $(NEEDS)),$(shell scripts/deps $(NEEDS) >&2 || echo no))
 $(if $(INSTALLED),$(error packages are missing))
-endif
 
 include hypervisor-kernel/build.mk
 include runtime/build.mk
