@@ -25,19 +25,18 @@ uint32_t pci_config32(const struct guise_device *dev, unsigned offset)
 
 unsigned pci_capability(const struct guise_device *dev, uint8_t id, unsigned after)
 {
-	unsigned at = after ? after + 1 : PCI_CAPABILITY_LIST;
+	unsigned cap = pci_config8(dev, PCI_CAPABILITY_LIST) & ~3u;
+	uint64_t seen = 0; /* a bit for each place where one can begin */
+	int behind = !after;
 
 	if (!(pci_config16(dev, PCI_STATUS) & PCI_STATUS_CAPS))
 		return 0;
-	/* No more than 48 capabilities fit behind the header. */
-	for (unsigned i = 0; i < 48; i++) {
-		unsigned cap = pci_config8(dev, at) & ~3u;
-
-		if (cap < 0x40)
-			return 0;
-		if (pci_config8(dev, cap) == id)
+	while (cap >= 0x40 && !(seen >> cap / 4 & 1)) {
+		if (behind && pci_config8(dev, cap) == id)
 			return cap;
-		at = cap + 1;
+		behind |= cap == after;
+		seen |= 1ull << cap / 4;
+		cap = pci_config8(dev, cap + 1) & ~3u;
 	}
 	return 0;
 }
