@@ -25,7 +25,7 @@
 
 #define PINNED_MOST 3584 /* pages at a time; the kernel's table holds 4096, rings included */
 
-_Static_assert(BATCH * BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
+_Static_assert(BATCH *BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
 	       "one scratch page for the segments of a batch");
 _Static_assert(BLK_SEGMENTS * 2 <= GUISE_DMA_BATCH, "a batch can always take one more request");
 
@@ -34,7 +34,7 @@ struct job_list {
 };
 
 static struct blk_device *device;
-static struct job_list waiting = { NULL, &waiting.first };  /* for room in the device	*/
+static struct job_list waiting = { NULL, &waiting.first };   /* for room in the device	*/
 static struct job_list finished = { NULL, &finished.first }; /* to be unpinned and answered */
 static struct vbd *turn; /* whose ring is looked at first, may be stale: only compared */
 static int submitted;	 /* since the last kick */
@@ -225,8 +225,9 @@ static unsigned read_segments(struct job **batch, unsigned nr)
 		int status = BLKIF_RSP_OKAY;
 
 		if (job->cmd.indirect) {
-			status = rc || copy[at].status != GNTST_okay ? BLKIF_RSP_ERROR :
-				 blk_command_segments(&job->cmd, scratch[at], &job->vbd->limits);
+			status = rc || copy[at].status != GNTST_okay ?
+					 BLKIF_RSP_ERROR :
+					 blk_command_segments(&job->cmd, scratch[at], &job->vbd->limits);
 			at++;
 		}
 		if (status == BLKIF_RSP_OKAY)
@@ -349,8 +350,7 @@ static void answer_finished(void)
 		return;
 	unpin_finished();
 	while ((job = list_take(&finished)))
-		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply,
-				job->status);
+		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply, job->status);
 	for (struct vbd *v = vbds; v; v = v->next)
 		if (v->page && blk_ring_publish(&v->ring))
 			event_send(v->port);

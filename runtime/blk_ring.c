@@ -49,8 +49,8 @@ int blk_command_segments(struct blk_command *cmd, const struct blkif_request_seg
 	return place_range(cmd, limits);
 }
 
-static int decode_transfer(struct blk_command *cmd, uint8_t operation, unsigned nr,
-			   uint64_t sector, unsigned most, const struct blk_limits *limits)
+static int decode_transfer(struct blk_command *cmd, uint8_t operation, unsigned nr, uint64_t sector, unsigned most,
+			   const struct blk_limits *limits)
 {
 	if (operation != BLKIF_OP_READ && operation != BLKIF_OP_WRITE)
 		return BLKIF_RSP_EOPNOTSUPP;
@@ -64,8 +64,7 @@ static int decode_transfer(struct blk_command *cmd, uint8_t operation, unsigned 
 	return BLKIF_RSP_OKAY;
 }
 
-static int decode_indirect(struct blk_command *cmd, const blkif_request_t *req,
-			   const struct blk_limits *limits)
+static int decode_indirect(struct blk_command *cmd, const blkif_request_t *req, const struct blk_limits *limits)
 {
 	blkif_request_indirect_t indirect;
 
@@ -74,12 +73,11 @@ static int decode_indirect(struct blk_command *cmd, const blkif_request_t *req,
 	cmd->reply = indirect.indirect_op;
 	cmd->indirect = 1;
 	cmd->page = indirect.indirect_grefs[0];
-	return decode_transfer(cmd, indirect.indirect_op, indirect.nr_segments,
-			       indirect.sector_number, BLK_SEGMENTS, limits);
+	return decode_transfer(cmd, indirect.indirect_op, indirect.nr_segments, indirect.sector_number, BLK_SEGMENTS,
+			       limits);
 }
 
-static int decode_discard(struct blk_command *cmd, const blkif_request_t *req,
-			  const struct blk_limits *limits)
+static int decode_discard(struct blk_command *cmd, const blkif_request_t *req, const struct blk_limits *limits)
 {
 	blkif_request_discard_t discard;
 
@@ -95,8 +93,7 @@ static int decode_discard(struct blk_command *cmd, const blkif_request_t *req,
 	return place_range(cmd, limits);
 }
 
-int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req,
-		       const struct blk_limits *limits)
+int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req, const struct blk_limits *limits)
 {
 	int status;
 
@@ -165,8 +162,7 @@ int blk_ring_wait(struct blk_ring *ring)
 	return index_read(&ring->shared->req_prod) != ring->req_cons;
 }
 
-void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t operation,
-		     int status)
+void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t operation, int status)
 {
 	blkif_response_t *rsp = &ring->slot[index % BLK_RING_SLOTS].rsp;
 
@@ -181,10 +177,8 @@ int blk_ring_publish(struct blk_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
 
-	while (ring->rsp_prod != ring->req_cons &&
-	       ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
-		slot_at(ring, ring->rsp_prod)->rsp =
-			ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
+	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
+		slot_at(ring, ring->rsp_prod)->rsp = ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
 		ring->rsp_prod++;
 	}
 	if (ring->rsp_prod == old)

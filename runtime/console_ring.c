@@ -29,8 +29,8 @@ static size_t vacant(const XENCONS_RING_IDX *prod, const XENCONS_RING_IDX *cons,
 	return used <= size ? size - used : 0;
 }
 
-static size_t take(const char *ring, uint32_t size, const XENCONS_RING_IDX *prod,
-		   XENCONS_RING_IDX *cons, char *to, size_t len)
+static size_t take(const char *ring, uint32_t size, const XENCONS_RING_IDX *prod, XENCONS_RING_IDX *cons, char *to,
+		   size_t len)
 {
 	size_t have = filled(prod, cons, size);
 	uint32_t at = *cons;
@@ -45,8 +45,8 @@ static size_t take(const char *ring, uint32_t size, const XENCONS_RING_IDX *prod
 	return len;
 }
 
-static size_t place(char *ring, uint32_t size, XENCONS_RING_IDX *prod,
-		    const XENCONS_RING_IDX *cons, const char *from, size_t len)
+static size_t place(char *ring, uint32_t size, XENCONS_RING_IDX *prod, const XENCONS_RING_IDX *cons, const char *from,
+		    size_t len)
 {
 	size_t room = vacant(prod, cons, size);
 	uint32_t at = *prod;

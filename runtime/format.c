@@ -41,8 +41,8 @@ static void put_text(struct output *out, const struct spec *spec, const char *te
 		pad(out, ' ', spec->width - len);
 }
 
-static void put_number(struct output *out, const struct spec *spec, uint64_t value,
-		       const char *prefix, unsigned base, const char *digits)
+static void put_number(struct output *out, const struct spec *spec, uint64_t value, const char *prefix, unsigned base,
+		       const char *digits)
 {
 	char text[24];
 	int at = sizeof(text), len, prefix_len = strlen(prefix);
@@ -66,20 +66,19 @@ static void put_number(struct output *out, const struct spec *spec, uint64_t val
 }
 
 /* The decimal number at *fmt, or the next argument for '*'. */
-#define FORMAT_NUMBER(fmt, args)                                               \
-	({                                                                     \
-		int number_ = 0;                                               \
-		if (*(fmt) == '*') {                                           \
-			number_ = va_arg(args, int);                           \
-			(fmt)++;                                               \
-		} else                                                         \
+#define FORMAT_NUMBER(fmt, args)                                                 \
+	({                                                                       \
+		int number_ = 0;                                                 \
+		if (*(fmt) == '*') {                                             \
+			number_ = va_arg(args, int);                             \
+			(fmt)++;                                                 \
+		} else                                                           \
 			while (*(fmt) >= '0' && *(fmt) <= '9' && number_ < 1000) \
-				number_ = number_ * 10 + *(fmt)++ - '0';       \
-		number_;                                                       \
+				number_ = number_ * 10 + *(fmt)++ - '0';         \
+		number_;                                                         \
 	})
 
-#define FORMAT_ARG(type, args, length)                                         \
-	((length) > 0 ? va_arg(args, type long) : (type long)va_arg(args, type int))
+#define FORMAT_ARG(type, args, length) ((length) > 0 ? va_arg(args, type long) : (type long)va_arg(args, type int))
 
 int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 {
@@ -112,20 +111,16 @@ int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 			break;
 		}
 		case 'u':
-			put_number(&out, &spec, FORMAT_ARG(unsigned, args, spec.length), "", 10,
-				   "0123456789");
+			put_number(&out, &spec, FORMAT_ARG(unsigned, args, spec.length), "", 10, "0123456789");
 			break;
 		case 'x':
-			put_number(&out, &spec, FORMAT_ARG(unsigned, args, spec.length), "", 16,
-				   "0123456789abcdef");
+			put_number(&out, &spec, FORMAT_ARG(unsigned, args, spec.length), "", 16, "0123456789abcdef");
 			break;
 		case 'X':
-			put_number(&out, &spec, FORMAT_ARG(unsigned, args, spec.length), "", 16,
-				   "0123456789ABCDEF");
+			put_number(&out, &spec, FORMAT_ARG(unsigned, args, spec.length), "", 16, "0123456789ABCDEF");
 			break;
 		case 'p':
-			put_number(&out, &spec, (uintptr_t)va_arg(args, void *), "0x", 16,
-				   "0123456789abcdef");
+			put_number(&out, &spec, (uintptr_t)va_arg(args, void *), "0x", 16, "0123456789abcdef");
 			break;
 		case 'c': {
 			char c = va_arg(args, int);

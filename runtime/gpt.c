@@ -35,8 +35,7 @@ static int size_is_sane(uint32_t size)
 	return size >= 128 && size <= 4096 && !(size & (size - 1));
 }
 
-int gpt_header(const void *block, uint32_t block_size, uint64_t lba, uint64_t blocks,
-	       struct gpt_table *table)
+int gpt_header(const void *block, uint32_t block_size, uint64_t lba, uint64_t blocks, struct gpt_table *table)
 {
 	uint8_t copy[4096];
 	struct header h;
@@ -69,8 +68,7 @@ int gpt_header(const void *block, uint32_t block_size, uint64_t lba, uint64_t bl
 	return 0;
 }
 
-int gpt_partition(const struct gpt_table *table, const void *entries, unsigned number,
-		  struct gpt_partition *part)
+int gpt_partition(const struct gpt_table *table, const void *entries, unsigned number, struct gpt_partition *part)
 {
 	static const uint8_t unused[16];
 	struct entry e;

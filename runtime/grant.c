@@ -28,8 +28,7 @@ int grant_offer(uint16_t dom, const void *page, int readonly)
 	table[ref].frame = virt_to_mfn(page);
 	table[ref].domid = dom;
 	/* The flags make the entry valid: they come last. */
-	__atomic_store_n(&table[ref].flags, GTF_permit_access | (readonly ? GTF_readonly : 0),
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&table[ref].flags, GTF_permit_access | (readonly ? GTF_readonly : 0), __ATOMIC_RELEASE);
 	return ref;
 }
 
@@ -40,8 +39,7 @@ int grant_end(int ref)
 	do {
 		if (flags & (GTF_reading | GTF_writing))
 			return -XEN_EBUSY;
-	} while (!__atomic_compare_exchange_n(&table[ref].flags, &flags, 0, 0, __ATOMIC_SEQ_CST,
-					      __ATOMIC_SEQ_CST));
+	} while (!__atomic_compare_exchange_n(&table[ref].flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	next_free[ref] = first_free;
 	first_free = ref;
 	return 0;

@@ -27,12 +27,12 @@ struct piece {
 #define SLAB_LARGE 0x51ab0002u
 
 struct slab {
-	uint32_t kind;	     /* SLAB_*					*/
-	uint32_t size;	     /* small: bytes of a piece; large: pages		*/
-	uint32_t used;	     /* small: pieces handed out				*/
-	uint32_t class;	     /* small						*/
-	struct piece *free;  /* small: never empty while the slab is in slabs[]	*/
-	struct slab **link;  /* small: what points at us in slabs[], NULL when full	*/
+	uint32_t kind;	    /* SLAB_*					*/
+	uint32_t size;	    /* small: bytes of a piece; large: pages		*/
+	uint32_t used;	    /* small: pieces handed out				*/
+	uint32_t class;	    /* small						*/
+	struct piece *free; /* small: never empty while the slab is in slabs[]	*/
+	struct slab **link; /* small: what points at us in slabs[], NULL when full	*/
 	struct slab *next;
 } __attribute__((aligned(64)));
 
@@ -173,18 +173,18 @@ static void *large_alloc(size_t size)
 
 void *heap_alloc(size_t size)
 {
-	unsigned class = 0;
+	unsigned fit = 0;
 	struct slab *s;
 	struct piece *p;
 
 	if (!size || size > SIZE_MAX / 2)
 		return NULL;
-	while (class < CLASSES && class_size[class] < size)
-		class++;
-	if (class == CLASSES)
+	while (fit < CLASSES && class_size[fit] < size)
+		fit++;
+	if (fit == CLASSES)
 		return large_alloc(size);
 
-	s = slabs[class] ? slabs[class] : slab_new(class);
+	s = slabs[fit] ? slabs[fit] : slab_new(fit);
 	if (!s)
 		return NULL;
 	p = s->free;

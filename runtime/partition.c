@@ -51,8 +51,7 @@ static int read_page(struct blk_device *dev, uint64_t sector, void *buf, uint32_
 	return r.status;
 }
 
-static int find_by_header(struct blk_device *dev, uint64_t lba, unsigned number,
-			  struct blk_limits *limits, char *page)
+static int find_by_header(struct blk_device *dev, uint64_t lba, unsigned number, struct blk_limits *limits, char *page)
 {
 	uint32_t unit = dev->sector_size / BLK_SECTOR;
 	struct gpt_partition part;

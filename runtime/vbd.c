@@ -142,8 +142,7 @@ static void vbd_offer(struct vbd *v)
 	int rc;
 
 	if (key_read(v->path, "frontend", v->frontend, sizeof(v->frontend)) < 0 ||
-	    key_read_u64(v->path, "frontend-id", &domid) ||
-	    key_read(v->path, "mode", mode, sizeof(mode)) < 0 ||
+	    key_read_u64(v->path, "frontend-id", &domid) || key_read(v->path, "mode", mode, sizeof(mode)) < 0 ||
 	    key_read_u64(v->path, "params", &partition))
 		return;
 	v->domid = domid;
@@ -182,8 +181,7 @@ static void vbd_connect(struct vbd *v)
 	char protocol[32];
 	int port;
 
-	if (key_read_u64(v->frontend, "ring-ref", &ref) ||
-	    key_read_u64(v->frontend, "event-channel", &remote_port)) {
+	if (key_read_u64(v->frontend, "ring-ref", &ref) || key_read_u64(v->frontend, "event-channel", &remote_port)) {
 		refuse(v, "the frontend names no ring");
 		return;
 	}
@@ -201,8 +199,7 @@ static void vbd_connect(struct vbd *v)
 	if (port < 0 || blk_ring_attach(&v->ring, v->page)) {
 		v->port = port < 0 ? 0 : port;
 		disconnect(v);
-		refuse(v, port < 0 ? "the frontend's event channel cannot be bound" :
-				     "the frontend's ring is broken");
+		refuse(v, port < 0 ? "the frontend's event channel cannot be bound" : "the frontend's ring is broken");
 		return;
 	}
 	v->port = port;
@@ -212,8 +209,7 @@ static void vbd_connect(struct vbd *v)
 	event_handler(port, ring_event, v);
 
 	key_write(v, "sector-size", v->limits.sector_size);
-	key_write(v, "physical-sector-size",
-		  device->physical_size ? device->physical_size : v->limits.sector_size);
+	key_write(v, "physical-sector-size", device->physical_size ? device->physical_size : v->limits.sector_size);
 	key_write(v, "info", v->limits.read_only ? VDISK_READONLY : 0);
 	key_write(v, "sectors", v->limits.sectors);
 	if (v->shown == XenbusStateConnected)
@@ -342,8 +338,7 @@ static void look(void)
 int vbd_due(void)
 {
 	for (struct vbd *v = vbds; v; v = v->next)
-		if ((v->state == VBD_CONNECTED && v->broken) ||
-		    (v->state == VBD_CLOSING && !blk_ring_busy(&v->ring)))
+		if ((v->state == VBD_CONNECTED && v->broken) || (v->state == VBD_CLOSING && !blk_ring_busy(&v->ring)))
 			return 1;
 	return changed;
 }

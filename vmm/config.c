@@ -365,7 +365,9 @@ int config_machine(const char *file, const char *text, size_t len, struct machin
 	static struct parser s;
 
 	memset(out, 0, sizeof(*out));
-	s = (struct parser){ .file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size };
+	s = (struct parser){
+		.file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size
+	};
 	return parse(&s, out, NULL);
 }
 
@@ -374,7 +376,9 @@ int config_guest(const char *file, const char *text, size_t len, struct guest_co
 	static struct parser s;
 
 	*out = (struct guest_config){ .memory = 512, .vcpus = 1, .consoles = 1, .on_reboot = END_RESTART };
-	s = (struct parser){ .file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size };
+	s = (struct parser){
+		.file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size
+	};
 	if (parse(&s, NULL, out))
 		return -1;
 	if (!out->name[0] || !out->kernel[0])

@@ -39,5 +39,6 @@ struct guest_config {
 };
 
 /* Parse text.  0, or -1 with one line in error: "file:line: what is wrong". */
-int config_machine(const char *file, const char *text, size_t len, struct machine_config *out, char *error, size_t size);
+int config_machine(const char *file, const char *text, size_t len, struct machine_config *out, char *error,
+		   size_t size);
 int config_guest(const char *file, const char *text, size_t len, struct guest_config *out, char *error, size_t size);

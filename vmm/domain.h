@@ -11,13 +11,13 @@
 
 struct domain {
 	uint16_t id;
-	uint32_t handle;      /* GUISE_HANDLE_DOMAIN			*/
-	uint64_t nr;	      /* pages					*/
-	uint64_t *mfn;	      /* [gfn]; only while it is built		*/
-	uint64_t shared_info; /* machine frame of			*/
-	uint64_t grant_frame; /* machine frame of the first		*/
+	uint32_t handle;		   /* GUISE_HANDLE_DOMAIN			*/
+	uint64_t nr;			   /* pages					*/
+	uint64_t *mfn;			   /* [gfn]; only while it is built		*/
+	uint64_t shared_info;		   /* machine frame of			*/
+	uint64_t grant_frame;		   /* machine frame of the first		*/
 	uint32_t store_port, console_port; /* the domain's own ends	*/
-	const char *error;    /* first thing that went wrong, NULL: none */
+	const char *error;		   /* first thing that went wrong, NULL: none */
 };
 
 /* Create a domain with nr pages of zeroed memory, and unbound event channels to domain 0 for store

@@ -76,7 +76,8 @@ const char *elf_parse(const void *file, size_t size, struct elf_image *elf)
 		return "it is not an ELF file";
 	if (e.e_ident[EI_CLASS] != ELFCLASS64 || e.e_machine != EM_X86_64)
 		return "it is not for x86-64";
-	if (e.e_phentsize != sizeof(Elf64_Phdr) || e.e_phoff > size || e.e_phnum > (size - e.e_phoff) / sizeof(Elf64_Phdr))
+	if (e.e_phentsize != sizeof(Elf64_Phdr) || e.e_phoff > size ||
+	    e.e_phnum > (size - e.e_phoff) / sizeof(Elf64_Phdr))
 		return "its program headers are damaged";
 	elf->entry = e.e_entry;
 	for (unsigned i = 0; i < e.e_phnum; i++) {

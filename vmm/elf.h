@@ -18,9 +18,9 @@ struct elf_image {
 	uint64_t entry;
 	unsigned nr;
 	struct elf_segment segment[ELF_MAX_SEGMENTS];
-	uint64_t low, high;   /* physical range of all segments		*/
+	uint64_t low, high; /* physical range of all segments		*/
 	/* of a Xen PV kernel's notes */
-	int is_pv;	      /* it has an entry for Xen PV			*/
+	int is_pv; /* it has an entry for Xen PV			*/
 	uint64_t pv_entry, virt_base, paddr_offset, init_p2m;
 	int mod_start_pfn, hypercall_page; /* hypercall_page: it wants one to be filled */
 };

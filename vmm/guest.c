@@ -141,8 +141,9 @@ static void console_front_changed(uint16_t dom, const char *path, const char *to
 
 static const char *show(struct guest *g)
 {
-	static const char *const writable[] = { "control", "data", "device", "device/vbd", "device/console", "device/suspend",
-						"drivers", "feature", "attr", "error", "memory", "hvmloader" };
+	static const char *const writable[] = { "control",	  "data",	    "device",  "device/vbd",
+						"device/console", "device/suspend", "drivers", "feature",
+						"attr",		  "error",	    "memory",  "hvmloader" };
 	unsigned id = g->domain.id;
 	char perms[24];
 
@@ -335,7 +336,8 @@ static void guest_ended(struct guest *g, const struct guise_domain_info *info)
 		nr_crashed++;
 	}
 	take_apart(g);
-	print("guise: guest %u: %s %s%s%s\n", g->domain.id, g->config.name, what, info->text[0] ? ": " : "", info->text);
+	print("guise: guest %u: %s %s%s%s\n", g->domain.id, g->config.name, what, info->text[0] ? ": " : "",
+	      info->text);
 	if (then == END_RESTART) {
 		error = build(g);
 		if (!error)

@@ -95,12 +95,13 @@ void native_build(struct domain *d, const struct elf_image *elf, const void *mod
 	si.first_p2m_pfn = l.heap;
 	snprintf((char *)si.cmd_line, sizeof(si.cmd_line), "%s", cmdline);
 	for (unsigned i = 0; i < elf->nr; i++)
-		domain_write(d, elf->segment[i].vaddr - GUISE_NATIVE_BASE, elf->segment[i].data, elf->segment[i].filesz);
+		domain_write(d, elf->segment[i].vaddr - GUISE_NATIVE_BASE, elf->segment[i].data,
+			     elf->segment[i].filesz);
 	domain_write(d, l.start_info * PAGE_SIZE, &si, sizeof(si));
 	domain_write(d, l.module * PAGE_SIZE, module, module_len);
 	tables(d, &l);
 	domain_write(d, l.p2m * PAGE_SIZE, d->mfn, d->nr * sizeof(uint64_t));
 	domain_offer(d, GRANT_REF_STORE, l.store);
-	domain_start(d, elf->entry, GUISE_NATIVE_BASE + l.heap * PAGE_SIZE, GUISE_NATIVE_BASE + l.start_info * PAGE_SIZE,
-		     l.tables);
+	domain_start(d, elf->entry, GUISE_NATIVE_BASE + l.heap * PAGE_SIZE,
+		     GUISE_NATIVE_BASE + l.start_info * PAGE_SIZE, l.tables);
 }

@@ -12,14 +12,14 @@
 
 #include "pci.h"
 
-#define COMMAND	   0x04
-#define COMMAND_IO 1u
-#define COMMAND_MEMORY 2u
-#define COMMAND_MASTER 4u
+#define COMMAND		0x04
+#define COMMAND_IO	1u
+#define COMMAND_MEMORY	2u
+#define COMMAND_MASTER	4u
 #define COMMAND_NO_INTX (1u << 10)
-#define BAR0	   0x10
-#define CAP_MSIX   0x11
-#define MAX_MESSAGES 4
+#define BAR0		0x10
+#define CAP_MSIX	0x11
+#define MAX_MESSAGES	4
 
 static uint32_t read32(uint16_t bdf, unsigned reg)
 {
@@ -96,8 +96,7 @@ static void bars_size(uint16_t bdf, struct guise_device *dev)
 			continue;
 		b->port = low & 1;
 		b->base = b->port ? low & ~3u : ((uint64_t)high << 32 | (low & ~15u));
-		b->size = b->port ? (~(mask & ~3u) + 1) & 0xffff :
-				    ~((uint64_t)mask_high << 32 | (mask & ~15u)) + 1;
+		b->size = b->port ? (~(mask & ~3u) + 1) & 0xffff : ~((uint64_t)mask_high << 32 | (mask & ~15u)) + 1;
 		if (!b->base)
 			b->size = 0; /* the firmware gave it no address */
 		i += (unsigned)wide;
@@ -187,7 +186,8 @@ static long give(uint32_t parent, uint32_t domain, uint64_t first, uint64_t nr)
 
 const char *pci_give(struct guise_device *dev, uint32_t domain)
 {
-	unsigned cap = capability((uint16_t)dev->bdf, CAP_MSIX), entries = (read16((uint16_t)dev->bdf, cap + 2) & 0x7ff) + 1u;
+	unsigned cap = capability((uint16_t)dev->bdf, CAP_MSIX),
+		 entries = (read16((uint16_t)dev->bdf, cap + 2) & 0x7ff) + 1u;
 	uint32_t where = read32((uint16_t)dev->bdf, cap + 4);
 
 	for (unsigned i = 0; i < 6; i++) {

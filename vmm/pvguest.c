@@ -13,12 +13,12 @@
 
 #include "pvguest.h"
 
-#define SPARE	   128ull  /* pages behind the stack: 512 KiB	*/
-#define MAP_ALIGN  1024ull /* pages: 4 MiB			*/
-#define PER_TABLE  512ull
-#define PTE_RW	   0x63ull /* present, writable, accessed, dirty	*/
-#define PTE_RO	   0x21ull
-#define PTE_TABLE  0x67ull
+#define SPARE	  128ull  /* pages behind the stack: 512 KiB	*/
+#define MAP_ALIGN 1024ull /* pages: 4 MiB			*/
+#define PER_TABLE 512ull
+#define PTE_RW	  0x63ull /* present, writable, accessed, dirty	*/
+#define PTE_RO	  0x21ull
+#define PTE_TABLE 0x67ull
 
 static uint64_t up(uint64_t n, uint64_t unit)
 {

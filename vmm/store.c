@@ -315,7 +315,8 @@ static int watch_may_see(const struct watch *w, const char *path)
 {
 	const char *rest;
 
-	return path[0] == '@' ? w->dom == 0 || w->path[0] == '@' : may_read(descend(tree_root(NULL), path, &rest), w->dom);
+	return path[0] == '@' ? w->dom == 0 || w->path[0] == '@' :
+				may_read(descend(tree_root(NULL), path, &rest), w->dom);
 }
 
 /* The node at path changed; removed: so did everything below it. */
@@ -492,7 +493,8 @@ static int perms_parse(const char *text, size_t len, struct perm *perm, unsigned
 		dom = parse_u64(text + 1, &stop);
 		if (dom > 0x7ff0 || stop >= end + 1 || (*stop && *stop != ','))
 			return -XEN_EINVAL;
-		perm[(*nr)++] = (struct perm){ (uint16_t)dom, *text == 'r' || *text == 'b', *text == 'w' || *text == 'b' };
+		perm[(*nr)++] =
+			(struct perm){ (uint16_t)dom, *text == 'r' || *text == 'b', *text == 'w' || *text == 'b' };
 		text = stop + 1;
 	}
 	return *nr ? 0 : -XEN_EINVAL;
@@ -800,9 +802,12 @@ int xs_get_perms(struct xs_tx *tx, uint16_t dom, const char *path, char *buf, si
 
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < n->nr_perms && at + 8 < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, "%c%u",
-				       "nrwb"[n->perm[i].read + 2 * n->perm[i].write], n->perm[i].dom) + 1;
+	for (unsigned i = 0; i < n->nr_perms && at + 8 < size; i++) {
+		const struct perm *p = &n->perm[i];
+		char letter = "nrwb"[p->read + 2 * p->write];
+
+		at += (size_t)snprintf(buf + at, size - at, "%c%u", letter, p->dom) + 1;
+	}
 	return (int)at;
 }
 

@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define XS_PATH 512	/* longest absolute path, with its NUL	*/
+#define XS_PATH	 512  /* longest absolute path, with its NUL	*/
 #define XS_VALUE 2048 /* longest value			*/
 
 /* Quotas of one domain other than 0. */
-#define XS_NODES	   1024
-#define XS_WATCHES	   64
+#define XS_NODES	1024
+#define XS_WATCHES	64
 #define XS_TRANSACTIONS 8
-#define XS_TX_OPS	   128
+#define XS_TX_OPS	128
 
 struct xs_tx; /* a transaction; NULL: none */
 

@@ -13,7 +13,7 @@
 #include "store.h"
 #include "store_wire.h"
 
-#define OUT_MAX 65536 /* bytes of answers and events that wait	*/
+#define OUT_MAX	  65536 /* bytes of answers and events that wait	*/
 #define NR_ERRORS (sizeof(errors) / sizeof(errors[0]))
 
 struct out {
@@ -212,8 +212,10 @@ static int take(struct store_conn *c)
 {
 	for (;;) {
 		uint32_t prod = index_of(&c->page->req_prod), cons = index_of(&c->page->req_cons), n = prod - cons;
-		size_t want = c->have < sizeof(c->head) ? sizeof(c->head) - c->have : sizeof(c->head) + c->head.len - c->have;
-		char *to = c->have < sizeof(c->head) ? (char *)&c->head + c->have : c->body + (c->have - sizeof(c->head));
+		size_t want = c->have < sizeof(c->head) ? sizeof(c->head) - c->have :
+							  sizeof(c->head) + c->head.len - c->have;
+		char *to = c->have < sizeof(c->head) ? (char *)&c->head + c->have :
+						       c->body + (c->have - sizeof(c->head));
 
 		if (c->have >= sizeof(c->head) && !want)
 			return 1;

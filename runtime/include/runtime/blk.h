@@ -21,23 +21,23 @@ struct blk_extent {
 
 struct blk_request {
 	enum blk_op op;
-	uint64_t sector;	     /* first, on the device				*/
-	uint64_t nr_sectors;	     /* 0 for a flush					*/
-	unsigned nr_extents;	     /* 0 for flush and discard				*/
-	struct blk_extent *extent;   /* they add up to nr_sectors			*/
+	uint64_t sector;				   /* first, on the device				*/
+	uint64_t nr_sectors;				   /* 0 for a flush					*/
+	unsigned nr_extents;				   /* 0 for flush and discard				*/
+	struct blk_extent *extent;			   /* they add up to nr_sectors			*/
 	void (*done)(struct blk_request *req, int status); /* the backend's		*/
 };
 
 struct blk_device {
 	const char *name;
-	uint64_t sectors;	 /* size in BLK_SECTOR				*/
-	uint32_t sector_size;	 /* bytes, a power of two, 512..4096		*/
-	uint32_t physical_size;	 /* bytes that the medium writes at once; 0: sector_size */
-	uint32_t max_segments;	 /* most extents in one request, at least 1	*/
-	uint32_t max_extent;	 /* most bytes in one, at least 4096; 0: any	*/
-	uint32_t max_discard;	 /* most sectors in one discard; 0: any		*/
+	uint64_t sectors;	      /* size in BLK_SECTOR				*/
+	uint32_t sector_size;	      /* bytes, a power of two, 512..4096		*/
+	uint32_t physical_size;	      /* bytes that the medium writes at once; 0: sector_size */
+	uint32_t max_segments;	      /* most extents in one request, at least 1	*/
+	uint32_t max_extent;	      /* most bytes in one, at least 4096; 0: any	*/
+	uint32_t max_discard;	      /* most sectors in one discard; 0: any		*/
 	uint32_t discard_granularity; /* bytes; 0: sector_size			*/
-	int has_flush;		 /* writes are durable only after a flush	*/
+	int has_flush;		      /* writes are durable only after a flush	*/
 	int has_discard;
 	int read_only;
 	void *ctx;

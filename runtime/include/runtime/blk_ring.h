@@ -24,22 +24,21 @@ struct blk_limits {
 };
 
 struct blk_command {
-	uint64_t id;	      /* as the frontend named it				*/
-	uint8_t reply;	      /* operation that the response must carry			*/
+	uint64_t id;   /* as the frontend named it				*/
+	uint8_t reply; /* operation that the response must carry			*/
 	enum blk_op op;
-	uint64_t sector;      /* first, on the device					*/
+	uint64_t sector; /* first, on the device					*/
 	uint64_t nr_sectors;
 	unsigned nr_segments;
-	int indirect;	      /* segments are still to be read from `page`		*/
-	uint32_t page;	      /* grant of them						*/
+	int indirect;  /* segments are still to be read from `page`		*/
+	uint32_t page; /* grant of them						*/
 	struct blkif_request_segment segment[BLK_SEGMENTS];
 };
 
 /* Decide about a private copy of a ring slot.  Returns BLKIF_RSP_OKAY, or the status to answer
  * with; id and reply are set in any case.  An indirect command is not complete before
  * blk_command_segments(). */
-int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req,
-		       const struct blk_limits *limits);
+int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req, const struct blk_limits *limits);
 
 /* Take a private copy of the nr_segments segments; returns as above. */
 int blk_command_segments(struct blk_command *cmd, const struct blkif_request_segment *segment,
@@ -69,8 +68,7 @@ int blk_ring_take(struct blk_ring *ring, blkif_request_t *req, RING_IDX *index);
 int blk_ring_wait(struct blk_ring *ring);
 
 /* Note the answer to a request taken before. */
-void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t operation,
-		     int status);
+void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t operation, int status);
 
 /* Publish all answers that are in turn; returns 1 when the frontend wants an event for them. */
 int blk_ring_publish(struct blk_ring *ring);

@@ -28,10 +28,8 @@ struct gpt_partition {
 uint32_t crc32(const void *data, size_t len);
 
 /* Check the header that was read from block lba of a device of `blocks` blocks.  0, or -EINVAL. */
-int gpt_header(const void *block, uint32_t block_size, uint64_t lba, uint64_t blocks,
-	       struct gpt_table *table);
+int gpt_header(const void *block, uint32_t block_size, uint64_t lba, uint64_t blocks, struct gpt_table *table);
 
 /* Look up a partition, counted from 1, in the entry array (nr * size bytes).  0, -EINVAL when the
  * array is damaged or the partition lies outside, -ENOENT when there is none of that number. */
-int gpt_partition(const struct gpt_table *table, const void *entries, unsigned number,
-		  struct gpt_partition *part);
+int gpt_partition(const struct gpt_table *table, const void *entries, unsigned number, struct gpt_partition *part);

@@ -10,8 +10,7 @@
 #include <guise.h>
 #include <runtime/xen.h>
 
-static inline long hypercall(unsigned nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-			     uint64_t a5)
+static inline long hypercall(unsigned nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	long rax = nr;
 	register uint64_t r10 __asm__("r10") = a4;

@@ -46,14 +46,14 @@ static inline void outl(uint16_t port, uint32_t value)
 }
 
 /* Device registers, at an address from mmio_map(). */
-#define MMIO_ACCESS(type, suffix)                                              \
-	static inline type mmio_read##suffix(const volatile void *reg)         \
-	{                                                                      \
-		return *(const volatile type *)reg;                            \
-	}                                                                      \
-	static inline void mmio_write##suffix(volatile void *reg, type value)  \
-	{                                                                      \
-		*(volatile type *)reg = value;                                 \
+#define MMIO_ACCESS(type, suffix)                                             \
+	static inline type mmio_read##suffix(const volatile void *reg)        \
+	{                                                                     \
+		return *(const volatile type *)reg;                           \
+	}                                                                     \
+	static inline void mmio_write##suffix(volatile void *reg, type value) \
+	{                                                                     \
+		*(volatile type *)reg = value;                                \
 	}
 MMIO_ACCESS(uint8_t, 8)
 MMIO_ACCESS(uint16_t, 16)

@@ -15,8 +15,7 @@
 #else
 /* Both return the length that the whole text has; at most size bytes are written, the last a NUL
  * (none when size is 0). */
-int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
-	__attribute__((format(printf, 3, 0)));
+int vsnprintf(char *to, size_t size, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
 int snprintf(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #endif
 
