@@ -23,7 +23,8 @@ static struct regs4 forced(uint32_t leaf, uint32_t sub)
 {
 	struct regs4 r;
 
-	__asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+	__asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
 			 : "a"(leaf), "c"(sub));
 	return r;
 }
@@ -56,7 +57,8 @@ TEST("forced CPUID shows a Xen hypervisor and then a Guise one", .paging = BOTH)
 TEST("forced CPUID hides what ring 3 cannot use")
 {
 	struct regs4 one = forced(1, 0), seven = forced(7, 0), ext = forced(0x80000001, 0);
-	static const uint8_t edx1[] = { 1, 3, 7, 12, 13, 14, 17 }, ecx1[] = { 3, 5, 17, 21, 24 }, ebx7[] = { 7, 10, 14, 20 }, ecx7[] = { 2, 3, 7, 16 };
+	static const uint8_t edx1[] = { 1, 3, 7, 12, 13, 14, 17 }, ecx1[] = { 3, 5, 17, 21, 24 },
+			     ebx7[] = { 7, 10, 14, 20 }, ecx7[] = { 2, 3, 7, 16 };
 
 	for (unsigned i = 0; i < sizeof(edx1); i++)
 		expect(!(one.edx >> edx1[i] & 1));
@@ -66,13 +68,13 @@ TEST("forced CPUID hides what ring 3 cannot use")
 		expect(!(seven.ebx >> ebx7[i] & 1));
 	for (unsigned i = 0; i < sizeof(ecx7); i++)
 		expect(!(seven.ecx >> ecx7[i] & 1));
-	expect(one.ecx >> 31 & 1);	      /* a hypervisor */
-	expect(one.ecx >> 27 & 1);	      /* OSXSAVE */
-	expect(ext.edx >> 29 & 1);	      /* long mode */
-	expect(ext.edx >> 20 & 1);	      /* NX */
-	expect(ext.edx >> 11 & 1);	      /* SYSCALL */
-	expect(!(ext.edx >> 26 & 1));	      /* 1 GiB pages */
-	expect(!(ext.ecx >> 2 & 1));	      /* SVM */
+	expect(one.ecx >> 31 & 1);    /* a hypervisor */
+	expect(one.ecx >> 27 & 1);    /* OSXSAVE */
+	expect(ext.edx >> 29 & 1);    /* long mode */
+	expect(ext.edx >> 20 & 1);    /* NX */
+	expect(ext.edx >> 11 & 1);    /* SYSCALL */
+	expect(!(ext.edx >> 26 & 1)); /* 1 GiB pages */
+	expect(!(ext.ecx >> 2 & 1));  /* SVM */
 	expect(forced(0, 0).eax <= native(0, 0).eax);
 }
 
@@ -134,7 +136,7 @@ INSN(wrmsr, "mov %edi, %ecx; mov %rsi, %rdx; mov %esi, %eax; shr $32, %rdx; wrms
 
 static int msr_read(uint32_t msr, uint64_t *value)
 {
-	return !catch(rdmsr, msr, (uint64_t)value);
+	return !traps(rdmsr, msr, (uint64_t)value);
 }
 
 TEST("the registers that a PV kernel reads can be read")
@@ -153,7 +155,7 @@ TEST("GS base is written by WRMSR before anything else works")
 {
 	uint64_t value;
 
-	expect(!catch(wrmsr, 0xc0000101, 0xffff888012345000));
+	expect(!traps(wrmsr, 0xc0000101, 0xffff888012345000));
 	__asm__ volatile("rdgsbase %0" : "=r"(value));
 	expect_eq(value, 0xffff888012345000);
 	expect_trap(TRAP_GP, wrmsr, 0xc0000101, 0x8000000000000000);
@@ -161,18 +163,19 @@ TEST("GS base is written by WRMSR before anything else works")
 	expect_trap(TRAP_GP, wrmsr, 0xc0000102, 0x8000000000000000);
 	__asm__ volatile("rdgsbase %0" : "=r"(value));
 	expect_eq(value, 0xffff888012345000);
-	expect(!catch(wrmsr, 0xc0000100, 0x12345000));
+	expect(!traps(wrmsr, 0xc0000100, 0x12345000));
 	__asm__ volatile("rdfsbase %0" : "=r"(value));
 	expect_eq(value, 0x12345000);
 }
 
 TEST("registers that the machine depends on cannot be written", .watched = 1)
 {
-	static const uint32_t msr[] = { 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0x174, 0x175, 0x176, 0x1a0, 0x10,
-					0x3b,	    0x6e0,	0x830,	    0x8b0,	0x2ff,	    0x200, 0x38f, 0x1d9, 0xda0, 0x48 };
+	static const uint32_t msr[] = { 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0x174, 0x175,
+					0x176,	    0x1a0,	0x10,	    0x3b,	0x6e0,	    0x830, 0x8b0,
+					0x2ff,	    0x200,	0x38f,	    0x1d9,	0xda0,	    0x48 };
 
 	for (unsigned i = 0; i < sizeof(msr) / sizeof(msr[0]); i++) {
-		if (!catch(wrmsr, msr[i], 0))
+		if (!traps(wrmsr, msr[i], 0))
 			fails(__FILE__, __LINE__, "MSR 0x%x was written", msr[i]);
 		expect_eq(trapped.vector, TRAP_GP);
 		expect_eq(trapped.error, 0);
@@ -182,7 +185,8 @@ TEST("registers that the machine depends on cannot be written", .watched = 1)
 
 TEST("every model-specific register is emulated or #GP, none does harm", .watched = 1)
 {
-	static const uint32_t first[] = { 0, 0x400, 0x800, 0x1000, 0x40000000, 0xc0000000, 0xc0010000, 0xc0011000, 0xffffff00 };
+	static const uint32_t first[] = { 0,	      0x400,	  0x800,      0x1000,	 0x40000000,
+					  0xc0000000, 0xc0010000, 0xc0011000, 0xffffff00 };
 	uint64_t value;
 
 	for (unsigned i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
@@ -193,7 +197,7 @@ TEST("every model-specific register is emulated or #GP, none does harm", .watche
 				expect_eq(trapped.vector, TRAP_GP);
 			if (msr == 0xc0000101)
 				continue;
-			if (catch(wrmsr, msr, random64()))
+			if (traps(wrmsr, msr, random64()))
 				expect_eq(trapped.vector, TRAP_GP);
 		}
 	}
@@ -216,15 +220,15 @@ TEST("control registers read as those of a CPU in long mode with this guest's ta
 {
 	uint64_t v;
 
-	expect(!catch(read_cr0, 0, (uint64_t)&v));
+	expect(!traps(read_cr0, 0, (uint64_t)&v));
 	expect((v & 0x80010001) == 0x80010001 && !(v & 8));
 	expect_eq(hypercall(__HYPERVISOR_fpu_taskswitch, 1, 0, 0, 0, 0), 0);
-	expect(!catch(read_cr0, 0, (uint64_t)&v) && (v & 8));
+	expect(!traps(read_cr0, 0, (uint64_t)&v) && (v & 8));
 	hypercall(__HYPERVISOR_fpu_taskswitch, 0, 0, 0, 0, 0);
 	expect(!can_read(0x1008, NULL));
-	expect(!catch(read_cr2, 0, (uint64_t)&v) && v == 0x1008);
-	expect(!catch(read_cr4, 0, (uint64_t)&v));
-	expect(!catch(write_cr4, 0, v));
+	expect(!traps(read_cr2, 0, (uint64_t)&v) && v == 0x1008);
+	expect(!traps(read_cr4, 0, (uint64_t)&v));
+	expect(!traps(write_cr4, 0, v));
 }
 
 TEST("writes to control registers change nothing of the machine", .watched = 1)
@@ -233,15 +237,15 @@ TEST("writes to control registers change nothing of the machine", .watched = 1)
 	uint64_t v;
 
 	for (unsigned i = 0; i < 7; i++) {
-		if (catch(write_cr4, 0, value[i]))
+		if (traps(write_cr4, 0, value[i]))
 			expect_eq(trapped.vector, TRAP_GP);
-		if (catch(write_cr0, 0, value[i]))
+		if (traps(write_cr0, 0, value[i]))
 			expect_eq(trapped.vector, TRAP_GP);
 		hypercall(__HYPERVISOR_fpu_taskswitch, 0, 0, 0, 0, 0);
 		expect_trap(TRAP_GP, write_cr3, 0, value[i]);
 		expect_trap(TRAP_GP, write_cr8, 0, value[i]);
 		expect_trap(TRAP_GP, write_dr7, 0, value[i]);
-		expect(!catch(read_cr0, 0, (uint64_t)&v) && (v & 0x80000001) == 0x80000001);
+		expect(!traps(read_cr0, 0, (uint64_t)&v) && (v & 0x80000001) == 0x80000001);
 	}
 	expect_trap(TRAP_GP, read_dr7, 0, 0);
 }
@@ -259,7 +263,7 @@ TEST("CLTS, CLI, STI and WBINVD do what little a PV kernel means by them")
 	static void (*const fn[])(uint64_t, uint64_t) = { clts, cli, sti, wbinvd, invd };
 
 	for (unsigned i = 0; i < 5; i++) {
-		expect(!catch(fn[i], 0, 0));
+		expect(!traps(fn[i], 0, 0));
 		expect_eq(shared->vcpu_info[0].evtchn_upcall_mask, 1);
 	}
 }
@@ -286,13 +290,15 @@ INSN(clac, "clac")
 INSN(rsm, "rsm")
 INSN(invpcid, "xor %eax, %eax; invpcid (%rdi), %rax")
 INSN(xsetbv_ring0, "mov $1, %ecx; xor %eax, %eax; xor %edx, %edx; xsetbv")
-INSN(iretq_ring0, "pushq $0xe010; lea 8(%rsp), %rax; push %rax; pushfq; pushq $0xe008; lea 1f(%rip), %rax; push %rax; iretq; 1: nop")
+INSN(iretq_ring0,
+     "pushq $0xe010; lea 8(%rsp), %rax; push %rax; pushfq; pushq $0xe008; lea 1f(%rip), %rax; push %rax; iretq; 1: nop")
 INSN(far_ring0, "pushq $0xe008; lea 1f(%rip), %rax; push %rax; lretq; 1: nop")
 INSN(outsb, "mov %rdi, %rsi; mov $0x80, %edx; outsb")
 INSN(insb, "mov $0x80, %edx; insb")
 INSN(rep_outs, "mov %rdi, %rsi; mov $0x80, %edx; mov $100, %ecx; rep outsb")
 INSN(mov_ss_int3, "mov %ss, %eax; mov %eax, %ss; int3")
-INSN(mov_ss_syscall, "mov $17, %eax; xor %edi, %edi; mov %ss, %ecx; pushfq; orq $0x100, (%rsp); popfq; mov %ecx, %ss; syscall; nop; nop")
+INSN(mov_ss_syscall,
+     "mov $17, %eax; xor %edi, %edi; mov %ss, %ecx; pushfq; orq $0x100, (%rsp); popfq; mov %ecx, %ss; syscall; nop; nop")
 INSN(icebp, ".byte 0xf1")
 INSN(into, "int $4")
 INSN(int_2, "int $2")
@@ -305,16 +311,18 @@ INSN(ud1, ".byte 0x0f, 0xb9, 0xc0")
 
 TEST("privileged instructions are the guest's own faults, and the machine goes on", .watched = 1, .paging = BOTH)
 {
-	static void (*const fn[])(uint64_t, uint64_t) = { lgdt, lidt, lldt, ltr, lmsw, invlpg, swapgs, sysretq, sysexit, rdpmc, vmcall,
-							  vmmcall, vmxon, vmrun, stgi, monitor, mwait, stac, clac, rsm, invpcid,
-							  xsetbv_ring0, iretq_ring0, far_ring0, outsb, insb, rep_outs };
+	static void (*const fn[])(uint64_t,
+				  uint64_t) = { lgdt,	      lidt,	   lldt,      ltr,    lmsw,    invlpg,	swapgs,
+						sysretq,      sysexit,	   rdpmc,     vmcall, vmmcall, vmxon,	vmrun,
+						stgi,	      monitor,	   mwait,     stac,   clac,    rsm,	invpcid,
+						xsetbv_ring0, iretq_ring0, far_ring0, outsb,  insb,    rep_outs };
 	uint32_t iopl = 1;
 
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < sizeof(fn) / sizeof(fn[0]); i++) {
 			static char buffer[4096];
 
-			if (!catch(fn[i], (uint64_t)buffer, 0))
+			if (!traps(fn[i], (uint64_t)buffer, 0))
 				fails(__FILE__, __LINE__, "instruction %u was carried out", i);
 			if (trapped.vector != TRAP_GP && trapped.vector != TRAP_UD)
 				fails(__FILE__, __LINE__, "instruction %u: vector %lu", i, trapped.vector);
@@ -326,12 +334,14 @@ TEST("privileged instructions are the guest's own faults, and the machine goes o
 
 TEST("soft interrupts of any number come to the guest, never to the machine", .watched = 1)
 {
-	static void (*const fn[])(uint64_t, uint64_t) = { int_2, int_8, int_18, int_f0, int_ff, into, icebp, lock_nop, ud1 };
+	static void (*const fn[])(uint64_t, uint64_t) = { int_2, int_8, int_18,	  int_f0, int_ff,
+							  into,	 icebp, lock_nop, ud1 };
 	static const uint8_t vector[] = { 2, 8, 18, 0xf0, 0xff, 4, TRAP_DB, TRAP_UD, TRAP_UD };
 
 	for (unsigned i = 0; i < 9; i++) {
-		expect(catch(fn[i], 0, 0));
-		if (trapped.vector != vector[i] && trapped.vector != TRAP_GP && (fn[i] != icebp || trapped.vector != TRAP_UD))
+		expect(traps(fn[i], 0, 0));
+		if (trapped.vector != vector[i] && trapped.vector != TRAP_GP &&
+		    (fn[i] != icebp || trapped.vector != TRAP_UD))
 			fails(__FILE__, __LINE__, "%u: vector %lu", i, trapped.vector);
 	}
 }
@@ -378,15 +388,15 @@ TEST("without I/O privilege ports are #GP, with it they read as nothing there")
 	}
 	expect_eq(hypercall(__HYPERVISOR_physdev_op, 6, (uint64_t)&iopl, 0, 0, 0), 0);
 	for (unsigned i = 0; i < 11; i++) {
-		expect(!catch(in_b, port[i], (uint64_t)&v) && v == 0xff);
-		expect(!catch(in_w, port[i], (uint64_t)&v) && v == 0xffff);
-		expect(!catch(in_l, port[i], (uint64_t)&v) && v == 0xffffffff);
-		expect(!catch(out_b, port[i], 0));
-		expect(!catch(out_l, port[i], 0));
+		expect(!traps(in_b, port[i], (uint64_t)&v) && v == 0xff);
+		expect(!traps(in_w, port[i], (uint64_t)&v) && v == 0xffff);
+		expect(!traps(in_l, port[i], (uint64_t)&v) && v == 0xffffffff);
+		expect(!traps(out_b, port[i], 0));
+		expect(!traps(out_l, port[i], 0));
 	}
-	expect(!catch(out_imm, 0, 0));
-	expect(!catch(in_b, 0x42, (uint64_t)&v) && v == 0); /* ends a calibration at once */
-	expect(!catch(in_imm, 0, (uint64_t)&v) && v == 0);
+	expect(!traps(out_imm, 0, 0));
+	expect(!traps(in_b, 0x42, (uint64_t)&v) && v == 0); /* ends a calibration at once */
+	expect(!traps(in_imm, 0, (uint64_t)&v) && v == 0);
 	iopl = 4;
 	expect_eq(hypercall(__HYPERVISOR_physdev_op, 6, (uint64_t)&iopl, 0, 0, 0), -XEN_EINVAL);
 	expect_eq(hypercall(__HYPERVISOR_physdev_op, 6, 0, 0, 0, 0), -XEN_EFAULT);
@@ -402,7 +412,7 @@ TEST("a byte read from a port changes that byte of rax alone")
 	uint64_t v = 0;
 
 	hypercall(__HYPERVISOR_physdev_op, 6, (uint64_t)&iopl, 0, 0, 0);
-	expect(!catch(in_keeps, 0, (uint64_t)&v));
+	expect(!traps(in_keeps, 0, (uint64_t)&v));
 	expect_eq(v, 0xffffffffffffff00);
 }
 
@@ -413,12 +423,12 @@ TEST("XSETBV accepts the components that are on and nothing else")
 	uint32_t low, high;
 
 	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	expect(!catch(xsetbv, low, 0));
-	expect(!catch(xsetbv, 3, 0));
+	expect(!traps(xsetbv, low, 0));
+	expect(!traps(xsetbv, 3, 0));
 	expect_trap(TRAP_GP, xsetbv, 0, 0);
 	expect_trap(TRAP_GP, xsetbv, 2, 0);
 	expect_trap(TRAP_GP, xsetbv, 5, 0);
 	expect_trap(TRAP_GP, xsetbv, ~0ull, 0);
 	expect_trap(TRAP_GP, xsetbv, 1ull << 62 | 7, 0);
-	expect(!catch(xsetbv, low, 0));
+	expect(!traps(xsetbv, low, 0));
 }

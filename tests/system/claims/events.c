@@ -145,7 +145,8 @@ TEST("a masked port is pending without an upcall, and unmask brings it")
 
 TEST("an upcall comes to the callback with upcalls masked, when they are unmasked", .paging = BOTH)
 {
-	struct callback_register reg = { .type = CALLBACKTYPE_event, .flags = CALLBACKF_mask_events,
+	struct callback_register reg = { .type = CALLBACKTYPE_event,
+					 .flags = CALLBACKF_mask_events,
 					 .address = trap_handler(TRAP_EVENT) };
 	uint32_t a = (uint32_t)event_alloc(DOMID_SELF, DOMID_SELF), b = (uint32_t)event_bind(DOMID_SELF, a);
 
@@ -159,7 +160,7 @@ TEST("an upcall comes to the callback with upcalls masked, when they are unmaske
 	expect_eq(info()->evtchn_upcall_pending, 1);
 	expect_eq(trapped.count, 0);
 	info()->evtchn_upcall_mask = 0;
-	if (!catch((void (*)(uint64_t, uint64_t))(void *)hc_xen_version, 0, 0))
+	if (!traps((void (*)(uint64_t, uint64_t))(void *)hc_xen_version, 0, 0))
 		fails(__FILE__, __LINE__, "no upcall");
 	expect_eq(trapped.vector, TRAP_EVENT);
 	expect_eq(trapped.word[3] >> 32 & 0xff, 0);
@@ -257,10 +258,12 @@ TEST("nobody opens, binds or looks at ports of a domain that is not his", .peer 
 TEST("only the domain that a port was offered to binds it", .peer = 1)
 {
 	struct evtchn_bind_interdomain *op = (void *)mailbox->data;
-	uint32_t other = (uint32_t)event_alloc(DOMID_SELF, DOMID_BYSTANDER), mine = (uint32_t)event_alloc(DOMID_SELF, DOMID_PEER);
+	uint32_t other = (uint32_t)event_alloc(DOMID_SELF, DOMID_BYSTANDER),
+		 mine = (uint32_t)event_alloc(DOMID_SELF, DOMID_PEER);
 
 	*op = (struct evtchn_bind_interdomain){ .remote_dom = DOMID_CLAIM, .remote_port = other };
-	expect_eq(peer_call(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, PEER_PTR(0), 0, 0, 0), -XEN_EINVAL);
+	expect_eq(peer_call(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, PEER_PTR(0), 0, 0, 0),
+		  -XEN_EINVAL);
 	expect_eq(event_bind(DOMID_SELF, mine), -XEN_EINVAL);
 	op->remote_port = mine;
 	expect_eq(peer_call(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, PEER_PTR(0), 0, 0, 0), 0);
@@ -348,9 +351,10 @@ TEST("a new port has nothing pending from its former life")
 
 TEST("event channel calls with a bad address are -EFAULT, those left out -ENOSYS")
 {
-	static const unsigned cmd[] = { EVTCHNOP_bind_interdomain, EVTCHNOP_bind_virq, EVTCHNOP_close,	EVTCHNOP_send,
-					EVTCHNOP_status,	   EVTCHNOP_alloc_unbound, EVTCHNOP_bind_ipi, EVTCHNOP_bind_vcpu,
-					EVTCHNOP_unmask };
+	static const unsigned cmd[] = {
+		EVTCHNOP_bind_interdomain, EVTCHNOP_bind_virq, EVTCHNOP_close,	   EVTCHNOP_send,  EVTCHNOP_status,
+		EVTCHNOP_alloc_unbound,	   EVTCHNOP_bind_ipi,  EVTCHNOP_bind_vcpu, EVTCHNOP_unmask
+	};
 
 	for (unsigned i = 0; i < 9; i++) {
 		expect_eq(hc_event_channel(cmd[i], NULL), -XEN_EFAULT);

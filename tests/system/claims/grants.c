@@ -224,7 +224,8 @@ TEST("a read-only mapping does not become writable by the holder's own table", .
 	expect_eq(map(DOMID_PEER, ref, here, GNTMAP_host_map | GNTMAP_readonly, &handle), GNTST_okay);
 	pt_set(here, mfn << PAGE_SHIFT | PTE_DATA);
 	expect(!can_write(here, 6));
-	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, here, mfn << PAGE_SHIFT | PTE_DATA, UVMF_TLB_FLUSH, 0, 0), 0);
+	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, here, mfn << PAGE_SHIFT | PTE_DATA, UVMF_TLB_FLUSH, 0, 0),
+		  0);
 	expect(!can_write(here, 6));
 	/* Nor through the kernel's hands. */
 	expect_eq(hc_vcpu(VCPUOP_get_runstate_info, 0, (void *)here), -XEN_EFAULT);
@@ -271,7 +272,8 @@ TEST("a mapping is undone though its holder put another page in its place", .pee
 	expect(!can_read(here, NULL));
 }
 
-TEST("a leaf table given up while a grant is mapped in it takes the mapping along", .peer = 1, .paging = BOTH, .spare = 20)
+TEST("a leaf table given up while a grant is mapped in it takes the mapping along", .peer = 1, .paging = BOTH,
+     .spare = 20)
 {
 	uint64_t *l3 = pt_page(), *l2 = pt_page(), *l1 = pt_page(), there, mfn, here = 1ull << 39;
 	uint32_t ref = peer_lends(&there, &mfn, 0), handle;
@@ -309,7 +311,9 @@ TEST("what is not granted to this domain is not mapped", .peer = 1)
 
 TEST("nothing of a domain that is not there, or of one's own, is mapped")
 {
-	static const uint16_t dom[] = { DOMID_CLAIM, 55, DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID, 0xffff, 0x7fef };
+	static const uint16_t dom[] = {
+		DOMID_CLAIM, 55, DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_INVALID, 0xffff, 0x7fef
+	};
 	uint64_t *page = page_alloc(1), va = pt_space();
 	int ref = grant_offer(DOMID_CLAIM, page, 0);
 
@@ -414,7 +418,9 @@ TEST("a batch of mappings has a status for each", .peer = 1)
 	gnttab_unmap_grant_ref_t un[3];
 
 	for (unsigned i = 0; i < 3; i++)
-		op[i] = (gnttab_map_grant_ref_t){ .host_addr = here[i], .flags = GNTMAP_host_map, .ref = i == 1 ? 999 : ref, .dom = DOMID_PEER };
+		op[i] = (gnttab_map_grant_ref_t){
+			.host_addr = here[i], .flags = GNTMAP_host_map, .ref = i == 1 ? 999 : ref, .dom = DOMID_PEER
+		};
 	expect_eq(hc_grant_table(GNTTABOP_map_grant_ref, op, 3), 0);
 	expect_eq(op[0].status, GNTST_okay);
 	expect(op[1].status < 0);
@@ -519,12 +525,12 @@ TEST("a copy outside a page, with unknown flags or of nothing granted is refused
 	uint32_t ref = peer_lends(&there, &mfn, 1);
 	gnttab_copy_t op = copy_op(DOMID_PEER, ref, DOMID_SELF, own, GNTCOPY_source_gref);
 
-#define REFUSED(change)                                                                            \
-	do {                                                                                       \
-		op = copy_op(DOMID_PEER, ref, DOMID_SELF, own, GNTCOPY_source_gref);               \
-		change;                                                                            \
-		if (copy(&op) >= 0)                                                                \
-			fails(__FILE__, __LINE__, "done: %s", #change);                            \
+#define REFUSED(change)                                                              \
+	do {                                                                         \
+		op = copy_op(DOMID_PEER, ref, DOMID_SELF, own, GNTCOPY_source_gref); \
+		change;                                                              \
+		if (copy(&op) >= 0)                                                  \
+			fails(__FILE__, __LINE__, "done: %s", #change);              \
 	} while (0)
 	REFUSED(op.source.offset = 4090);
 	REFUSED(op.dest.offset = 4090);
@@ -606,7 +612,8 @@ TEST("a DMA grant never makes the frame visible to the CPU", .peer = 1, .paging 
 TEST("a DMA grant is refused where a mapping would be", .peer = 1)
 {
 	uint64_t there, mfn, *page = page_alloc(1);
-	uint32_t ref = peer_lends(&there, &mfn, 1), own = (uint32_t)grant_offer(DOMID_CLAIM, page, 0), cookies[2] = { 0, 4095 };
+	uint32_t ref = peer_lends(&there, &mfn, 1), own = (uint32_t)grant_offer(DOMID_CLAIM, page, 0),
+		 cookies[2] = { 0, 4095 };
 	struct guise_dma_map op;
 
 	expect(dma(DOMID_PEER, ref, 0, &op) < 0);

@@ -29,10 +29,13 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 {
 	static uint64_t mfns[4];
 
-	for_each_handle(h) {
+	for_each_handle(h)
+	{
 		struct guise_domain_create create = { .memory = h, .domid = 50, .max_frames = 10, .max_vcpus = 1 };
 		struct guise_domain_populate populate = { .handle = h, .nr = 1, .mfns = (uint64_t)mfns };
-		struct guise_domain_copy copy = { .handle = h, .mfn = virt_to_mfn(mfns), .len = 8, .buffer = (uint64_t)mfns };
+		struct guise_domain_copy copy = {
+			.handle = h, .mfn = virt_to_mfn(mfns), .len = 8, .buffer = (uint64_t)mfns
+		};
 		struct guise_domain_start begin = { .handle = h, .rip = 0x200000, .cr3 = virt_to_mfn(mfns) };
 		struct guise_domain_info info = { .handle = h };
 
@@ -67,7 +70,8 @@ TEST("a domain learns about itself, and only what is its own")
 
 TEST("without a handle no right is derived or dropped")
 {
-	for_each_handle(h) {
+	for_each_handle(h)
+	{
 		struct guise_handle_derive req = { .parent = h, .domain = h, .first = 0, .nr = 1 };
 
 		expect_eq(guise_handle(GUISE_HANDLE_OP_DERIVE, &req), -XEN_EPERM);
@@ -81,7 +85,8 @@ TEST("without a handle no right is derived or dropped")
 
 TEST("without a handle no interrupt is bound, allocated, freed or acknowledged")
 {
-	for_each_handle(h) {
+	for_each_handle(h)
+	{
 		for (uint32_t irq = 0; irq < 400; irq += 7) {
 			struct guise_irq_bind bind = { .handle = h, .irq = irq };
 
@@ -99,8 +104,7 @@ TEST("without a handle no interrupt is bound, allocated, freed or acknowledged")
 
 TEST("without a handle the machine is not reset")
 {
-	for_each_handle(h)
-		expect_eq(guise_system(GUISE_SYSTEM_RESET, NULL, h), -XEN_EPERM);
+	for_each_handle(h) expect_eq(guise_system(GUISE_SYSTEM_RESET, NULL, h), -XEN_EPERM);
 }
 
 TEST("anyone may ask for the machine's size")
@@ -117,7 +121,8 @@ TEST("anyone may ask for the machine's size")
 TEST("unknown operations of Guise's calls answer -ENOSYS, bad addresses -EFAULT")
 {
 	static const unsigned call[] = { GUISE_HC_DOMAIN, GUISE_HC_HANDLE, GUISE_HC_IRQ, GUISE_HC_SYSTEM };
-	static const unsigned structs[] = { GUISE_DOMAIN_CREATE, GUISE_DOMAIN_POPULATE, GUISE_DOMAIN_COPY, GUISE_DOMAIN_START };
+	static const unsigned structs[] = { GUISE_DOMAIN_CREATE, GUISE_DOMAIN_POPULATE, GUISE_DOMAIN_COPY,
+					    GUISE_DOMAIN_START };
 
 	for (unsigned i = 0; i < 4; i++) {
 		expect_eq(hypercall(call[i], 50, 0, 0, 0, 0), -XEN_ENOSYS);
@@ -142,10 +147,11 @@ INSN(in_long, "mov %edi, %edx; in %dx, %eax")
 
 TEST("a port handle opens its ports and no other", .port = 0x70, .nr_ports = 2)
 {
-	static const uint16_t others[] = { 0x6f, 0x72, 0x80, 0x20, 0x21, 0x60, 0x64, 0xcf8, 0xcf9, 0xf4, 0x3f8, 0, 0xffff };
+	static const uint16_t others[] = { 0x6f,  0x72,	 0x80, 0x20,  0x21, 0x60,  0x64,
+					   0xcf8, 0xcf9, 0xf4, 0x3f8, 0,    0xffff };
 
-	expect(!catch(in_byte, 0x70, 0));
-	expect(!catch(in_byte, 0x71, 0));
+	expect(!traps(in_byte, 0x70, 0));
+	expect(!traps(in_byte, 0x71, 0));
 	outb(0x70, 0);
 	expect(inb(0x71) < 0x60); /* seconds, in BCD */
 	expect_trap(TRAP_GP, in_long, 0x70, 0);
@@ -158,7 +164,7 @@ TEST("a port handle opens its ports and no other", .port = 0x70, .nr_ports = 2)
 
 TEST("a port handle that is dropped closes its ports at once", .port = 0x70, .nr_ports = 2)
 {
-	expect(!catch(in_byte, 0x71, 0));
+	expect(!traps(in_byte, 0x71, 0));
 	expect_eq(guise_handle_drop(1), 0);
 	expect_eq(guise_handle_drop(1), -XEN_EPERM);
 	expect_trap(TRAP_GP, in_byte, 0x71, 0);
@@ -168,10 +174,10 @@ TEST("a port handle that is dropped closes its ports at once", .port = 0x70, .nr
 
 TEST("ports of one domain are closed to the other", .port = 0x70, .nr_ports = 2, .peer = 1)
 {
-	expect(!catch(in_byte, 0x71, 0));
+	expect(!traps(in_byte, 0x71, 0));
 	for (unsigned i = 0; i < 10; i++) {
 		hc_sched(SCHEDOP_yield, NULL);
-		expect(!catch(in_byte, 0x71, 0));
+		expect(!traps(in_byte, 0x71, 0));
 	}
 }
 
@@ -277,7 +283,8 @@ TEST("messages are allocated within the handle's range, bound, and freed", .irq 
 
 TEST("a holder of a part cannot pass it on without a domain to manage", .port = 0x70, .nr_ports = 2)
 {
-	for_each_handle(h) {
+	for_each_handle(h)
+	{
 		struct guise_handle_derive req = { .parent = 1, .domain = h, .first = 0x70, .nr = 1 };
 
 		expect_eq(guise_handle(GUISE_HANDLE_OP_DERIVE, &req), -XEN_EPERM);

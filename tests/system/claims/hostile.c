@@ -70,7 +70,8 @@ static int suicidal(uint64_t nr, const uint64_t *arg)
 static void check_answer(uint64_t nr, const uint64_t *arg, long rc)
 {
 	if (rc < -200 && nr != __HYPERVISOR_get_debugreg)
-		fails(__FILE__, __LINE__, "call %lu(0x%lx, 0x%lx, 0x%lx, 0x%lx) answers %ld", nr, arg[0], arg[1], arg[2], arg[3], rc);
+		fails(__FILE__, __LINE__, "call %lu(0x%lx, 0x%lx, 0x%lx, 0x%lx) answers %ld", nr, arg[0], arg[1],
+		      arg[2], arg[3], rc);
 	if (nr == __HYPERVISOR_set_trap_table || nr == __HYPERVISOR_multicall)
 		traps_init();
 	shared->vcpu_info[0].evtchn_upcall_mask = 1;
@@ -82,10 +83,22 @@ static void try_call(uint64_t nr, const uint64_t *arg)
 		check_answer(nr, arg, hypercall((unsigned)nr, arg[0], arg[1], arg[2], arg[3], arg[4]));
 }
 
-TEST("every call with every operation survives every kind of bad argument", .paging = BOTH, .watched = 1, .seconds = 120)
+TEST("every call with every operation survives every kind of bad argument", .paging = BOTH, .watched = 1,
+     .seconds = 120)
 {
-	uint64_t pattern[] = { 0, 1, ~0ull, 0, 0, 0, 0xffff808000100000, 0xffff800000000000, 0xffff810000000000, 0x8000000000000000,
-			       0x00007ffffffffff8, 0xfffffffffffffff8, 0x1000 };
+	uint64_t pattern[] = { 0,
+			       1,
+			       ~0ull,
+			       0,
+			       0,
+			       0,
+			       0xffff808000100000,
+			       0xffff800000000000,
+			       0xffff810000000000,
+			       0x8000000000000000,
+			       0x00007ffffffffff8,
+			       0xfffffffffffffff8,
+			       0x1000 };
 	uint64_t second[] = { 0, 1, ~0ull, 0, 0x7ff0 };
 
 	arena_init();
@@ -100,7 +113,8 @@ TEST("every call with every operation survives every kind of bad argument", .pag
 			buffer_fill();
 			for (unsigned i = 0; i < COUNT(pattern); i++)
 				for (unsigned k = 0; k < COUNT(second); k++) {
-					uint64_t arg[5] = { first, pattern[i], second[k], pattern[(i + k) % COUNT(pattern)], 0 };
+					uint64_t arg[5] = { first, pattern[i], second[k],
+							    pattern[(i + k) % COUNT(pattern)], 0 };
 					uint64_t turned[5] = { pattern[i], first, second[k], DOMID_SELF, 0 };
 
 					try_call(nr, arg);
@@ -157,7 +171,8 @@ static uint64_t random_word(void)
 	}
 }
 
-TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched = 1, .hostile = 1, .times = 2, .seconds = 60)
+TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched = 1, .hostile = 1, .times = 2,
+     .seconds = 60)
 {
 	static const uint8_t often[] = { 1, 2, 10, 12, 13, 14, 20, 24, 25, 26, 32, 48, 49, 50, 51 };
 	uint64_t end = ticks_after(4000);
@@ -298,7 +313,8 @@ static int is_ours(uint64_t offset, uint64_t value)
 
 /* A stock kernel never maps a live table writable; a domain that does may see its own pages by an old
  * entry, so there the rule is only that they are its own. */
-TEST("random tables open nothing but what they name of its own", .paging = BOTH, .watched = 1, .times = 2, .seconds = 90)
+TEST("random tables open nothing but what they name of its own", .paging = BOTH, .watched = 1, .times = 2,
+     .seconds = 90)
 {
 	uint64_t *l4 = (uint64_t *)start->pt_base, end = ticks_after(4000), value;
 	unsigned reached = 0;
@@ -332,9 +348,11 @@ TEST("random tables open nothing but what they name of its own", .paging = BOTH,
 			if (can_read(va, &value)) {
 				reached++;
 				if (!said && !tables_say(va) && !(stock && is_ours(va & 0xfff, value)))
-					fails(__FILE__, __LINE__, "0x%lx is read as 0x%lx (seed 0x%lx)", va, value, random_seed);
+					fails(__FILE__, __LINE__, "0x%lx is read as 0x%lx (seed 0x%lx)", va, value,
+					      random_seed);
 			} else if (said && !stock) {
-				fails(__FILE__, __LINE__, "0x%lx is not read: error 0x%lx, entry says it may (seed 0x%lx)", va,
+				fails(__FILE__, __LINE__,
+				      "0x%lx is not read: error 0x%lx, entry says it may (seed 0x%lx)", va,
 				      trapped.error, random_seed);
 			}
 			if (random64() % 4 == 0 && can_write(va, random_entry() & ~(uint64_t)PTE_P)) {
@@ -351,7 +369,9 @@ TEST("random tables open nothing but what they name of its own", .paging = BOTH,
 
 static void watchdog(void)
 {
-	struct callback_register reg = { .type = CALLBACKTYPE_event, .flags = CALLBACKF_mask_events, .address = trap_handler(TRAP_EVENT) };
+	struct callback_register reg = { .type = CALLBACKTYPE_event,
+					 .flags = CALLBACKF_mask_events,
+					 .address = trap_handler(TRAP_EVENT) };
 	struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = time_ns() + MS };
 
 	hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, (uint64_t)&reg, 0, 0, 0);
@@ -362,7 +382,7 @@ static void watchdog(void)
 	hc_vcpu(VCPUOP_set_singleshot_timer, 0, &t);
 }
 
-/* What is run inside a catch(): the watchdog may bite from here on. */
+/* What is run inside a traps(): the watchdog may bite from here on. */
 static void armed_iret(uint64_t frame, uint64_t unused)
 {
 	watchdog();
@@ -393,22 +413,26 @@ static void run_code(uint64_t code, uint64_t scratch)
 	jump_to(code, scratch);
 }
 
-TEST("random machine code in the guest kernel harms its domain at most", .watched = 1, .hostile = 2, .times = 60, .seconds = 3)
+TEST("random machine code in the guest kernel harms its domain at most", .watched = 1, .hostile = 2, .times = 60,
+     .seconds = 3)
 {
-	static const uint8_t head[] = { 0x0f, 0x0f, 0x0f, 0x0f, 0x66, 0x48, 0x41, 0x44, 0xf3, 0xf2, 0x2e, 0xcd, 0xe4, 0xe5, 0xe6, 0xec, 0xee,
-					0xf4, 0xfa, 0xfb, 0xcb, 0x8e, 0x67, 0xf0, 0x9d, 0xc8, 0x17, 0x1f, 0xa3 };
-	static const uint8_t second[] = { 0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0b, 0x20, 0x21, 0x22, 0x23, 0x30, 0x31, 0x32,
-					  0x33, 0x34, 0x35, 0x78, 0xa0, 0xa1, 0xa2, 0xae, 0xb2, 0xc7, 0xff, 0x0d };
+	static const uint8_t head[] = { 0x0f, 0x0f, 0x0f, 0x0f, 0x66, 0x48, 0x41, 0x44, 0xf3, 0xf2,
+					0x2e, 0xcd, 0xe4, 0xe5, 0xe6, 0xec, 0xee, 0xf4, 0xfa, 0xfb,
+					0xcb, 0x8e, 0x67, 0xf0, 0x9d, 0xc8, 0x17, 0x1f, 0xa3 };
+	static const uint8_t second[] = { 0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0b, 0x20,
+					  0x21, 0x22, 0x23, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x78,
+					  0xa0, 0xa1, 0xa2, 0xae, 0xb2, 0xc7, 0xff, 0x0d };
 	uint8_t *code = page_alloc(1), *scratch = page_alloc(3);
 	uint32_t iopl = 1;
 
 	hypercall(__HYPERVISOR_physdev_op, 6, (uint64_t)&iopl, 0, 0, 0);
 	for (;;) {
 		for (unsigned i = 0; i < 60; i++)
-			code[i] = random64() % 3 ? random_byte() : i && code[i - 1] == 0x0f ? second[random64() % sizeof(second)] :
-												    head[random64() % sizeof(head)];
+			code[i] = random64() % 3	   ? random_byte() :
+				  i && code[i - 1] == 0x0f ? second[random64() % sizeof(second)] :
+							     head[random64() % sizeof(head)];
 		memset(code + 60, 0xcc, 8);
-		catch(run_code, (uint64_t)code, (uint64_t)scratch + PAGE_SIZE);
+		traps(run_code, (uint64_t)code, (uint64_t)scratch + PAGE_SIZE);
 		shared->vcpu_info[0].evtchn_upcall_mask = 1;
 		traps_init();
 	}
@@ -428,7 +452,8 @@ static void user_sees(const void *first, const void *last)
 	expect_eq(mmuext(MMUEXT_NEW_USER_BASEPTR, virt_to_mfn(l4), 0), 0);
 }
 
-TEST("random machine code in user mode harms nobody, not even its guest kernel", .watched = 1, .hostile = 1, .paging = BOTH)
+TEST("random machine code in user mode harms nobody, not even its guest kernel", .watched = 1, .hostile = 1,
+     .paging = BOTH)
 {
 	uint8_t *pages = page_alloc(8), *code, *scratch;
 	uint64_t end = ticks_after(2000), runs = 0;
@@ -447,15 +472,17 @@ TEST("random machine code in user mode harms nobody, not even its guest kernel",
 		f = user_frame((void (*)(uint64_t, uint64_t))(uint64_t)code);
 		f.rax = f.rcx = f.r11 = (uint64_t)scratch;
 		f.rsp = (uint64_t)scratch + PAGE_SIZE;
-		expect(catch(armed_iret, (uint64_t)&f, 0));
+		expect(traps(armed_iret, (uint64_t)&f, 0));
 		shared->vcpu_info[0].evtchn_upcall_mask = 1;
 	}
 	expect(runs > 100);
 }
 
-TEST("random frames for iret harm its domain at most", .watched = 1, .hostile = 2, .times = 30, .seconds = 3, .paging = BOTH)
+TEST("random frames for iret harm its domain at most", .watched = 1, .hostile = 2, .times = 30, .seconds = 3,
+     .paging = BOTH)
 {
-	static const uint16_t sel[] = { 0, 3, 8, 0xe008, 0xe00b, 0xe010, 0xe013, 0xe023, 0xe02b, 0xe033, 0xe030, 0xe040, 0xe048, 0xfffb };
+	static const uint16_t sel[] = { 0,	3,	8,	0xe008, 0xe00b, 0xe010, 0xe013,
+					0xe023, 0xe02b, 0xe033, 0xe030, 0xe040, 0xe048, 0xfffb };
 	uint64_t *gdt = page_alloc(1), mfn = virt_to_mfn(gdt);
 
 	arena_init();
@@ -478,7 +505,7 @@ TEST("random frames for iret harm its domain at most", .watched = 1, .hostile = 
 		if (random64() % 4)
 			f.rsp = (uint64_t)buffer + 2 * PAGE_SIZE;
 		memset(buffer, 0xcc, 64);
-		catch(armed_iret, (uint64_t)&f, 0);
+		traps(armed_iret, (uint64_t)&f, 0);
 		shared->vcpu_info[0].evtchn_upcall_mask = 1;
 	}
 }
@@ -496,7 +523,8 @@ TEST("random descriptors and selectors harm nobody", .watched = 1, .hostile = 2,
 			uint32_t s = (uint32_t)(random64() % 600);
 
 			if (random64() % 8 == 0)
-				hypercall(__HYPERVISOR_update_descriptor, virt_to_bus(gdt + random64() % 64), random64(), 0, 0, 0);
+				hypercall(__HYPERVISOR_update_descriptor, virt_to_bus(gdt + random64() % 64),
+					  random64(), 0, 0, 0);
 			hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, s, 0, 0, 0);
 			hypercall(__HYPERVISOR_set_segment_base, random64() % 4, random_word(), 0, 0, 0);
 			hc_sched(SCHEDOP_yield, NULL);
@@ -504,8 +532,8 @@ TEST("random descriptors and selectors harm nobody", .watched = 1, .hostile = 2,
 	}
 }
 
-TEST("random contexts for a second vCPU harm its domain at most", .vcpus = 2, .watched = 1, .hostile = 2, .times = 20, .seconds = 2,
-     .paging = BOTH)
+TEST("random contexts for a second vCPU harm its domain at most", .vcpus = 2, .watched = 1, .hostile = 2, .times = 20,
+     .seconds = 2, .paging = BOTH)
 {
 	static vcpu_guest_context_t c;
 	uint64_t *w = (uint64_t *)&c;
@@ -528,8 +556,8 @@ TEST("random contexts for a second vCPU harm its domain at most", .vcpus = 2, .w
 	}
 }
 
-TEST("a domain that throws its own memory away in any order dies alone", .watched = 1, .hostile = 2, .times = 20, .seconds = 2,
-     .paging = BOTH)
+TEST("a domain that throws its own memory away in any order dies alone", .watched = 1, .hostile = 2, .times = 20,
+     .seconds = 2, .paging = BOTH)
 {
 	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
 	xen_pfn_t m;
@@ -544,14 +572,16 @@ TEST("a domain that throws its own memory away in any order dies alone", .watche
 	}
 }
 
-TEST("a domain that writes everywhere it can dies alone", .watched = 1, .hostile = 2, .times = 2, .seconds = 2, .paging = BOTH)
+TEST("a domain that writes everywhere it can dies alone", .watched = 1, .hostile = 2, .times = 2, .seconds = 2,
+     .paging = BOTH)
 {
 	for (;;) {
 		uint64_t va = random64() >> random64() % 64;
 
 		if (random64() % 2)
 			va = 0xffff800000000000 | va;
-		if (va >= GUISE_NATIVE_BASE && va < GUISE_NATIVE_BASE + start->nr_pages * PAGE_SIZE && random64() % 10000)
+		if (va >= GUISE_NATIVE_BASE && va < GUISE_NATIVE_BASE + start->nr_pages * PAGE_SIZE &&
+		    random64() % 10000)
 			continue;
 		can_write(va, random64());
 	}
@@ -569,7 +599,8 @@ TEST("a domain that yields without end leaves time for others", .watched = 1, .h
 		hc_sched(SCHEDOP_yield, NULL);
 }
 
-TEST("a domain that flushes without end leaves time for others", .watched = 1, .hostile = 2, .seconds = 3, .paging = BOTH)
+TEST("a domain that flushes without end leaves time for others", .watched = 1, .hostile = 2, .seconds = 3,
+     .paging = BOTH)
 {
 	for (;;)
 		pt_flush();

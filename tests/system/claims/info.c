@@ -20,8 +20,15 @@ TEST("the version is one that stock kernels know")
 
 TEST("the features are those of a PV guest with its tables kept by the hypervisor")
 {
-	static const unsigned never[] = { XENFEAT_writable_page_tables, XENFEAT_writable_descriptor_tables,
-					  XENFEAT_auto_translated_physmap, XENFEAT_supervisor_mode_kernel, 8, 9, 10, 11, 16 };
+	static const unsigned never[] = { XENFEAT_writable_page_tables,
+					  XENFEAT_writable_descriptor_tables,
+					  XENFEAT_auto_translated_physmap,
+					  XENFEAT_supervisor_mode_kernel,
+					  8,
+					  9,
+					  10,
+					  11,
+					  16 };
 	struct xen_feature_info f = { 0 };
 
 	expect_eq(hc_xen_version(XENVER_get_features, &f), 0);
@@ -65,8 +72,9 @@ TEST("version calls with a bad address are -EFAULT, unknown ones -ENOSYS")
 
 TEST("numbers that are no hypercall answer -ENOSYS")
 {
-	static const uint64_t nr[] = { 4, 6, 7, 11, 16, 19, 22, 27, 28, 31, 34, 35, 36, 37, 38, 39, 40, 41, 42, 53, 54, 55, 56, 63,
-				       64, 1000, 0x80000000, 0xffffffff, 0x100000011, ~0ull };
+	static const uint64_t nr[] = { 4,  6,  7,  11, 16, 19,	 22,	     27,	 28,	      31,
+				       34, 35, 36, 37, 38, 39,	 40,	     41,	 42,	      53,
+				       54, 55, 56, 63, 64, 1000, 0x80000000, 0xffffffff, 0x100000011, ~0ull };
 
 	for (unsigned i = 0; i < sizeof(nr) / sizeof(nr[0]); i++) {
 		long rax = (long)nr[i];
@@ -77,7 +85,8 @@ TEST("numbers that are no hypercall answer -ENOSYS")
 	}
 }
 
-INSN(kept_registers, "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15;"
+INSN(kept_registers,
+     "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15;"
      "mov $17, %eax; mov $0x11, %ebx; mov $0x22, %ebp; mov $0x33, %r9d; mov $0x44, %r12d; mov $0x55, %r13d;"
      "mov $0x66, %r14d; mov $0x77, %r15d; xor %edi, %edi; std; syscall; ud2")
 

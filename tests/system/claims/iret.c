@@ -22,7 +22,11 @@ static char stack[1024] __attribute__((aligned(16)));
 static struct iret_context kernel_frame(void (*fn)(uint64_t, uint64_t))
 {
 	return (struct iret_context){
-		.rip = (uint64_t)fn, .cs = FLAT_KERNEL_CS & ~3, .rflags = 2, .rsp = (uint64_t)stack + 512, .ss = FLAT_KERNEL_SS,
+		.rip = (uint64_t)fn,
+		.cs = FLAT_KERNEL_CS & ~3,
+		.rflags = 2,
+		.rsp = (uint64_t)stack + 512,
+		.ss = FLAT_KERNEL_SS,
 	};
 }
 
@@ -89,7 +93,8 @@ TEST("iret gives no I/O privilege, no VM, NT or RF, and never takes the real IF 
 
 TEST("iret to a bad code selector is #GP in the guest kernel")
 {
-	static const uint16_t cs[] = { 0, 3, 0xe008, 0xe00b, 0xe010, 0xe013, FLAT_KERNEL_SS, 0xe040, 0xe043, 0xe048, 0x1000, 0xfffb };
+	static const uint16_t cs[] = { 0,      3,      0xe008, 0xe00b, 0xe010, 0xe013, FLAT_KERNEL_SS,
+				       0xe040, 0xe043, 0xe048, 0x1000, 0xfffb };
 
 	for (unsigned i = 0; i < 12; i++) {
 		struct iret_context f = kernel_frame(ud2);
@@ -103,13 +108,14 @@ TEST("iret to a bad code selector is #GP in the guest kernel")
 
 TEST("iret to a bad stack selector is #GP in the guest kernel")
 {
-	static const uint16_t ss[] = { 0, 3, 0xe008, 0xe00b, 0xe010, 0xe013, FLAT_KERNEL_CS, 0xe040, 0xe043, 0x1000, 0xfffb };
+	static const uint16_t ss[] = { 0,      3,      0xe008, 0xe00b, 0xe010, 0xe013, FLAT_KERNEL_CS,
+				       0xe040, 0xe043, 0x1000, 0xfffb };
 
 	for (unsigned i = 0; i < 11; i++) {
 		struct iret_context f = kernel_frame(ud2);
 
 		f.ss = ss[i];
-		if (!catch(iret_fn, (uint64_t)&f, 0))
+		if (!traps(iret_fn, (uint64_t)&f, 0))
 			fails(__FILE__, __LINE__, "ss 0x%x came back", ss[i]);
 		if (trapped.vector != TRAP_GP)
 			fails(__FILE__, __LINE__, "ss 0x%x: vector %lu", ss[i], trapped.vector);

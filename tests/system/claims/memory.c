@@ -274,8 +274,8 @@ TEST("giving up the root in use stops the domain", .paging = BOTH, .dies = "no p
 	give_up(&mfn, 1);
 }
 
-TEST("giving up the code that runs ends in a fault, and without its stack the domain stops", .paging = BOTH, .dies = "no stack",
-     .watched = 1)
+TEST("giving up the code that runs ends in a fault, and without its stack the domain stops", .paging = BOTH,
+     .dies = "no stack", .watched = 1)
 {
 	give_up((xen_pfn_t *)start->mfn_list, 16);
 }

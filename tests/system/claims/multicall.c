@@ -38,7 +38,9 @@ TEST("a multicall carries out its entries in order and writes each result", .pag
 
 TEST("an entry that fails does not stop the others")
 {
-	multicall_entry_t e[5] = { version(), { .op = 63 }, { .op = __HYPERVISOR_set_debugreg, .args = { 9 } }, { .op = ~0ull }, version() };
+	multicall_entry_t e[5] = {
+		version(), { .op = 63 }, { .op = __HYPERVISOR_set_debugreg, .args = { 9 } }, { .op = ~0ull }, version()
+	};
 
 	expect_eq(multicall(e, 5), 0);
 	expect_eq(e[1].result, -XEN_ENOSYS);
@@ -49,9 +51,9 @@ TEST("an entry that fails does not stop the others")
 
 TEST("a multicall holds neither a multicall nor an iret")
 {
-	multicall_entry_t inner = version(), e[3] = {
-		{ .op = __HYPERVISOR_multicall, .args = { (uint64_t)&inner, 1 } }, { .op = __HYPERVISOR_iret }, version()
-	};
+	multicall_entry_t inner = version(), e[3] = { { .op = __HYPERVISOR_multicall, .args = { (uint64_t)&inner, 1 } },
+						      { .op = __HYPERVISOR_iret },
+						      version() };
 
 	expect_eq(multicall(e, 3), 0);
 	expect_eq(e[0].result, -XEN_EINVAL);
@@ -88,7 +90,8 @@ TEST("each entry of a long multicall is carried out once, whatever interrupts it
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < nr; i++) {
 			op[i] = (struct evtchn_alloc_unbound){ .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
-			e[i] = (multicall_entry_t){ .op = __HYPERVISOR_event_channel_op, .result = 1,
+			e[i] = (multicall_entry_t){ .op = __HYPERVISOR_event_channel_op,
+						    .result = 1,
 						    .args = { EVTCHNOP_alloc_unbound, (uint64_t)&op[i] } };
 		}
 		t = (struct vcpu_set_singleshot_timer){ .timeout_abs_ns = time_ns() + 100000 * (round + 1) };
@@ -114,7 +117,8 @@ TEST("a call inside a multicall that is interrupted goes on where it was", .pagi
 		u[i] = (mmu_update_t){ entry, i % 2 ? virt_to_bus(page) | PTE_DATA : 0 };
 	for (unsigned round = 0; round < 8; round++) {
 		e[0] = version();
-		e[1] = (multicall_entry_t){ .op = __HYPERVISOR_mmu_update, .result = 1,
+		e[1] = (multicall_entry_t){ .op = __HYPERVISOR_mmu_update,
+					    .result = 1,
 					    .args = { (uint64_t)u, count, (uint64_t)&done, DOMID_SELF } };
 		e[2] = version();
 		done = 0;

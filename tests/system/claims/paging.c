@@ -70,8 +70,8 @@ TEST("an entry made by mmu_update works at once, and one changed works after INV
 
 TEST("each flush operation makes a changed entry count", .paging = BOTH)
 {
-	static const unsigned cmd[] = { MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_TLB_FLUSH_ALL,  MMUEXT_TLB_FLUSH_MULTI,
-					MMUEXT_INVLPG_LOCAL,	MMUEXT_INVLPG_ALL, MMUEXT_INVLPG_MULTI };
+	static const unsigned cmd[] = { MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_TLB_FLUSH_ALL, MMUEXT_TLB_FLUSH_MULTI,
+					MMUEXT_INVLPG_LOCAL,	MMUEXT_INVLPG_ALL,    MMUEXT_INVLPG_MULTI };
 	uint64_t va = pt_space(), mask = 1, *page[2] = { marked(1), marked(2) };
 
 	pt_set(va, machine(page[1]) | PTE_DATA);
@@ -101,7 +101,8 @@ TEST("update_va_mapping writes the entry, and flushes as it is told", .paging = 
 	expect_eq(load(va), 22);
 	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(a) | PTE_DATA, UVMF_TLB_FLUSH, 0, 0), 0);
 	expect_eq(load(va), 21);
-	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(b) | PTE_DATA, UVMF_INVLPG | UVMF_ALL, 0, 0), 0);
+	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(b) | PTE_DATA, UVMF_INVLPG | UVMF_ALL, 0, 0),
+		  0);
 	expect_eq(load(va), 22);
 	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, 0, UVMF_INVLPG, 0, 0), 0);
 	expect(!can_read(va, NULL));
@@ -398,8 +399,9 @@ TEST("an entry that names any frame but its own can be written, not used", .pagi
 
 TEST("no frame of a device can be mapped", .paging = BOTH)
 {
-	static const uint64_t mfn[] = { 0xa0,	 0xb8,	  0xc0,	   0xf0,    0xfec00, 0xfed00, 0xfee00, 0xfed1c, 0xb0000, 0xffc00,
-					0xfffff, 0xe0000, 0xfebff, 0x100000, 0x1000000, 1ull << 28, (1ull << 28) - 1, (1ull << 40) - 1 };
+	static const uint64_t mfn[] = { 0xa0,	 0xb8,	   0xc0,      0xf0,	  0xfec00,	    0xfed00,
+					0xfee00, 0xfed1c,  0xb0000,   0xffc00,	  0xfffff,	    0xe0000,
+					0xfebff, 0x100000, 0x1000000, 1ull << 28, (1ull << 28) - 1, (1ull << 40) - 1 };
 	uint64_t va = pt_space();
 
 	for (unsigned i = 0; i < sizeof(mfn) / sizeof(mfn[0]); i++) {
@@ -556,7 +558,9 @@ TEST("a frame is pinned once and unpinned once, and only an own one", .paging = 
 
 TEST("mmuext_op stops at the first bad operation and says how many were done")
 {
-	struct mmuext_op op[3] = { { .cmd = MMUEXT_TLB_FLUSH_LOCAL }, { .cmd = 99 }, { .cmd = MMUEXT_TLB_FLUSH_LOCAL } };
+	struct mmuext_op op[3] = { { .cmd = MMUEXT_TLB_FLUSH_LOCAL },
+				   { .cmd = 99 },
+				   { .cmd = MMUEXT_TLB_FLUSH_LOCAL } };
 	uint32_t done = 77;
 
 	expect_eq(hypercall(__HYPERVISOR_mmuext_op, (uint64_t)op, 3, (uint64_t)&done, DOMID_SELF, 0), -XEN_ENOSYS);
@@ -627,8 +631,9 @@ static void direct_stos(volatile uint64_t *e, uint64_t v)
 
 TEST("a direct write to a live leaf table is seen at once and counts after a flush", .paging = BOTH)
 {
-	static void (*const way[])(volatile uint64_t *, uint64_t) = { direct_mov,     direct_xchg,   direct_and,   direct_or,
-								      direct_cmpxchg, direct_halves, direct_bytes, direct_stos };
+	static void (*const way[])(volatile uint64_t *, uint64_t) = { direct_mov,   direct_xchg,    direct_and,
+								      direct_or,    direct_cmpxchg, direct_halves,
+								      direct_bytes, direct_stos };
 	uint64_t va = pt_space(), *page[2] = { marked(61), marked(62) };
 	volatile uint64_t *entry = pt_entry(va, 1);
 

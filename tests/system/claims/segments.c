@@ -72,8 +72,8 @@ TEST("set_gdt takes descriptors over, and each becomes ring 3", .paging = BOTH)
 	expect_eq(set_gdt(gdt, 16), 0);
 	for (unsigned i = 1; i < 4; i++)
 		expect_eq(access_rights((uint16_t)(i * 8 | 3)) >> 13 & 3, 3);
-	expect(!catch(load_ds, 1 * 8 + 3, 0));
-	expect(!catch(load_es, 2 * 8 + 3, 0));
+	expect(!traps(load_ds, 1 * 8 + 3, 0));
+	expect(!traps(load_es, 2 * 8 + 3, 0));
 	expect_trap(TRAP_GP, load_ds, 17 * 8 + 3, 0);
 	expect_eq(trapped.error, 17 * 8);
 	expect_eq(set_gdt(gdt, 0), 0);
@@ -127,7 +127,7 @@ TEST("update_descriptor changes the table in memory and in the CPU", .paging = B
 	expect_eq(update(&gdt[5], DATA_RING3 | base << 16), 0);
 	expect_eq(gdt[5] >> 16 & 0xffffff, base);
 	expect(access_rights(5 * 8 + 3));
-	expect(!catch(load_fs, 5 * 8 + 3, 0));
+	expect(!traps(load_fs, 5 * 8 + 3, 0));
 	__asm__ volatile("rdfsbase %0" : "=r"(base));
 	expect_eq(base, 0x123000);
 	expect_eq(update(&gdt[5], 0), 0);
@@ -228,13 +228,13 @@ TEST("a local descriptor table is taken over, each descriptor as ring 3", .pagin
 	expect_eq(set_ldt(ldt, 601), 0);
 	expect_eq(access_rights(1 * 8 + 7) >> 13 & 3, 3);
 	expect_eq(access_rights(2 * 8 + 7) >> 13 & 3, 3);
-	expect(!catch(load_es, 2 * 8 + 7, 0));
-	expect(!catch(load_ds, 600 * 8 + 7, 0));
+	expect(!traps(load_es, 2 * 8 + 7, 0));
+	expect(!traps(load_ds, 600 * 8 + 7, 0));
 	expect_trap(TRAP_GP, load_ds, 601 * 8 + 7, 0);
 	expect_eq(set_ldt(ldt, 3), 0);
 	expect_trap(TRAP_GP, load_ds, 600 * 8 + 7, 0);
 	hc_sched(SCHEDOP_yield, NULL);
-	expect(!catch(load_ds, 1 * 8 + 7, 0));
+	expect(!traps(load_ds, 1 * 8 + 7, 0));
 	expect_eq(set_ldt(NULL, 0), 0);
 	expect_trap(TRAP_GP, load_ds, 1 * 8 + 7, 0);
 }
@@ -264,8 +264,8 @@ TEST("a bad local descriptor table is refused, and the old one stays")
 	expect_eq(set_ldt((void *)pt_space(), 16), -XEN_EFAULT);
 	expect_eq(set_ldt((void *)0xffff808000000000, 16), -XEN_EFAULT);
 	expect_eq(set_ldt((void *)0x8000000000000000, 16), -XEN_EFAULT);
-	expect(!catch(load_ds, 1 * 8 + 7, 0));
+	expect(!traps(load_ds, 1 * 8 + 7, 0));
 	for (unsigned i = 0; i < 300; i++)
 		expect_eq(set_ldt(ldt, 8192), 0);
-	expect(!catch(load_ds, 1 * 8 + 7, 0));
+	expect(!traps(load_ds, 1 * 8 + 7, 0));
 }

@@ -13,7 +13,7 @@
 #include "pt.h"
 #include "trap.h"
 
-#define MS 1000000ull
+#define MS	   1000000ull
 #define TIMER_PORT 3 /* event_init() bound VIRQ_TIMER to it */
 
 static int timer_pending(void)
@@ -171,7 +171,8 @@ static long poll(evtchn_port_t *ports, unsigned nr, uint64_t timeout)
 
 TEST("poll returns at once for a pending port, though it is masked")
 {
-	evtchn_port_t a = (evtchn_port_t)event_alloc(DOMID_SELF, DOMID_SELF), b = (evtchn_port_t)event_bind(DOMID_SELF, a);
+	evtchn_port_t a = (evtchn_port_t)event_alloc(DOMID_SELF, DOMID_SELF),
+		      b = (evtchn_port_t)event_bind(DOMID_SELF, a);
 	uint64_t begin = time_ns();
 
 	event_send(a);
@@ -283,7 +284,8 @@ TEST("a registered time area tells the same clock", .paging = BOTH)
 TEST("areas are registered only where the guest itself may write its own memory", .paging = BOTH, .peer = 1)
 {
 	static const unsigned cmd[] = { VCPUOP_register_runstate_memory_area, VCPUOP_register_vcpu_time_memory_area };
-	uint64_t bad[] = { pt_space(), 0xffff808000100000, 0xffff800000000000, 0x8000000000000000, ~0ull, ~0ull - 16, pt_space() };
+	uint64_t bad[] = { pt_space(), 0xffff808000100000, 0xffff800000000000, 0x8000000000000000,
+			   ~0ull,      ~0ull - 16,	   pt_space() };
 
 	pt_set(bad[6], virt_to_bus(page_alloc(1)) | PTE_RO);
 	for (unsigned i = 0; i < 2; i++) {

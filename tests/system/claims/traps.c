@@ -241,10 +241,10 @@ TEST("#DE, #UD and #NM arrive with the address of the instruction")
 	expect_trap(TRAP_NM, fpu, 0, 0);
 	expect_eq(trapped.rip, (uint64_t)fpu);
 	/* The trap cleared TS, as Linux counts on. */
-	expect(!catch(fpu, 0, 0));
+	expect(!traps(fpu, 0, 0));
 	hypercall(__HYPERVISOR_fpu_taskswitch, 1, 0, 0, 0, 0);
 	hypercall(__HYPERVISOR_fpu_taskswitch, 0, 0, 0, 0, 0);
-	expect(!catch(fpu, 0, 0));
+	expect(!traps(fpu, 0, 0));
 }
 
 TEST("a single step is #DB with BS in DR6")

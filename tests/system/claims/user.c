@@ -55,7 +55,9 @@ TEST("the syscall callback masks upcalls when it was registered to")
 	expect_eq(callback(CALLBACKOP_register, CALLBACKTYPE_syscall, 0, trap_handler(TRAP_SYSCALL)), 0);
 	user_run(system_call, 0, 0);
 	expect_eq(trapped.mask, 0);
-	expect_eq(callback(CALLBACKOP_register, CALLBACKTYPE_syscall, CALLBACKF_mask_events, trap_handler(TRAP_SYSCALL)), 0);
+	expect_eq(
+		callback(CALLBACKOP_register, CALLBACKTYPE_syscall, CALLBACKF_mask_events, trap_handler(TRAP_SYSCALL)),
+		0);
 	user_run(system_call, 0, 0);
 	expect_eq(trapped.mask, 1);
 	*mask = 1;
@@ -135,7 +137,8 @@ TEST("user mode that spins is interrupted by an event")
 	volatile struct vcpu_info *v = &shared->vcpu_info[0];
 
 	user_init();
-	expect_eq(callback(CALLBACKOP_register, CALLBACKTYPE_event, CALLBACKF_mask_events, trap_handler(TRAP_EVENT)), 0);
+	expect_eq(callback(CALLBACKOP_register, CALLBACKTYPE_event, CALLBACKF_mask_events, trap_handler(TRAP_EVENT)),
+		  0);
 	t.timeout_abs_ns = 1000000;
 	expect_eq(hc_vcpu(VCPUOP_set_singleshot_timer, 0, &t), 0);
 	user_run(spin, 0, 0);

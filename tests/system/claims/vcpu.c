@@ -117,13 +117,13 @@ TEST("a bad context is refused and leaves the vCPU to be made", .vcpus = 2)
 	expect_eq(vcpu_op(VCPUOP_up, 1, NULL), -XEN_EINVAL);
 	expect_eq(vcpu_op(VCPUOP_initialise, 1, NULL), -XEN_EFAULT);
 	expect_eq(vcpu_op(VCPUOP_initialise, 1, (void *)0xffff808000100000), -XEN_EFAULT);
-#define BAD(change)                                                                                \
-	do {                                                                                       \
-		context = good;                                                                    \
-		change;                                                                            \
-		if (vcpu_op(VCPUOP_initialise, 1, &context) >= 0)                                  \
-			fails(__FILE__, __LINE__, "accepted: %s", #change);                        \
-		expect_eq(vcpu_op(VCPUOP_up, 1, NULL), -XEN_EINVAL);                               \
+#define BAD(change)                                                         \
+	do {                                                                \
+		context = good;                                             \
+		change;                                                     \
+		if (vcpu_op(VCPUOP_initialise, 1, &context) >= 0)           \
+			fails(__FILE__, __LINE__, "accepted: %s", #change); \
+		expect_eq(vcpu_op(VCPUOP_up, 1, NULL), -XEN_EINVAL);        \
 	} while (0)
 	BAD(context.flags = 0);
 	BAD(context.ctrlreg[3] = 0);
@@ -310,8 +310,9 @@ static void go_user(uint64_t arg)
 	static struct iret_context f;
 
 	mmuext(MMUEXT_NEW_USER_BASEPTR, virt_to_mfn(second_user), 0);
-	f = (struct iret_context){ .rip = (uint64_t)user_waits, .cs = FLAT_USER_CS, .rflags = FLAG_IF | 2,
-				   .rsp = arg, .ss = FLAT_USER_SS };
+	f = (struct iret_context){
+		.rip = (uint64_t)user_waits, .cs = FLAT_USER_CS, .rflags = FLAG_IF | 2, .rsp = arg, .ss = FLAT_USER_SS
+	};
 	enter_user((uint64_t)&f);
 }
 
@@ -370,7 +371,8 @@ static void flip(uint64_t max)
 	}
 }
 
-TEST("an entry that changes while it is used never opens a foreign frame", .vcpus = 2, .paging = BOTH, .watched = 1, .hostile = 1)
+TEST("an entry that changes while it is used never opens a foreign frame", .vcpus = 2, .paging = BOTH, .watched = 1,
+     .hostile = 1)
 {
 	uint64_t end = time_ns() + 500 * MS;
 

@@ -113,7 +113,8 @@ static void judge(const struct trial *t)
 			snprintf(o.text, sizeof(o.text), "%ld frames did not come back", (long)(before - after));
 		}
 		if (o.verdict == VERDICT_FAILS && t->claim->hostile)
-			snprintf(o.text + strlen(o.text), sizeof(o.text) - strlen(o.text), " (seed=%lu)", option.seed + i);
+			snprintf(o.text + strlen(o.text), sizeof(o.text) - strlen(o.text), " (seed=%lu)",
+				 option.seed + i);
 	}
 	say(t, &o, (time_ns() - began) / 1000000);
 }

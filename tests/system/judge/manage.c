@@ -113,7 +113,9 @@ static void sleep_ms(uint64_t ms)
 		event_loop_once(end);
 }
 
-static const uint8_t count_code[] = { 0x48, 0xff, 0x04, 0x25, 0x00, 0x08, 0x00, 0x00, 0xeb, 0xf6 }; /* 1: incq 0x800; jmp 1b */
+static const uint8_t count_code[] = {
+	0x48, 0xff, 0x04, 0x25, 0x00, 0x08, 0x00, 0x00, 0xeb, 0xf6
+}; /* 1: incq 0x800; jmp 1b */
 
 static uint64_t counted(const struct toy *t)
 {
@@ -173,7 +175,8 @@ TEST("copy reaches frames of that domain only, and stays within one")
 		for (unsigned i = 0; i < FRAMES; i++)
 			own |= t.mfn[i] == m;
 		if (!own && copy(&t, GUISE_COPY_READ, m, 0, &back, 8) != -XEN_EPERM)
-			expect(m == info(&t).shared_info_mfn || (m >= info(&t).grant_mfn - 8 && m <= info(&t).grant_mfn + 8));
+			expect(m == info(&t).shared_info_mfn ||
+			       (m >= info(&t).grant_mfn - 8 && m <= info(&t).grant_mfn + 8));
 	}
 	expect_eq(copy(&t, GUISE_COPY_READ, ~0ull, 0, &back, 8), -XEN_EPERM);
 	destroy(t.handle);
@@ -298,12 +301,12 @@ TEST("a part of a range may be passed on, not more, and not of another kind")
 	struct toy t = toy_make(NULL, 0);
 	struct guise_handle_derive req = { GUISE_ROOT_PORT, (uint32_t)t.handle, 0x80, 1 };
 
-#define REFUSED(change)                                                                            \
-	do {                                                                                       \
+#define REFUSED(change)                                                                             \
+	do {                                                                                        \
 		req = (struct guise_handle_derive){ GUISE_ROOT_PORT, (uint32_t)t.handle, 0x80, 1 }; \
-		change;                                                                            \
-		if (guise_handle(GUISE_HANDLE_OP_DERIVE, &req) != -XEN_EPERM)                      \
-			fails(__FILE__, __LINE__, "not refused: %s", #change);                     \
+		change;                                                                             \
+		if (guise_handle(GUISE_HANDLE_OP_DERIVE, &req) != -XEN_EPERM)                       \
+			fails(__FILE__, __LINE__, "not refused: %s", #change);                      \
 	} while (0)
 	expect(guise_handle(GUISE_HANDLE_OP_DERIVE, &req) > 0);
 	REFUSED(req.first = 65536);

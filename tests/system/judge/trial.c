@@ -92,7 +92,9 @@ int trial_get(unsigned n, struct trial *t)
 		for (unsigned kind = NATIVE; kind <= STOCK; kind++) {
 			if (!(copy.paging & kind) || n--)
 				continue;
-			*t = (struct trial){ .claim = &copy, .name = at((uint64_t)copy.name, 1), .index = i, .stock = kind == STOCK };
+			*t = (struct trial){
+				.claim = &copy, .name = at((uint64_t)copy.name, 1), .index = i, .stock = kind == STOCK
+			};
 			return 1;
 		}
 	}
@@ -132,7 +134,11 @@ static struct report report_of(struct domain *d, uint64_t mfn)
 {
 	struct report r = { 0 };
 	struct guise_domain_copy req = {
-		.handle = d->handle, .dir = GUISE_COPY_READ, .mfn = mfn, .len = sizeof(r), .buffer = (uint64_t)&r,
+		.handle = d->handle,
+		.dir = GUISE_COPY_READ,
+		.mfn = mfn,
+		.len = sizeof(r),
+		.buffer = (uint64_t)&r,
 	};
 
 	_Static_assert(sizeof(r) <= PAGE_SIZE, "a report fits a page");
@@ -279,7 +285,9 @@ struct outcome trial_run(const struct trial *t, uint64_t seed)
 	mfn = report_mfn(&d);
 	if (d.error || peer.error || bystander.error) {
 		snprintf(o.text, sizeof(o.text), "a domain cannot be built: %s",
-			 d.error ? d.error : peer.error ? peer.error : bystander.error);
+			 d.error    ? d.error :
+			 peer.error ? peer.error :
+				      bystander.error);
 	} else {
 		if (c->peer)
 			domain_unpause(&peer);

@@ -111,7 +111,10 @@ int64_t peer_map(uint32_t ref, int readonly, uint64_t *va)
 
 	*va = peer_space();
 	*op = (gnttab_map_grant_ref_t){
-		.host_addr = *va, .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0), .ref = ref, .dom = DOMID_CLAIM,
+		.host_addr = *va,
+		.flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0),
+		.ref = ref,
+		.dom = DOMID_CLAIM,
 	};
 	expect_eq(peer_call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, PEER_PTR(0), 1, 0, 0), 0);
 	return op->status ? op->status : (int64_t)op->handle;

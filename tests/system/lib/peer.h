@@ -17,7 +17,7 @@ struct mailbox {
 	uint32_t zero;
 	uint64_t nr, arg[5]; /* of the hypercall					*/
 	int64_t result;
-	uint64_t data_va;    /* where the peer sees data[]				*/
+	uint64_t data_va; /* where the peer sees data[]				*/
 	uint8_t data[PEER_DATA];
 };
 

@@ -32,8 +32,9 @@ void vcpu_context(vcpu_guest_context_t *c, void (*fn)(uint64_t arg), uint64_t ar
 	c->kernel_ss = FLAT_KERNEL_SS;
 	c->kernel_sp = (uint64_t)stack + PAGE_SIZE;
 	for (unsigned i = 0; i < 256; i++)
-		c->trap_ctxt[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = 3, .cs = FLAT_KERNEL_CS,
-						      .address = trap_handler(i) };
+		c->trap_ctxt[i] = (struct trap_info){
+			.vector = (uint8_t)i, .flags = 3, .cs = FLAT_KERNEL_CS, .address = trap_handler(i)
+		};
 }
 
 void vcpu_start(unsigned id, void (*fn)(uint64_t arg), uint64_t arg)

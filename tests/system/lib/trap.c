@@ -79,7 +79,10 @@ uint64_t trap_taken(uint64_t *frame, uint64_t vector, uint64_t flags)
 long trap_set(unsigned vector, unsigned dpl, int masks, uint64_t handler)
 {
 	struct trap_info table[2] = {
-		{ .vector = (uint8_t)vector, .flags = (uint8_t)(dpl | (masks ? 4 : 0)), .cs = FLAT_KERNEL_CS, .address = handler },
+		{ .vector = (uint8_t)vector,
+		  .flags = (uint8_t)(dpl | (masks ? 4 : 0)),
+		  .cs = FLAT_KERNEL_CS,
+		  .address = handler },
 		{ .address = 0 },
 	};
 
@@ -88,7 +91,9 @@ long trap_set(unsigned vector, unsigned dpl, int masks, uint64_t handler)
 
 static void callback(unsigned type, unsigned stub)
 {
-	struct callback_register reg = { .type = (uint16_t)type, .flags = CALLBACKF_mask_events, .address = trap_handler(stub) };
+	struct callback_register reg = { .type = (uint16_t)type,
+					 .flags = CALLBACKF_mask_events,
+					 .address = trap_handler(stub) };
 
 	hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, (uint64_t)&reg, 0, 0, 0);
 }
@@ -98,7 +103,9 @@ void traps_init(void)
 	static struct trap_info table[257];
 
 	for (unsigned i = 0; i < 256; i++)
-		table[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = 3, .cs = FLAT_KERNEL_CS, .address = trap_handler(i) };
+		table[i] = (struct trap_info){
+			.vector = (uint8_t)i, .flags = 3, .cs = FLAT_KERNEL_CS, .address = trap_handler(i)
+		};
 	table[256].address = 0;
 	hypercall(__HYPERVISOR_set_trap_table, (uint64_t)table, 0, 0, 0, 0);
 	callback(CALLBACKTYPE_syscall, TRAP_SYSCALL);
@@ -123,7 +130,7 @@ static void run_fn(uint64_t va, uint64_t unused)
 int can_read(uint64_t va, uint64_t *value)
 {
 	uint64_t v = 0;
-	int ok = !catch(read_fn, va, (uint64_t)&v);
+	int ok = !traps(read_fn, va, (uint64_t)&v);
 
 	if (value)
 		*value = v;
@@ -132,12 +139,12 @@ int can_read(uint64_t va, uint64_t *value)
 
 int can_write(uint64_t va, uint64_t value)
 {
-	return !catch(write_fn, va, value);
+	return !traps(write_fn, va, value);
 }
 
 int can_run(uint64_t va)
 {
-	return !catch(run_fn, va, 0);
+	return !traps(run_fn, va, 0);
 }
 
 void iret_fn(uint64_t frame, uint64_t unused)

@@ -2,26 +2,26 @@
 /*
  * trap.h - take the exceptions, system calls and events that the kernel bounces to this domain.
  *
- * catch() runs a function; what it provokes first ends it and is found in `trapped`.  A trap that
- * nobody catches refutes the claim.
+ * traps() runs a function; what it provokes first ends it and is found in `trapped`.  A trap that
+ * nobody waits for refutes the claim.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define TRAP_DE 0
-#define TRAP_DB 1
-#define TRAP_BP 3
-#define TRAP_OF 4
-#define TRAP_UD 6
-#define TRAP_NM 7
-#define TRAP_NP 11
-#define TRAP_SS 12
-#define TRAP_GP 13
-#define TRAP_PF 14
-#define TRAP_MF 16
-#define TRAP_AC 17
-#define TRAP_XM 19
+#define TRAP_DE	       0
+#define TRAP_DB	       1
+#define TRAP_BP	       3
+#define TRAP_OF	       4
+#define TRAP_UD	       6
+#define TRAP_NM	       7
+#define TRAP_NP	       11
+#define TRAP_SS	       12
+#define TRAP_GP	       13
+#define TRAP_PF	       14
+#define TRAP_MF	       16
+#define TRAP_AC	       17
+#define TRAP_XM	       19
 #define TRAP_SYSCALL   0x100 /* not exceptions, but they come the same way	*/
 #define TRAP_EVENT     0x101
 #define TRAP_SYSCALL32 0x102
@@ -40,9 +40,9 @@
 
 struct trapped {
 	uint64_t vector;
-	uint64_t error;	 /* 0 where the frame has none			*/
-	uint64_t frame;	 /* address of the frame: the handler's first rsp	*/
-	uint64_t flags;	 /* rflags when the handler began			*/
+	uint64_t error;	  /* 0 where the frame has none			*/
+	uint64_t frame;	  /* address of the frame: the handler's first rsp	*/
+	uint64_t flags;	  /* rflags when the handler began			*/
 	uint64_t word[8]; /* the frame as it stood: rcx, r11, ...		*/
 	uint64_t rcx, r11, rip, cs, rflags, rsp, ss;
 	uint64_t handler_cs, handler_ss;
@@ -69,9 +69,9 @@ uint64_t trap_handler(unsigned vector);
 long trap_set(unsigned vector, unsigned dpl, int masks, uint64_t handler);
 
 /* Run fn(a, b): 0 if it returned, else 1 with the details in `trapped`. */
-int catch(void (*fn)(uint64_t a, uint64_t b), uint64_t a, uint64_t b);
+int traps(void (*fn)(uint64_t a, uint64_t b), uint64_t a, uint64_t b);
 
-/* Called at a trap, before it ends the catch(): return 1 to go back to where it came from (through
+/* Called at a trap, before it ends the traps(): return 1 to go back to where it came from (through
  * the frame, which it may change) instead.  NULL: none. */
 extern int (*trap_hook)(struct trapped *t, uint64_t *frame);
 
@@ -83,21 +83,22 @@ int can_run(uint64_t va); /* calls it: there should be a RET */
 /* HYPERVISOR_iret with this frame: does not come back but by a trap. */
 struct iret_context;
 void iret(const struct iret_context *frame);
-void iret_fn(uint64_t frame, uint64_t unused); /* the same, for catch() */
+void iret_fn(uint64_t frame, uint64_t unused); /* the same, for traps() */
 
 /* expect_trap(vector, fn, a, b) */
-#define expect_trap(vec, fn, a, b)                                                                 \
-	do {                                                                                       \
-		if (!catch(fn, (uint64_t)(a), (uint64_t)(b)))                                      \
-			fails(__FILE__, __LINE__, "%s(%s, %s) did not trap", #fn, #a, #b);         \
-		if (trapped.vector != (vec))                                                       \
-			fails(__FILE__, __LINE__, "%s(%s, %s): vector %lu (error 0x%lx, rip 0x%lx, cr2 0x%lx), not %s", \
-			      #fn, #a, #b, trapped.vector, trapped.error, trapped.rip, trapped.cr2, #vec); \
+#define expect_trap(vec, fn, a, b)                                                                               \
+	do {                                                                                                     \
+		if (!traps(fn, (uint64_t)(a), (uint64_t)(b)))                                                    \
+			fails(__FILE__, __LINE__, "%s(%s, %s) did not trap", #fn, #a, #b);                       \
+		if (trapped.vector != (vec))                                                                     \
+			fails(__FILE__, __LINE__,                                                                \
+			      "%s(%s, %s): vector %lu (error 0x%lx, rip 0x%lx, cr2 0x%lx), not %s", #fn, #a, #b, \
+			      trapped.vector, trapped.error, trapped.rip, trapped.cr2, #vec);                    \
 	} while (0)
 
 /* A function of (a, b) made of instructions; a is in rdi, b in rsi. */
-#define INSN(name, text)                                                                           \
-	static __attribute__((naked, used)) void name(uint64_t a, uint64_t b)                      \
-	{                                                                                          \
-		__asm__(text "\n\tret");                                                           \
+#define INSN(name, text)                                                      \
+	static __attribute__((naked, used)) void name(uint64_t a, uint64_t b) \
+	{                                                                     \
+		__asm__(text "\n\tret");                                      \
 	}

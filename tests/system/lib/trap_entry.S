@@ -65,9 +65,9 @@ trap_common:
 	syscall
 	ud2
 
-/* int catch(fn, a, b): catch_sp is where the innermost one began. */
-	.globl catch
-catch:
+/* int traps(fn, a, b): catch_sp is where the innermost one began. */
+	.globl traps
+traps:
 	pushq %rbx
 	pushq %rbp
 	pushq %r12

@@ -29,7 +29,11 @@ void user_init(void)
 struct iret_context user_frame(void (*fn)(uint64_t a, uint64_t b))
 {
 	return (struct iret_context){
-		.rip = (uint64_t)fn, .cs = FLAT_USER_CS, .rflags = FLAG_IF | 2, .rsp = user_sp, .ss = FLAT_USER_SS,
+		.rip = (uint64_t)fn,
+		.cs = FLAT_USER_CS,
+		.rflags = FLAG_IF | 2,
+		.rsp = user_sp,
+		.ss = FLAT_USER_SS,
 	};
 }
 
@@ -59,6 +63,6 @@ void user_run(void (*fn)(uint64_t a, uint64_t b), uint64_t a, uint64_t b)
 {
 	struct entry e = { user_frame(fn), a, b };
 
-	if (!catch(enter, (uint64_t)&e, 0))
+	if (!traps(enter, (uint64_t)&e, 0))
 		fails(__FILE__, __LINE__, "iret returned");
 }
