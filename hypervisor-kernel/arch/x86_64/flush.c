@@ -74,9 +74,9 @@ void tlb_resync(struct domain *d)
 }
 
 /* The cached leaf of va in the tables of v's kernel.  NULL: there is none. */
-static uint64_t *leaf_find(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb.lock)
+static uint64_t *leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
-	struct tlb *t = &v->domain->tlb;
+	struct tlb *t = &d->tlb;
 	uint32_t n;
 
 	if (!v->arch.cr3[1] || slot_is_hypervisor(pt_index(va, 4)))
@@ -89,7 +89,7 @@ static uint64_t *leaf_find(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb
 			return NULL;
 		n = node_of_entry(e);
 		if (e & PTE_PS)
-			node_demote(v->domain, n);
+			node_demote(d, n);
 	}
 	return &node_entries(t, n)[pt_index(va, 1)];
 }
@@ -102,7 +102,7 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 	spin_lock(&d->tlb.lock);
 	for (; vcpus; vcpus &= vcpus - 1) {
 		uint32_t id = (uint32_t)__builtin_ctz(vcpus);
-		uint64_t *leaf = domain_valid_vcpu(d, id) ? leaf_find(d->vcpu[id], va) : NULL;
+		uint64_t *leaf = domain_valid_vcpu(d, id) ? leaf_find(d, d->vcpu[id], va) : NULL;
 
 		if (leaf)
 			*leaf = 0;
