@@ -24,20 +24,20 @@ struct test_suite {
 void test_suite_register(struct test_suite *s);
 
 /* SUITE(name) { tcase_add_test(tc, a_sentence); ... } */
-#define SUITE(name)                                                                                \
-	static void suite_##name##_tests(TCase *tc);                                                        \
-	static struct test_suite suite_##name = { #name, suite_##name##_tests, NULL };                      \
-	__attribute__((constructor)) static void suite_##name##_register(void)                             \
-	{                                                                                          \
-		test_suite_register(&suite_##name);                                                \
-	}                                                                                          \
+#define SUITE(name)                                                                    \
+	static void suite_##name##_tests(TCase *tc);                                   \
+	static struct test_suite suite_##name = { #name, suite_##name##_tests, NULL }; \
+	__attribute__((constructor)) static void suite_##name##_register(void)         \
+	{                                                                              \
+		test_suite_register(&suite_##name);                                    \
+	}                                                                              \
 	static void suite_##name##_tests(TCase *tc)
 
 /* For checks in loops: Check's own assertions tell its parent of each one that holds. */
-#define check_msg(cond, ...)                                                                       \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			ck_abort_msg(__VA_ARGS__);                                                 \
+#define check_msg(cond, ...)                       \
+	do {                                       \
+		if (!(cond))                       \
+			ck_abort_msg(__VA_ARGS__); \
 	} while (0)
 #define check_that(cond) check_msg(cond, "%s", #cond)
 

@@ -211,7 +211,8 @@ START_TEST(a_guest_cannot_pass_for_the_kernel)
 	for (size_t i = 0; i < fake.console_len; i++) {
 		char c = fake.console[i];
 
-		ck_assert_msg((c >= ' ' && c < 0x7f) || c == '\n' || (c == '\r' && fake.console[i + 1] == '\n'), "byte %x", c);
+		ck_assert_msg((c >= ' ' && c < 0x7f) || c == '\n' || (c == '\r' && fake.console[i + 1] == '\n'),
+			      "byte %x", c);
 	}
 }
 END_TEST

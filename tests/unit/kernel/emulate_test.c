@@ -39,9 +39,12 @@ START_TEST(rip_moves_by_the_length_of_the_instruction)
 	static const struct {
 		const char *bytes;
 		int len;
-	} cases[] = { { "\xfa", 1 },	     { "\xfb", 1 },	    { "\xe4\x60", 2 },	   { "\xec", 1 },
-		      { "\xed", 1 },	     { "\x66\xed", 2 },	    { "\xe6\x60", 2 },	   { "\xee", 1 },
-		      { "\x0f\x06", 2 },     { "\x0f\x09", 2 },	    { "\x0f\x20\xc0", 3 }, { "\x41\x0f\x20\xd7", 4 },
+	} cases[] = { { "\xfa", 1 },	     { "\xfb", 1 },
+		      { "\xe4\x60", 2 },     { "\xec", 1 },
+		      { "\xed", 1 },	     { "\x66\xed", 2 },
+		      { "\xe6\x60", 2 },     { "\xee", 1 },
+		      { "\x0f\x06", 2 },     { "\x0f\x09", 2 },
+		      { "\x0f\x20\xc0", 3 }, { "\x41\x0f\x20\xd7", 4 },
 		      { "\x0f\x22\xd0", 3 }, { "\x48\x0f\x22\xe0", 4 } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
@@ -51,10 +54,13 @@ END_TEST
 
 START_TEST(anything_else_is_the_guests_own_fault)
 {
-	static const char *const bytes[] = { "\x90",	     "\x0f\x0b",	 "\x0f\x22\xd8", /* mov %rax, %cr3 */
+	static const char *const bytes[] = { "\x90",	     "\x0f\x0b",
+					     "\x0f\x22\xd8",			 /* mov %rax, %cr3 */
 					     "\x0f\x22\x10", "\x44\x0f\x20\xc0", /* %cr8 */
-					     "\x66\x66\xed", "\xf0\xfa",	 "\x0f\x01\xd1", /* xcr0 = 0 */
-					     "\x0f\xa2",     "\xcf",		 "\x6c" };
+					     "\x66\x66\xed", "\xf0\xfa",
+					     "\x0f\x01\xd1", /* xcr0 = 0 */
+					     "\x0f\xa2",     "\xcf",
+					     "\x6c" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bytes); i++)
 		ck_assert_int_eq(run(bytes[i], strlen(bytes[i])), -1);
@@ -153,8 +159,8 @@ START_TEST(xcr0_takes_only_legal_subsets)
 	static const struct {
 		uint64_t value;
 		bool ok;
-	} cases[] = { { 1, true }, { 3, true }, { 7, true }, { 0, false }, { 2, false }, { 5, false }, { 9, false },
-		      { 1ull << 32 | 3, false } };
+	} cases[] = { { 1, true },  { 3, true },  { 7, true },	{ 0, false },
+		      { 2, false }, { 5, false }, { 9, false }, { 1ull << 32 | 3, false } };
 	struct regs *r = &g.v->arch.regs;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -222,12 +228,14 @@ START_TEST(a_guests_descriptor_table_is_copied_and_checked)
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_gdt, PTR(&list), GUEST_GDT_ENTRIES + 1, 0, 0), -EINVAL);
 	list = g.d->tlb.page[0];
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_gdt, PTR(&list), 3, 0, 0), -EPERM);
-	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, (g.mfn[3] << PAGE_SHIFT) + 8, 0x00008900000000ff, 0, 0),
-			 -EINVAL);
+	ck_assert_int_eq(
+		hc(g.v, __HYPERVISOR_update_descriptor, (g.mfn[3] << PAGE_SHIFT) + 8, 0x00008900000000ff, 0, 0),
+		-EINVAL);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, (g.mfn[3] << PAGE_SHIFT) + 4, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, g.d->tlb.page[0] << PAGE_SHIFT, 0, 0, 0), -EPERM);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, ~7ull, 0, 0, 0), -EPERM);
-	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, (g.mfn[3] << PAGE_SHIFT) + 16, 0x00cffb000000ffff, 0, 0), 0);
+	ck_assert_int_eq(
+		hc(g.v, __HYPERVISOR_update_descriptor, (g.mfn[3] << PAGE_SHIFT) + 16, 0x00cffb000000ffff, 0, 0), 0);
 	ck_assert_uint_eq(g.v->arch.gdt[2], 0x00cffb000000ffff);
 	ck_assert_uint_eq(frame[2], 0x00cffb000000ffff);
 }

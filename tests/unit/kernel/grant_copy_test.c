@@ -43,7 +43,8 @@ static int16_t copy(gnttab_copy_t op)
 {
 	ck_assert_int_eq(hc(user.v, __HYPERVISOR_grant_table_op, GNTTABOP_copy, PTR(&op), 1, 0), 0);
 	for (unsigned i = 0; i < 16; i++)
-		check_that(FRAME_HOLDS(frame_of(owner.mfn[i])->state) == 0 && FRAME_HOLDS(frame_of(user.mfn[i])->state) == 0);
+		check_that(FRAME_HOLDS(frame_of(owner.mfn[i])->state) == 0 &&
+			   FRAME_HOLDS(frame_of(user.mfn[i])->state) == 0);
 	check_that(table[8].flags == GTF_permit_access && table[9].flags == (GTF_permit_access | GTF_readonly));
 	return op.status;
 }
@@ -74,7 +75,9 @@ END_TEST
 
 START_TEST(a_copy_past_the_end_of_a_frame_is_refused)
 {
-	static const uint16_t bad[][2] = { { 1, PAGE_SIZE }, { PAGE_SIZE, 1 }, { 0xffff, 2 }, { 4000, 97 }, { 0, 0xffff } };
+	static const uint16_t bad[][2] = {
+		{ 1, PAGE_SIZE }, { PAGE_SIZE, 1 }, { 0xffff, 2 }, { 4000, 97 }, { 0, 0xffff }
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		gnttab_copy_t op = in(8);

@@ -181,8 +181,9 @@ END_TEST
 START_TEST(only_a_managed_domains_own_frames_are_copied)
 {
 	char buf[64] = "hello";
-	struct guise_domain_copy c = { .handle = manage, .dir = GUISE_COPY_WRITE, .mfn = b.mfn[2], .offset = 4090, .len = 6,
-				       .buffer = PTR(buf) };
+	struct guise_domain_copy c = {
+		.handle = manage, .dir = GUISE_COPY_WRITE, .mfn = b.mfn[2], .offset = 4090, .len = 6, .buffer = PTR(buf)
+	};
 
 	ck_assert_int_eq(domain_op(GUISE_DOMAIN_COPY, &c), 0);
 	ck_assert_str_eq((char *)mfn_to_virt(b.mfn[2]) + 4090, "hello");

@@ -64,7 +64,8 @@ END_TEST
 
 START_TEST(a_multicall_in_a_multicall_is_refused)
 {
-	multicall_entry_t e[2] = { { .op = __HYPERVISOR_multicall, .args = { PTR(e), 1 } }, { .op = __HYPERVISOR_iret } };
+	multicall_entry_t e[2] = { { .op = __HYPERVISOR_multicall, .args = { PTR(e), 1 } },
+				   { .op = __HYPERVISOR_iret } };
 
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_multicall, PTR(e), 2, 0, 0), 0);
 	ck_assert_int_eq((long)e[0].result, -EINVAL);

@@ -69,13 +69,13 @@ START_TEST(strings_are_compared_as_in_c)
 }
 END_TEST
 
-#define SAME(...)                                                                                  \
-	do {                                                                                       \
-		char mine[80], theirs[80];                                                         \
-		int n = kernel_snprintf(mine, sizeof(mine), __VA_ARGS__);                          \
-												   \
-		ck_assert_int_eq(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__));                \
-		ck_assert_str_eq(mine, theirs);                                                    \
+#define SAME(...)                                                                   \
+	do {                                                                        \
+		char mine[80], theirs[80];                                          \
+		int n = kernel_snprintf(mine, sizeof(mine), __VA_ARGS__);           \
+                                                                                    \
+		ck_assert_int_eq(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__)); \
+		ck_assert_str_eq(mine, theirs);                                     \
 	} while (0)
 
 START_TEST(text_is_formatted_as_in_c)
@@ -116,8 +116,9 @@ static size_t archive_len;
 static void add(const char *name, const char *data)
 {
 	archive_len = (archive_len + 3) & ~3ul;
-	archive_len += (size_t)sprintf(archive + archive_len, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1,
-				       0100644, 0, 0, 1, 0, (unsigned)strlen(data), 0, 0, 0, 0, (unsigned)strlen(name) + 1, 0);
+	archive_len += (size_t)sprintf(archive + archive_len,
+				       "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, 0100644, 0, 0,
+				       1, 0, (unsigned)strlen(data), 0, 0, 0, 0, (unsigned)strlen(name) + 1, 0);
 	strcpy(archive + archive_len, name);
 	archive_len = (archive_len + strlen(name) + 1 + 3) & ~3ul;
 	memcpy(archive + archive_len, data, strlen(data));

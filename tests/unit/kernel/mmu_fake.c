@@ -118,7 +118,8 @@ static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64
 		*table_slot(va) = (struct table_slot){ 0 };
 		return 0;
 	}
-	*slot = (struct page_slot){ va & ~(PAGE_SIZE - 1), leaf, d->tlb.node[node_of_entry(table << PAGE_SHIFT)].table };
+	*slot = (struct page_slot){ va & ~(PAGE_SIZE - 1), leaf,
+				    d->tlb.node[node_of_entry(table << PAGE_SHIFT)].table };
 	return leaf;
 }
 
@@ -192,13 +193,13 @@ void cpu_check(struct domain *d)
 
 		if (pages[i].leaf)
 			check_msg(may_name(d, pages[i].table, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
-					       pages[i].leaf & PTE_RW),
-				      "the CPU still translates %lx to frame %lx", pages[i].va, pte_mfn(pages[i].leaf));
+					   pages[i].leaf & PTE_RW),
+				  "the CPU still translates %lx to frame %lx", pages[i].va, pte_mfn(pages[i].leaf));
 		if (t->page && t->page == d->tlb.page[t->node] && d->tlb.node[t->node].level) {
 			const struct tlb_node *n = &d->tlb.node[t->node];
 
 			check_msg(n->level == 1 && (n->table == t->table || n->table == FRAME_NIL),
-				      "the CPU knows node %u, which has a new meaning", t->node);
+				  "the CPU knows node %u, which has a new meaning", t->node);
 		}
 	}
 }
@@ -230,7 +231,8 @@ static void run_check(struct domain *d, uint32_t n, unsigned index, uint64_t e)
 			return;
 	if (d->paging == GUISE_DOMAIN_STOCK && node->table != FRAME_NIL && well_behaved)
 		for (unsigned i = 0; i < 512; i++)
-			check_msg(pte_mfn(*guest_entry(node->table, i)) == pte_mfn(e) + i, "a large entry is out of date");
+			check_msg(pte_mfn(*guest_entry(node->table, i)) == pte_mfn(e) + i,
+				  "a large entry is out of date");
 }
 
 static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
@@ -249,13 +251,13 @@ static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
 			run_check(d, n, i, e);
 		if (node->level == 1) {
 			check_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
-				      "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
+				  "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
 			continue;
 		}
 		child = node_of_entry(e);
 		check_msg(child < t->nr && (e & PTE_PS || t->page[child] == pte_mfn(e)), "node %u has a wild entry", n);
 		check_msg(t->node[child].level == node->level - 1, "levels %u over %u", node->level,
-			      t->node[child].level);
+			  t->node[child].level);
 		refs[child]++;
 	}
 }
@@ -281,7 +283,8 @@ void tlb_check(struct domain *d)
 		if (state[n] == FREE)
 			continue;
 		if (node->table != FRAME_NIL) {
-			check_msg(frame_table[node->table].cached == n + 1, "frame %x does not know its node", node->table);
+			check_msg(frame_table[node->table].cached == n + 1, "frame %x does not know its node",
+				  node->table);
 			check_msg(frame_owned_by(node->table, d->id), "node %u caches a foreign table", n);
 		}
 		entries_check(d, n, refs);

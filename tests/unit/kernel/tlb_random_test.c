@@ -18,8 +18,8 @@
 #define ALIAS	0xffff888000000000ull
 #define TABLES	100 /* frames that hold tables from the start	*/
 #define ROOTS	6
-#define REGIONS 4 /* 2 MiB regions below each root		*/
-#define SPAN	24 /* pages used of each region			*/
+#define REGIONS 4    /* 2 MiB regions below each root		*/
+#define SPAN	24   /* pages used of each region			*/
 #define NR	1024 /* the upper half of ALIAS is one 2 MiB run */
 
 static struct guest g, peer;
@@ -292,7 +292,9 @@ static grant_handle_t handles[16];
 static void grant_step(void)
 {
 	uint64_t n = test_below(16);
-	gnttab_map_grant_ref_t map = { .host_addr = any_va() & ~(PAGE_SIZE - 1), .ref = (uint32_t)test_below(8), .dom = 6,
+	gnttab_map_grant_ref_t map = { .host_addr = any_va() & ~(PAGE_SIZE - 1),
+				       .ref = (uint32_t)test_below(8),
+				       .dom = 6,
 				       .flags = GNTMAP_host_map | (test_below(2) ? GNTMAP_readonly : 0) };
 	gnttab_unmap_grant_ref_t unmap = { .handle = handles[n] };
 

@@ -258,7 +258,9 @@ END_TEST
 START_TEST(a_cache_that_does_not_fit_the_quota_fails_cleanly)
 {
 	for (uint32_t frames = 40; frames < 400; frames += 9) {
-		struct guise_domain_create how = { .domid = 9, .max_frames = 32, .max_vcpus = 1, .cache_frames = frames };
+		struct guise_domain_create how = {
+			.domid = 9, .max_frames = 32, .max_vcpus = 1, .cache_frames = frames
+		};
 		uint64_t before = frame_free_count();
 		struct domain *d;
 		mfn_t hog[8192];

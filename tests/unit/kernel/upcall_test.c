@@ -19,7 +19,12 @@ static void setup(void)
 	fake_boot(4096);
 	guest_make(&g, 5, 16, GUISE_DOMAIN_STOCK);
 	r = &g.v->arch.regs;
-	*r = (struct regs){ .rip = 0x1234, .cs = 0xe033, .ss = 0xe02b, .rsp = PTR(&stack[60]), .rcx = 0xc, .r11 = 0x11,
+	*r = (struct regs){ .rip = 0x1234,
+			    .cs = 0xe033,
+			    .ss = 0xe02b,
+			    .rsp = PTR(&stack[60]),
+			    .rcx = 0xc,
+			    .r11 = 0x11,
 			    .rflags = X86_RFLAGS_IF | X86_RFLAGS_TF | X86_RFLAGS_AC | 2 };
 	g.v->arch.trap[TRAP_PF] = (struct trap_entry){ HANDLER, 0xe033, 0, 0 };
 	g.v->arch.trap[TRAP_UD] = (struct trap_entry){ HANDLER, 0xe033, 0, 1 };
@@ -37,7 +42,7 @@ START_TEST(a_frame_holds_what_iret_needs)
 	ck_assert_uint_eq(f[0], 0xc);
 	ck_assert_uint_eq(f[1], 0x11);
 	ck_assert_uint_eq(f[2], 0x1234);
-	ck_assert_uint_eq(f[3], 0xe030);	 /* ring 0, as a PV kernel believes */
+	ck_assert_uint_eq(f[3], 0xe030); /* ring 0, as a PV kernel believes */
 	ck_assert_uint_eq(f[4] & X86_RFLAGS_IF, X86_RFLAGS_IF);
 	ck_assert_uint_eq(f[5], PTR(&stack[60]));
 	ck_assert_uint_eq(f[6], 0xe02b);

@@ -7,9 +7,9 @@
 #include <arch/paging.h>
 #include <arch/x86.h>
 
-#define VA    0x00007f1234567000ull
-#define LEAF  (PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D)
-#define LAST  64 /* frames from here on are data, below them tables */
+#define VA   0x00007f1234567000ull
+#define LEAF (PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D)
+#define LAST 64 /* frames from here on are data, below them tables */
 
 static struct guest g;
 static uint32_t next_table;

@@ -6,7 +6,9 @@
 
 #include <runtime/blk_ring.h>
 
-static const struct blk_limits limits = { .first = 2048, .sectors = 1000, .sector_size = 512, .has_flush = 1, .has_discard = 1 };
+static const struct blk_limits limits = {
+	.first = 2048, .sectors = 1000, .sector_size = 512, .has_flush = 1, .has_discard = 1
+};
 static const struct blk_limits limits_4k = { .first = 2048, .sectors = 1000, .sector_size = 4096 };
 static struct blk_command cmd;
 
@@ -42,8 +44,8 @@ START_TEST(nothing_outside_the_partition_is_reached)
 		uint64_t sector;
 		unsigned nr;
 		int ok;
-	} cases[] = { { 992, 1, 1 }, { 993, 1, 0 }, { 1000, 1, 0 }, { ~0ull, 1, 0 }, { ~0ull - 7, 1, 0 }, { 912, 11, 1 },
-		      { 913, 11, 0 }, { 1ull << 63, 1, 0 } };
+	} cases[] = { { 992, 1, 1 },	   { 993, 1, 0 },  { 1000, 1, 0 }, { ~0ull, 1, 0 },
+		      { ~0ull - 7, 1, 0 }, { 912, 11, 1 }, { 913, 11, 0 }, { 1ull << 63, 1, 0 } };
 
 	for (unsigned i = 0; i < 8; i++) {
 		blkif_request_t r = transfer(BLKIF_OP_READ, cases[i].sector, cases[i].nr);
@@ -127,7 +129,9 @@ START_TEST(what_the_device_cannot_do_is_named_so)
 		if (op == BLKIF_OP_WRITE_BARRIER || op > BLKIF_OP_INDIRECT)
 			ck_assert_int_eq(blk_command_decode(&cmd, &r, &limits), BLKIF_RSP_EOPNOTSUPP);
 	}
-	*discard = (blkif_request_discard_t){ .operation = BLKIF_OP_DISCARD, .id = 5, .sector_number = 16, .nr_sectors = 984 };
+	*discard = (blkif_request_discard_t){
+		.operation = BLKIF_OP_DISCARD, .id = 5, .sector_number = 16, .nr_sectors = 984
+	};
 	ck_assert_int_eq(blk_command_decode(&cmd, &r, &limits), BLKIF_RSP_OKAY);
 	ck_assert_uint_eq(cmd.id, 5);
 	ck_assert_uint_eq(cmd.sector, 2064);
@@ -148,8 +152,12 @@ START_TEST(an_indirect_command_is_complete_with_its_segments)
 	blkif_request_indirect_t *in = (void *)&r;
 
 	memset(&r, 0, sizeof(r));
-	*in = (blkif_request_indirect_t){ .operation = BLKIF_OP_INDIRECT, .indirect_op = BLKIF_OP_WRITE, .nr_segments = BLK_SEGMENTS,
-					  .id = 9, .sector_number = 0, .indirect_grefs = { 55 } };
+	*in = (blkif_request_indirect_t){ .operation = BLKIF_OP_INDIRECT,
+					  .indirect_op = BLKIF_OP_WRITE,
+					  .nr_segments = BLK_SEGMENTS,
+					  .id = 9,
+					  .sector_number = 0,
+					  .indirect_grefs = { 55 } };
 	ck_assert_int_eq(blk_command_decode(&cmd, &r, &limits), BLKIF_RSP_OKAY);
 	ck_assert_int_eq(cmd.indirect, 1);
 	ck_assert_uint_eq(cmd.page, 55);

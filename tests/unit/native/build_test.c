@@ -98,8 +98,14 @@ static uint64_t frame_at(uint64_t va)
 }
 
 static struct elf_image kernel = {
-	.nr = 1, .low = 0x1000000, .high = 0x1200100, .is_pv = 1, .pv_entry = 0xffffffff81000180,
-	.virt_base = 0xffffffff80000000, .init_p2m = 0x8000000000, .mod_start_pfn = 1,
+	.nr = 1,
+	.low = 0x1000000,
+	.high = 0x1200100,
+	.is_pv = 1,
+	.pv_entry = 0xffffffff81000180,
+	.virt_base = 0xffffffff80000000,
+	.init_p2m = 0x8000000000,
+	.mod_start_pfn = 1,
 	.segment = { { 0xffffffff81000000, 0x1000000, 0x200100, 7, "kernel!" } },
 };
 
@@ -131,7 +137,8 @@ START_TEST(a_stock_guest_finds_everything_where_its_start_info_says)
 	ck_assert_uint_ne(frame_at(start.rsp - 8), ~0ull);
 	ck_assert_uint_eq(leaf(start.rsp - 8) & 2, 2);
 	for (uint64_t i = 0; i < d.nr; i++)
-		check_that(*(uint64_t *)(memory + frame_at(si->mfn_list + i * 8) * PAGE_SIZE + i * 8 % PAGE_SIZE) == d.mfn[i]);
+		check_that(*(uint64_t *)(memory + frame_at(si->mfn_list + i * 8) * PAGE_SIZE + i * 8 % PAGE_SIZE) ==
+			   d.mfn[i]);
 	ck_assert_uint_eq(frame_at(si->mfn_list), si->first_p2m_pfn);
 }
 END_TEST
@@ -206,7 +213,10 @@ END_TEST
 /* ---- native domains ---- */
 
 static struct elf_image driver = {
-	.entry = 0x200010, .nr = 1, .low = 0x200000, .high = 0x212345,
+	.entry = 0x200010,
+	.nr = 1,
+	.low = 0x200000,
+	.high = 0x212345,
 	.segment = { { 0x200000, 0x200000, 0x12345, 6, "driver" } },
 };
 
@@ -226,7 +236,8 @@ START_TEST(a_driver_finds_everything_where_its_start_info_says)
 	ck_assert_int_eq(memcmp(memory + frame_at(si->mod_start) * PAGE_SIZE, &device, sizeof(device)), 0);
 	ck_assert_uint_eq(gfn_of(si->store_mfn), start.offered[GRANT_REF_STORE]);
 	for (uint64_t i = 0; i < d.nr; i++)
-		check_that(*(uint64_t *)(memory + frame_at(si->mfn_list + i * 8) * PAGE_SIZE + i * 8 % PAGE_SIZE) == d.mfn[i]);
+		check_that(*(uint64_t *)(memory + frame_at(si->mfn_list + i * 8) * PAGE_SIZE + i * 8 % PAGE_SIZE) ==
+			   d.mfn[i]);
 	ck_assert_uint_lt(si->first_p2m_pfn, d.nr);
 	ck_assert_uint_eq(start.rsp, GUISE_NATIVE_BASE + si->first_p2m_pfn * PAGE_SIZE);
 	for (uint64_t va = GUISE_NATIVE_WINDOW; va < GUISE_NATIVE_WINDOW + GUISE_NATIVE_WINDOW_SIZE; va += 1 << 21)

@@ -142,7 +142,8 @@ static const struct {
 START_TEST(an_error_names_file_line_and_key)
 {
 	ck_assert_int_eq(guest(wrong[_i].text), -1);
-	ck_assert_msg(!strncmp(error, "etc/g.cfg:", 10) && strstr(error, wrong[_i].where) && strstr(error, wrong[_i].word),
+	ck_assert_msg(!strncmp(error, "etc/g.cfg:", 10) && strstr(error, wrong[_i].where) &&
+			      strstr(error, wrong[_i].word),
 		      "\"%s\" for \"%s\"", error, wrong[_i].text + strlen(BASE));
 	ck_assert_ptr_null(strchr(error, '\n'));
 }

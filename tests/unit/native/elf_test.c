@@ -42,10 +42,18 @@ static void setup(void)
 	eh->e_phoff = sizeof(Elf64_Ehdr);
 	eh->e_phnum = 3;
 	eh->e_entry = 0x1000000;
-	ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_offset = 4096, .p_vaddr = 0xffffffff81000000, .p_paddr = 0x1000000,
-			      .p_filesz = 1000, .p_memsz = 0x5000 };
-	ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_offset = 6000, .p_vaddr = 0xffffffff82000000, .p_paddr = 0x2000000,
-			      .p_filesz = 10, .p_memsz = 10 };
+	ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+			      .p_offset = 4096,
+			      .p_vaddr = 0xffffffff81000000,
+			      .p_paddr = 0x1000000,
+			      .p_filesz = 1000,
+			      .p_memsz = 0x5000 };
+	ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+			      .p_offset = 6000,
+			      .p_vaddr = 0xffffffff82000000,
+			      .p_paddr = 0x2000000,
+			      .p_filesz = 10,
+			      .p_memsz = 10 };
 	ph[2] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = 2048 };
 	note_number(XEN_ELFNOTE_ENTRY, 0xffffffff81000180);
 	note_number(XEN_ELFNOTE_VIRT_BASE, 0xffffffff80000000);
@@ -66,7 +74,8 @@ static const char *parse(struct elf_image *elf)
 		check_that(elf->segment[i].data >= copy + 4);
 		check_that(elf->segment[i].data + elf->segment[i].filesz <= copy + 4 + file_len);
 		check_that(elf->segment[i].filesz <= elf->segment[i].memsz);
-		check_that(elf->segment[i].paddr >= elf->low && elf->segment[i].paddr + elf->segment[i].memsz <= elf->high);
+		check_that(elf->segment[i].paddr >= elf->low &&
+			   elf->segment[i].paddr + elf->segment[i].memsz <= elf->high);
 	}
 	free(copy);
 	return error;
@@ -131,7 +140,7 @@ START_TEST(a_segment_that_cannot_be_is_refused)
 {
 	static const struct {
 		uint64_t offset, filesz, memsz, paddr;
-	} bad[] = { { ~0ull, 1, 1, 0 },	    { 8192, 1, 1, 0 },	 { 0, 8193, 9000, 0 },	      { 0, 2, 1, 0 },
+	} bad[] = { { ~0ull, 1, 1, 0 },	     { 8192, 1, 1, 0 },	 { 0, 8193, 9000, 0 },	     { 0, 2, 1, 0 },
 		    { 0, 1, 1, 1ull << 32 }, { 0, 1, ~0ull, 1 }, { 0, 1, 1ull << 32, 4096 }, { 1, ~0ull, ~0ull, 0 } };
 	struct elf_image elf;
 

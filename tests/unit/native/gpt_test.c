@@ -93,8 +93,8 @@ END_TEST
 
 START_TEST(a_partition_outside_the_usable_range_is_refused)
 {
-	static const uint64_t bad[][2] = { { 33, 100 }, { 100, BLOCKS - 33 }, { 200, 100 }, { 0, ~0ull }, { ~0ull, ~0ull },
-					   { 1ull << 63, 100 } };
+	static const uint64_t bad[][2] = { { 33, 100 },	 { 100, BLOCKS - 33 }, { 200, 100 },
+					   { 0, ~0ull }, { ~0ull, ~0ull },     { 1ull << 63, 100 } };
 	struct gpt_partition p;
 	struct gpt_table t;
 
@@ -112,10 +112,10 @@ START_TEST(a_header_that_cannot_be_is_refused)
 		unsigned at;
 		uint64_t value;
 		unsigned size;
-	} bad[] = { { 12, 91, 4 },	  { 12, 513, 4 },	 { 12, ~0u, 4 },       { 24, 2, 8 },	     { 80, 0, 4 },
-		    { 80, 1025, 4 },	  { 80, ~0u, 4 },	 { 84, 64, 4 },	       { 84, 129, 4 },	     { 84, 8192, 4 },
-		    { 72, 1, 8 },	  { 72, BLOCKS, 8 },	 { 72, ~0ull, 8 },     { 72, BLOCKS - 31, 8 }, { 40, 9990, 8 },
-		    { 48, BLOCKS, 8 },	  { 48, ~0ull, 8 } };
+	} bad[] = { { 12, 91, 4 },     { 12, 513, 4 },	  { 12, ~0u, 4 },   { 24, 2, 8 },	    { 80, 0, 4 },
+		    { 80, 1025, 4 },   { 80, ~0u, 4 },	  { 84, 64, 4 },    { 84, 129, 4 },	    { 84, 8192, 4 },
+		    { 72, 1, 8 },      { 72, BLOCKS, 8 }, { 72, ~0ull, 8 }, { 72, BLOCKS - 31, 8 }, { 40, 9990, 8 },
+		    { 48, BLOCKS, 8 }, { 48, ~0ull, 8 } };
 	struct gpt_table t;
 
 	if (bad[_i].size == 4)

@@ -57,8 +57,9 @@ START_TEST(pieces_are_zeroed_aligned_and_never_overlap)
 
 		if (nr < 400 && test_below(100) < 53) {
 			x->pages = test_below(6) == 0;
-			x->size = x->pages ? (1 + test_below(8)) * PAGE_SIZE :
-				  test_below(20) ? 1 + test_below(3000) : 1 + test_below(60000);
+			x->size = x->pages	 ? (1 + test_below(8)) * PAGE_SIZE :
+				  test_below(20) ? 1 + test_below(3000) :
+						   1 + test_below(60000);
 			x->p = x->pages ? page_alloc((unsigned)(x->size / PAGE_SIZE)) : runtime_heap_alloc(x->size);
 			if (!x->p)
 				continue;

@@ -100,8 +100,8 @@ END_TEST
 
 START_TEST(a_body_of_the_wrong_form_is_an_error_and_no_more)
 {
-	static const uint32_t types[] = { XS_DIRECTORY, XS_READ, XS_GET_PERMS, XS_WATCH, XS_UNWATCH, XS_TRANSACTION_END,
-					  XS_WRITE, XS_MKDIR, XS_RM, XS_SET_PERMS };
+	static const uint32_t types[] = { XS_DIRECTORY,	      XS_READ,	XS_GET_PERMS, XS_WATCH, XS_UNWATCH,
+					  XS_TRANSACTION_END, XS_WRITE, XS_MKDIR,     XS_RM,	XS_SET_PERMS };
 
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		request(types[i], 0, "", 0);

@@ -63,7 +63,7 @@ START_TEST(strings_are_searched_as_in_c)
 	for (unsigned i = 0; i < 9; i++) {
 		ck_assert_uint_eq(runtime_strlen(s[i]), strlen(s[i]));
 		ck_assert_uint_eq(runtime_strnlen(s[i], 2), strnlen(s[i], 2));
-		for (const char *c = "aXc\xffz"; ; c++) {
+		for (const char *c = "aXc\xffz";; c++) {
 			ck_assert_ptr_eq(runtime_strchr(s[i], *c), strchr(s[i], *c));
 			ck_assert_ptr_eq(runtime_strrchr(s[i], *c), strrchr(s[i], *c));
 			if (!*c)
@@ -78,13 +78,13 @@ START_TEST(strings_are_searched_as_in_c)
 }
 END_TEST
 
-#define SAME(...)                                                                                  \
-	do {                                                                                       \
-		char mine[80], theirs[80];                                                         \
-		int n = runtime_snprintf(mine, sizeof(mine), __VA_ARGS__);                         \
-												   \
-		ck_assert_int_eq(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__));                \
-		ck_assert_str_eq(mine, theirs);                                                    \
+#define SAME(...)                                                                   \
+	do {                                                                        \
+		char mine[80], theirs[80];                                          \
+		int n = runtime_snprintf(mine, sizeof(mine), __VA_ARGS__);          \
+                                                                                    \
+		ck_assert_int_eq(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__)); \
+		ck_assert_str_eq(mine, theirs);                                     \
 	} while (0)
 
 START_TEST(text_is_formatted_as_in_c)
@@ -166,7 +166,8 @@ START_TEST(a_number_is_read_up_to_its_last_digit)
 		int used;
 		uint64_t n = parse(cases[i].text, &used);
 
-		ck_assert_msg(n == cases[i].value && used == cases[i].used, "\"%s\": %lu, %d characters", cases[i].text, n, used);
+		ck_assert_msg(n == cases[i].value && used == cases[i].used, "\"%s\": %lu, %d characters", cases[i].text,
+			      n, used);
 	}
 }
 END_TEST
