@@ -15,7 +15,7 @@ UNIT_KERNEL_FILES := \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
 	arch/x86_64/segment lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
-	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o guest.o)
+	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o guest.o tables.o hostile.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o \

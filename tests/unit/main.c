@@ -31,6 +31,11 @@ uint64_t test_random(void)
 	return z ^ z >> 31;
 }
 
+uint64_t test_below(uint64_t n)
+{
+	return test_random() % n;
+}
+
 static void reseed(void)
 {
 	state = seed;
