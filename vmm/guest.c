@@ -113,16 +113,40 @@ static void show_console(struct guest *g, unsigned n)
 #undef PUT
 }
 
+static void console_stop(struct guest_console *c)
+{
+	if (c->console)
+		console_close(c->console);
+	if (c->page)
+		grant_unmap(c->page, c->handle);
+	c->console = NULL;
+	c->page = NULL;
+}
+
+static void console_show(const struct guest_console *c, const char *state)
+{
+	char back[64];
+
+	snprintf(back, sizeof(back), "/local/domain/0/backend/console/%u/%u/state", c->guest->domain.id, c->number);
+	xs_put(back, state);
+}
+
 static void console_front_changed(uint16_t dom, const char *path, const char *token, void *arg)
 {
 	struct guest_console *c = arg;
 	struct guest *g = c->guest;
 	unsigned state = xs_get_uint(path, 0), ref, remote;
-	char back[64];
 	int port;
 
 	(void)dom;
 	(void)token;
+	/* A guest that shuts down waits until our end closes, too. */
+	if (c->console && state == 5)
+		console_show(c, "5");
+	if (c->console && state == 6) {
+		console_stop(c);
+		console_show(c, "6");
+	}
 	if (c->console || (state != 3 && state != 4))
 		return;
 	ref = xs_get_uint(home(g, "/device/console/%u/ring-ref", c->number), ~0u);
@@ -135,8 +159,7 @@ static void console_front_changed(uint16_t dom, const char *path, const char *to
 		return;
 	}
 	console_connect(c->console, g->first ? (int)c->number : -1);
-	snprintf(back, sizeof(back), "/local/domain/0/backend/console/%u/%u/state", g->domain.id, c->number);
-	xs_put(back, "4");
+	console_show(c, "4");
 }
 
 static const char *show(struct guest *g)
@@ -298,14 +321,8 @@ static void take_apart(struct guest *g)
 	uint64_t until = time_ns() + END_SECONDS * 1000000000ull;
 	int rc;
 
-	for (unsigned i = 0; i < MAX_CONSOLES; i++) {
-		if (g->console[i].console)
-			console_close(g->console[i].console);
-		if (g->console[i].page)
-			grant_unmap(g->console[i].page, g->console[i].handle);
-		g->console[i].console = NULL;
-		g->console[i].page = NULL;
-	}
+	for (unsigned i = 0; i < MAX_CONSOLES; i++)
+		console_stop(&g->console[i]);
 	hide(g);
 	peer_close(&g->peer);
 	xs_fire_special("@releaseDomain");
