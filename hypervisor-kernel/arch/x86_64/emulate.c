@@ -197,7 +197,7 @@ bool emulate_privileged(struct vcpu *v)
 	case 0xe6: /* out imm8 */
 	case 0xe7:
 		len = 2;
-		done = v->arch.iopl;
+		done = i + 1 < n && v->arch.iopl;
 		break;
 	case 0xee: /* out dx */
 	case 0xef:
