@@ -1,0 +1,63 @@
+# Fuzzers: what guests feed to parsers, rings and the kernel, by libFuzzer under the sanitizers.
+F := $(B)/tests/fuzz
+FUZZ_SECONDS ?= 20
+FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE)
+FUZZ_KERNEL := hypercall tables emulate archive
+FUZZ_NATIVE := store config elf gpt blk console_ring
+FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
+
+# The kernel's, runtime's and server's files once more, instrumented: same flags as in unit.mk, same names behind $(F).
+FUZZ_KERNEL_LIB := $(UNIT_KERNEL_LIB:$(U)/%=$(F)/%)
+FUZZ_NATIVE_LIB := $(F)/native.a
+
+$(FUZZ_NATIVE_LIB): $(UNIT_NATIVE_LIB:$(U)/%=$(F)/%)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(F)/hypervisor-kernel/%.o: hypervisor-kernel/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(F)/kernel/%.o: tests/unit/kernel/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
+
+$(F)/runtime/%.o: runtime/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(F)/vmm/%.o: vmm/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(F)/native/%.o: tests/unit/native/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
+
+$(F)/input.o: tests/fuzz/input.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(TEST_CFLAGS) -c -o $@ $<
+
+FUZZ_LINK = $(Q)$(TEST_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+$(FUZZ_KERNEL:%=$(F)/%.o): $(F)/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
+
+$(FUZZ_NATIVE:%=$(F)/%.o): $(F)/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
+
+$(FUZZ_KERNEL:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_KERNEL_LIB)
+	$(FUZZ_LINK)
+
+$(FUZZ_NATIVE:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_NATIVE_LIB)
+	$(FUZZ_LINK)
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZ_SECONDS=20; FUZZ_TARGETS='store elf' chooses
+	@scripts/deps test
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(F)/fuzz-%)
+	@tests/fuzz/run $(F) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+-include $(wildcard $(F)/*.d $(F)/*/*.d $(F)/*/*/*.d $(F)/*/*/*/*.d)

@@ -21,18 +21,20 @@ UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o \
 	sched_test.o timer_test.o hypercall_test.o emulate_test.o upcall_test.o domain_test.o lib_test.o)
 
-# The host's own is in arch_fake.c: this one would execute CLTS.
-$(U)/hypervisor-kernel/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch
+# The host's own are in arch_fake.c: these would execute CLTS and LLDT, or take all the host has for a guest's.
+%/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch
+%/arch/x86_64/segment.o: UNIT_KERNEL_CFLAGS += '-Dasm=' '-Dvolatile(...)=' -Wno-uninitialized -Wno-unused-variable
+%/arch/x86_64/uaccess.o: UNIT_KERNEL_CFLAGS += -Dcopy_from_guest=uaccess_from_guest -Dcopy_to_guest=uaccess_to_guest
 
 # The host has its own of these, which the sanitizers watch: the kernel's are tested under other names.
-$(U)/hypervisor-kernel/lib/string.o $(U)/hypervisor-kernel/lib/vsnprintf.o: UNIT_KERNEL_CFLAGS += \
+%/hypervisor-kernel/lib/string.o %/hypervisor-kernel/lib/vsnprintf.o: UNIT_KERNEL_CFLAGS += \
 	$(foreach f,memcpy memmove memset memcmp strlen strcmp strncmp vsnprintf snprintf,-D$(f)=kernel_$(f)) -fno-builtin
 
-$(U)/hypervisor-kernel/%.o: hypervisor-kernel/%.c
+$(U)/hypervisor-kernel/%.o: hypervisor-kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
 
-$(U)/kernel/%.o: tests/unit/kernel/%.c
+$(U)/kernel/%.o: tests/unit/kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
 
@@ -50,15 +52,15 @@ $(U)/runtime/string.o: UNIT_NATIVE_CFLAGS += -fno-builtin \
 $(U)/runtime/format.o: UNIT_NATIVE_CFLAGS += -fno-builtin -Dvsnprintf=runtime_vsnprintf -Dsnprintf=runtime_snprintf
 $(U)/runtime/heap.o: UNIT_NATIVE_CFLAGS += -Dheap_alloc=runtime_heap_alloc -Dheap_free=runtime_heap_free
 
-$(U)/runtime/%.o: runtime/%.c
+$(U)/runtime/%.o: runtime/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
 
-$(U)/vmm/%.o: vmm/%.c
+$(U)/vmm/%.o: vmm/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
 
-$(U)/native/%.o: tests/unit/native/%.c
+$(U)/native/%.o: tests/unit/native/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
 

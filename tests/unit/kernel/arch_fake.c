@@ -71,6 +71,25 @@ gfn_t m2p_get(mfn_t m)
 	return m2p[m];
 }
 
+/* uaccess.c's, under other names: here a guest may have less memory than the host. */
+int uaccess_from_guest(void *dst, guest_ptr_t src, size_t len);
+int uaccess_to_guest(guest_ptr_t dst, const void *src, size_t len);
+
+static bool is_guests(guest_ptr_t p, size_t len)
+{
+	return !fake.memory_end || (p >= fake.memory && p <= fake.memory_end && len <= fake.memory_end - p);
+}
+
+int copy_from_guest(void *dst, guest_ptr_t src, size_t len)
+{
+	return is_guests(src, len) || !len ? uaccess_from_guest(dst, src, len) : -EFAULT;
+}
+
+int copy_to_guest(guest_ptr_t dst, const void *src, size_t len)
+{
+	return is_guests(dst, len) || !len ? uaccess_to_guest(dst, src, len) : -EFAULT;
+}
+
 static bool faults(const void *p, size_t len)
 {
 	uint64_t a = (uint64_t)p;

@@ -79,6 +79,8 @@ START_TEST(an_instruction_at_the_end_of_mapped_memory_is_read_no_further)
 	ck_assert(!emulate_privileged(g.v));
 	code[63] = 0xe4;
 	ck_assert(!emulate_privileged(g.v));
+	code[63] = 0xe6;
+	ck_assert(!emulate_privileged(g.v));
 	g.v->arch.regs.rip = PTR(code) + 64;
 	ck_assert(!emulate_privileged(g.v));
 	g.v->arch.regs.rip = 0xffff810000000000;

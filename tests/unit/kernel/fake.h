@@ -30,8 +30,9 @@ struct fake {
 	char console[4096];
 	size_t console_len;
 	struct fake_gsi gsi[256];
-	guest_ptr_t hole, hole_end; /* guest memory that faults, besides page 0	*/
-	bool expect_panic;	    /* a panic is the test's success		*/
+	guest_ptr_t hole, hole_end;	/* guest memory that faults, besides page 0	*/
+	guest_ptr_t memory, memory_end; /* all that guests have; 0: whatever the host has */
+	bool expect_panic;		/* a panic is the test's success		*/
 };
 
 extern struct fake fake;

@@ -128,6 +128,8 @@ START_TEST(a_stock_kernel_sees_what_its_tables_say)
 					  tables_some_leaf());
 				if (test_below(4) == 0)
 					cpu_access(g.v, tables_some_va(), 0); /* may see the old or the new */
+				if (test_below(8) == 0) /* looks at the written tables, flushes nothing else */
+					tables_mmuext(MMUEXT_NEW_USER_BASEPTR, root[test_below(ROOTS)]);
 			}
 			tables_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0);
 		} else if (test_below(4)) {
