@@ -56,7 +56,6 @@ $(FUZZ_NATIVE:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_NATIVE_L
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZ_SECONDS=20; FUZZ_TARGETS='store elf' chooses
-	@scripts/deps test
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(F)/fuzz-%)
 	@tests/fuzz/run $(F) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 

@@ -1,7 +1,6 @@
 # Checks that need no run of the code.  Last line: N passed, N failed.
 .PHONY: lint lint-programs
 lint: ## check sources: two compilers, headers, format, cppcheck, shellcheck, size
-	@scripts/deps lint
 	@tests/lint/run $(B)
 
 lint-programs:
