@@ -68,6 +68,7 @@ static uint64_t clock; /* counts changes */
 static struct xs_tx *transactions;
 static struct watch *watches;
 static uint32_t last_tx;
+static size_t reserve; /* bytes of memory that guests' transactions leave free */
 
 static char *copy_of(const char *s, size_t len)
 {
@@ -85,6 +86,7 @@ static struct node *tree_root(struct xs_tx *tx)
 		if (!root)
 			panic("no memory for the store\n");
 		root->name = copy_of("", 0);
+		reserve = heap_free_bytes() / 4;
 		root->nr_perms = 1;
 		root->perm[0] = (struct perm){ 0, 1, 0 };
 	}
@@ -209,12 +211,18 @@ static struct node *tree_next(struct node *n, const struct node *top)
 	return n == top ? NULL : n->next;
 }
 
-static unsigned nodes_of(struct node *top, uint16_t dom)
+/* What a domain owns: how many nodes, and *bytes of values in them. */
+static unsigned nodes_of(struct node *top, uint16_t dom, size_t *bytes)
 {
 	unsigned nr = 0;
 
-	for (struct node *n = top; n; n = tree_next(n, top))
-		nr += n->perm[0].dom == dom;
+	*bytes = 0;
+	for (struct node *n = top; n; n = tree_next(n, top)) {
+		if (n->perm[0].dom == dom) {
+			nr++;
+			*bytes += n->len;
+		}
+	}
 	return nr;
 }
 
@@ -431,6 +439,7 @@ static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct nod
 {
 	const char *rest;
 	struct node *n = descend(tree_root(tx), abs, &rest);
+	size_t bytes;
 
 	*out = n;
 	*made = NULL;
@@ -438,7 +447,7 @@ static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct nod
 		return -XEN_EACCES;
 	if (!*rest)
 		return 0;
-	if (dom && nodes_of(tree_root(tx), dom) + path_parts(rest) > XS_NODES)
+	if (dom && nodes_of(tree_root(tx), dom, &bytes) + path_parts(rest) > XS_NODES)
 		return -XEN_ENOSPC;
 	n->changed = ++clock;
 	while (*rest) {
@@ -464,10 +473,18 @@ static int node_make(struct xs_tx *tx, uint16_t dom, const char *abs, struct nod
 	return 0;
 }
 
-static int node_set(struct node *n, const char *value, size_t len)
+/* Values count for the owner of their node, whoever writes them. */
+static int node_set(struct xs_tx *tx, uint16_t dom, struct node *n, const char *value, size_t len)
 {
-	char *copy = copy_of(value, len);
+	size_t bytes;
+	char *copy;
 
+	if (dom && n->perm[0].dom && len > n->len) {
+		nodes_of(tree_root(tx), n->perm[0].dom, &bytes);
+		if (bytes + len - n->len > XS_BYTES)
+			return -XEN_ENOSPC;
+	}
+	copy = copy_of(value, len);
 	if (!copy)
 		return -XEN_ENOMEM;
 	heap_free(n->value);
@@ -517,7 +534,7 @@ static int apply(struct xs_tx *tx, uint16_t dom, enum op op, const char *abs, co
 		rc = node_make(tx, dom, abs, &n, &made);
 		if (rc || (op == OP_MKDIR && !made))
 			return rc;
-		rc = op == OP_WRITE ? node_set(n, data, len) : 0;
+		rc = op == OP_WRITE ? node_set(tx, dom, n, data, len) : 0;
 		if (rc && made)
 			node_remove(made);
 		break;
@@ -621,7 +638,7 @@ int xs_tx_start(uint16_t dom)
 
 	for (tx = transactions; tx; tx = tx->next)
 		nr += tx->dom == dom;
-	if (nr >= XS_TRANSACTIONS)
+	if (nr >= XS_TRANSACTIONS || (dom && heap_free_bytes() < reserve))
 		return -XEN_ENOSPC;
 	tx = heap_alloc(sizeof(*tx));
 	if (!tx)

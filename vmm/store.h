@@ -17,6 +17,7 @@
 
 /* Quotas of one domain other than 0. */
 #define XS_NODES	1024
+#define XS_BYTES	(128 * 1024) /* of values in its nodes */
 #define XS_WATCHES	64
 #define XS_TRANSACTIONS 8
 #define XS_TX_OPS	128
