@@ -7,7 +7,7 @@ FUZZ_NATIVE := store config elf gpt blk console_ring
 FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
 
 # The kernel's, runtime's and server's files once more, instrumented: same flags as in unit.mk, same names behind $(F).
-FUZZ_KERNEL_LIB := $(UNIT_KERNEL_LIB:$(U)/%=$(F)/%)
+FUZZ_KERNEL_LIB := $(UNIT_KERNEL_LIB:$(U)/%=$(F)/%) $(F)/calls.o
 FUZZ_NATIVE_LIB := $(F)/native.a
 
 $(FUZZ_NATIVE_LIB): $(UNIT_NATIVE_LIB:$(U)/%=$(F)/%)
@@ -40,7 +40,7 @@ $(F)/input.o: tests/fuzz/input.c
 
 FUZZ_LINK = $(Q)$(TEST_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
-$(FUZZ_KERNEL:%=$(F)/%.o): $(F)/%.o: tests/fuzz/%.c
+$(FUZZ_KERNEL:%=$(F)/%.o) $(F)/calls.o: $(F)/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
 

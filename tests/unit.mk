@@ -51,7 +51,8 @@ UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, store_test.o store_tx_test.o stor
 $(U)/runtime/string.o: UNIT_NATIVE_CFLAGS += -fno-builtin \
 	$(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp strncmp strchr strrchr,-D$(f)=runtime_$(f))
 $(U)/runtime/format.o: UNIT_NATIVE_CFLAGS += -fno-builtin -Dvsnprintf=runtime_vsnprintf -Dsnprintf=runtime_snprintf
-$(U)/runtime/heap.o: UNIT_NATIVE_CFLAGS += -Dheap_alloc=runtime_heap_alloc -Dheap_free=runtime_heap_free
+$(U)/runtime/heap.o: UNIT_NATIVE_CFLAGS += -Dheap_alloc=runtime_heap_alloc -Dheap_free=runtime_heap_free \
+	-Dheap_free_bytes=runtime_heap_free_bytes
 
 $(U)/runtime/%.o: runtime/%.c tests/unit.mk
 	@mkdir -p $(@D)

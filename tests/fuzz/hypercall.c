@@ -2,72 +2,19 @@
 /*
  * hypercall.c - two domains that call the kernel with whatever they like, interrupted all the time.
  *
- * The kernel never stops, and when the domains are gone every frame is back.  The guests' memory is at
- * a fixed address, so that an input can point into it.
+ * The kernel never stops, and when the domains are gone every frame is back.
  */
 #include "fuzz.h"
 
 #include <arch/arch.h>
-#include <arch/paging.h>
 #include <arch/percpu.h>
 #include <core/grant.h>
 #include <core/irq.h>
 #include <sys/mman.h>
+#include <xen/event_channel.h>
+#include <xen/grant_table.h>
 
-#include "../unit/kernel/fake.h"
-
-#define MEMORY 0x10000000ull
-#define BYTES  16384u
-#define FRAMES 48u
-
-static const uint8_t numbers[] = {
-#define HC(nr, name) nr,
-#include <core/hypercalls.def>
-#undef HC
-};
-
-static struct guest guests[2];
-
-static uint64_t some_pointer(void)
-{
-	return MEMORY + (input_number(2) & (BYTES - 1) & ~(input_number(1) & 1 ? 0 : 7ull));
-}
-
-static mfn_t some_frame(void)
-{
-	unsigned how = (unsigned)input_number(1);
-	struct guest *g = &guests[how & 1];
-
-	switch (how >> 1 & 7) {
-	case 0:
-		return input_number(2) % (frame_max + 8);
-	case 1:
-		return g->d->shared_mfn;
-	case 2:
-		return grant_frame(g->d, 0);
-	case 3:
-		return g->v->arch.root[1];
-	default:
-		return g->mfn[(how >> 4) % FRAMES];
-	}
-}
-
-static uint64_t some_value(void)
-{
-	switch (input_number(1) % 6) {
-	case 0:
-		return input_number(1);
-	case 1:
-	case 2:
-		return some_pointer();
-	case 3:
-		return some_frame();
-	case 4:
-		return some_frame() << PAGE_SHIFT | input_number(2);
-	default:
-		return input_number(8);
-	}
-}
+#include "calls.h"
 
 static void prepare_memory(void)
 {
@@ -103,20 +50,6 @@ static bool runs(struct guest *g)
 	return g->v->state == VCPU_RUNNING;
 }
 
-static void call(void)
-{
-	unsigned which = (unsigned)input_number(1);
-	struct guest *g = &guests[which & 1];
-	uint64_t nr = numbers[(which >> 1) % ARRAY_SIZE(numbers)];
-	uint64_t op = input_number(1), a1 = some_value(), a2 = some_value(), a3 = some_value();
-
-	if (!runs(g))
-		return;
-	g->v->arch.regs.rsp = some_pointer();
-	/* Most calls begin with the number of an operation. */
-	hc(g->v, nr, op & 0x80 ? some_value() : op & 0x3f, a1, a2, a3);
-}
-
 static void give(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr, struct domain *target)
 {
 	struct handle h = { .kind = kind, .first = first, .nr = nr, .target = target };
@@ -124,6 +57,20 @@ static void give(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr, s
 	if (target)
 		domain_ref(target);
 	check_that(handle_add(d, &h) > 0);
+}
+
+/* Something to begin with: frames and a port for the other. */
+static void offer(unsigned i)
+{
+	evtchn_alloc_unbound_t port = { .dom = DOMID_SELF, .remote_dom = (domid_t)(6 - i) };
+	grant_entry_v1_t *e = mfn_to_virt(grant_frame(guests[i].d, 0));
+
+	for (unsigned k = 1; k < 4; k++)
+		e[k] = (grant_entry_v1_t){ (uint16_t)(GTF_permit_access | (k == 2 ? GTF_readonly : 0)),
+					   (domid_t)(6 - i), (uint32_t)guests[i].mfn[30 + k] };
+	memcpy((void *)MEMORY, &port, sizeof(port));
+	check_that(runs(&guests[i]) &&
+		   hc(guests[i].v, __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, MEMORY, 0, 0) == 0);
 }
 
 static void begin(void)
@@ -139,6 +86,8 @@ static void begin(void)
 			guest_map(&guests[i], guests[i].mfn[0], MEMORY + k * PAGE_SIZE,
 				  guests[i].mfn[20 + k] << PAGE_SHIFT | 0x67, &next);
 	}
+	for (unsigned i = 0; i < 2; i++)
+		offer(i);
 	give(guests[0].d, GUISE_HANDLE_MMIO, fake_device(), 4, NULL);
 	give(guests[0].d, GUISE_HANDLE_IRQ, 0, 1024, NULL);
 	give(guests[0].d, GUISE_HANDLE_PORT, 0, 1024, NULL);
@@ -189,10 +138,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin();
 	input_begin(data, size);
 	for (unsigned i = 0; input_more() && i < 400; i++) {
-		if (input_number(1) & 3)
+		unsigned what = (unsigned)input_number(1);
+
+		if (what & 1)
 			prepare_memory();
-		else
-			call();
+		else if (runs(&guests[what >> 1 & 1]))
+			some_act(&guests[what >> 1 & 1]);
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (guests[i].d->tlb.node)

@@ -27,6 +27,11 @@ void heap_free(void *p)
 	free(p);
 }
 
+size_t heap_free_bytes(void)
+{
+	return fake.heap_free;
+}
+
 void vprint(const char *fmt, va_list args)
 {
 	size_t have = strlen(fake.log);

@@ -9,6 +9,7 @@
 struct fake {
 	unsigned allocated;  /* pieces of the heap in use		*/
 	unsigned heap_fails; /* the n-th allocation from now fails, and all after it; 0: none */
+	size_t heap_free;    /* what heap_free_bytes() says		*/
 	char log[4096];	     /* what was printed			*/
 	bool expect_panic;   /* a panic is the test's success		*/
 };

@@ -12,6 +12,7 @@
 
 void *runtime_heap_alloc(size_t size);
 void runtime_heap_free(void *p);
+size_t runtime_heap_free_bytes(void);
 
 static char *memory;
 
@@ -75,7 +76,7 @@ START_TEST(pieces_are_zeroed_aligned_and_never_overlap)
 	}
 	while (nr)
 		drop(&piece[--nr]);
-	ck_assert_uint_eq(heap_free_bytes(), PAGES * PAGE_SIZE);
+	ck_assert_uint_eq(runtime_heap_free_bytes(), PAGES * PAGE_SIZE);
 	ck_assert_ptr_eq(page_alloc(PAGES), memory); /* all is one run again */
 }
 END_TEST
@@ -106,17 +107,17 @@ START_TEST(sizes_that_cannot_be_give_nothing)
 	ck_assert_ptr_null(page_alloc(PAGES + 1));
 	runtime_heap_free(NULL);
 	page_free(NULL, 3);
-	ck_assert_uint_eq(heap_free_bytes(), PAGES * PAGE_SIZE);
+	ck_assert_uint_eq(runtime_heap_free_bytes(), PAGES * PAGE_SIZE);
 }
 END_TEST
 
 START_TEST(partial_pages_are_left_out)
 {
 	heap_init(memory + 1, 3 * PAGE_SIZE);
-	ck_assert_uint_eq(heap_free_bytes(), 2 * PAGE_SIZE);
+	ck_assert_uint_eq(runtime_heap_free_bytes(), 2 * PAGE_SIZE);
 	ck_assert_ptr_eq(page_alloc(2), memory + PAGE_SIZE);
 	heap_init(memory + 1, PAGE_SIZE);
-	ck_assert_uint_eq(heap_free_bytes(), 0);
+	ck_assert_uint_eq(runtime_heap_free_bytes(), 0);
 	ck_assert_ptr_null(page_alloc(1));
 }
 END_TEST
@@ -126,7 +127,7 @@ START_TEST(a_part_of_a_run_may_be_given_back)
 	char *p = page_alloc(10);
 
 	page_free(p + 3 * PAGE_SIZE, 2);
-	ck_assert_uint_eq(heap_free_bytes(), (PAGES - 8) * PAGE_SIZE);
+	ck_assert_uint_eq(runtime_heap_free_bytes(), (PAGES - 8) * PAGE_SIZE);
 	ck_assert_ptr_eq(page_alloc(2), p + 3 * PAGE_SIZE);
 	page_free(p, 10);
 	ck_assert_ptr_eq(page_alloc(PAGES), memory);

@@ -208,6 +208,30 @@ START_TEST(a_domain_has_no_more_nodes_than_its_quota)
 }
 END_TEST
 
+START_TEST(a_domain_has_no_more_bytes_of_values_than_its_quota)
+{
+	static char value[XS_VALUE];
+	char path[32];
+	unsigned nr = 0;
+
+	memset(value, 'v', sizeof(value));
+	do
+		snprintf(path, sizeof(path), "/local/domain/5/%u", nr);
+	while (!xs_write(NULL, 5, path, value, sizeof(value)) && ++nr);
+	ck_assert_uint_eq(nr, XS_BYTES / XS_VALUE);
+	ck_assert_str_eq(get(5, path), "-2"); /* not made by half */
+	ck_assert_int_eq(put(5, "small", ""), 0);
+	ck_assert_int_eq(put(5, "small", "x"), -XEN_ENOSPC);
+	ck_assert_int_eq(put(5, "0", "less"), 0);
+	ck_assert_int_eq(put(5, "small", "x"), 0);
+	/* A node of another's that it may write counts for that other. */
+	ck_assert_int_eq(put(6, "open", ""), 0);
+	ck_assert_int_eq(PERMS(6, "open", "b6"), 0);
+	ck_assert_int_eq(xs_write(NULL, 5, "/local/domain/6/open", value, sizeof(value)), 0);
+	ck_assert_int_eq(xs_write(NULL, 0, "/local/domain/5/builder", value, sizeof(value)), 0);
+}
+END_TEST
+
 /* ---- watches ---- */
 
 START_TEST(a_watch_fires_at_once_and_for_all_below)
@@ -326,6 +350,7 @@ SUITE(store)
 	tcase_add_test(tc, removing_takes_all_below_along);
 	tcase_add_test(tc, removing_what_is_not_there_is_no_error_where_its_parent_is);
 	tcase_add_test(tc, a_domain_has_no_more_nodes_than_its_quota);
+	tcase_add_test(tc, a_domain_has_no_more_bytes_of_values_than_its_quota);
 	tcase_add_test(tc, a_watch_fires_at_once_and_for_all_below);
 	tcase_add_test(tc, a_watch_below_what_is_removed_fires);
 	tcase_add_test(tc, a_watcher_learns_nothing_that_it_may_not_read);

@@ -21,6 +21,7 @@ static void note(uint16_t dom, const char *path, const char *token, void *arg)
 
 static void setup(void)
 {
+	fake.heap_free = 1000; /* what there is at the start */
 	ck_assert_int_eq(xs_dir("/local/domain/5", "b5"), 0);
 	ck_assert_int_eq(xs_dir("/local/domain/6", "n6"), 0);
 }
@@ -255,6 +256,16 @@ START_TEST(transactions_are_limited_and_belong_to_their_domain)
 }
 END_TEST
 
+START_TEST(the_last_memory_is_not_for_guests_transactions)
+{
+	fake.heap_free = 249;
+	ck_assert_int_eq(xs_tx_start(5), -XEN_ENOSPC);
+	ck_assert_int_gt(xs_tx_start(0), 0);
+	fake.heap_free = 251;
+	ck_assert_int_gt(xs_tx_start(5), 0);
+}
+END_TEST
+
 START_TEST(a_transaction_has_no_more_changes_than_its_quota)
 {
 	struct xs_tx *tx = begin();
@@ -311,6 +322,7 @@ SUITE(store_tx)
 	tcase_add_test(tc, two_commits_together_keep_the_quota);
 	tcase_add_test(tc, watches_fire_at_the_commit_only);
 	tcase_add_test(tc, transactions_are_limited_and_belong_to_their_domain);
+	tcase_add_test(tc, the_last_memory_is_not_for_guests_transactions);
 	tcase_add_test(tc, a_transaction_has_no_more_changes_than_its_quota);
 	tcase_add_test(tc, an_empty_heap_leaves_transaction_and_tree_whole);
 }
