@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * net_ring.c - what a frontend sends, and which of its buffers is filled next.
+ *
+ * A packet is a chain of requests: the first, with the size of the whole; extra information, which
+ * takes slots of its own; then a request for each further piece.  A frontend publishes a chain at
+ * once, so one that ends at req_prod is broken, as is one that leaves a page or its own size: after
+ * that nothing in the ring can be believed to begin where it seems to.
+ *
+ * Responses are published in the order of requests, so whoever serves the ring next begins at
+ * rsp_prod: packets may be sent twice, none is answered twice.
+ */
+#include <runtime/net_ring.h>
+
+_Static_assert(__CONST_RING_SIZE(netif_tx, PAGE_SIZE) == NET_RING_SLOTS, "slots of a tx ring");
+_Static_assert(__CONST_RING_SIZE(netif_rx, PAGE_SIZE) == NET_RING_SLOTS, "slots of an rx ring");
+_Static_assert(sizeof(netif_extra_info_t) == sizeof(netif_rx_response_t),
+	       "extra information takes the place of a response");
+
+static RING_IDX index_read(const RING_IDX *index)
+{
+	return *(const volatile RING_IDX *)index;
+}
+
+static void index_write(RING_IDX *index, RING_IDX value)
+{
+	*(volatile RING_IDX *)index = value;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+int net_tx_attach(struct net_tx_ring *ring, netif_tx_sring_t *shared)
+{
+	memset(ring, 0, sizeof(*ring));
+	ring->shared = shared;
+	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
+	return index_read(&shared->req_prod) - ring->rsp_prod > NET_RING_SLOTS ? -XEN_EINVAL : 0;
+}
+
+/* A private copy of ring slot `at`, once. */
+static netif_tx_request_t tx_read(const struct net_tx_ring *ring, RING_IDX at)
+{
+	return *(const volatile netif_tx_request_t *)&ring->shared->ring[at % NET_RING_SLOTS].req;
+}
+
+static void note_extra(struct net_request *req, const netif_extra_info_t *extra)
+{
+	if (extra->type != XEN_NETIF_EXTRA_TYPE_GSO)
+		return; /* nothing that we announced: it may be ignored */
+	req->meta.gso_size = extra->u.gso.size;
+	req->meta.gso = extra->u.gso.type == XEN_NETIF_GSO_TYPE_TCPV4 ? NET_GSO_TCPV4 :
+			extra->u.gso.type == XEN_NETIF_GSO_TYPE_TCPV6 ? NET_GSO_TCPV6 :
+									NET_GSO_NONE;
+	/* Segments without a size or of another kind: only this packet is lost. */
+	if (extra->u.gso.type != XEN_NETIF_GSO_TYPE_NONE && (!req->meta.gso || !req->meta.gso_size))
+		req->status = NETIF_RSP_ERROR;
+}
+
+/* The extra information behind the first request: slots taken with it, or -EINVAL. */
+static int take_extras(struct net_tx_ring *ring, struct net_request *req, unsigned most)
+{
+	unsigned nr = 1;
+	netif_extra_info_t extra;
+
+	do {
+		netif_tx_request_t raw;
+
+		if (nr == most)
+			return -XEN_EINVAL;
+		raw = tx_read(ring, req->index + nr);
+		memcpy(&extra, &raw, sizeof(extra));
+		if (!extra.type || extra.type >= XEN_NETIF_EXTRA_TYPE_MAX)
+			return -XEN_EINVAL;
+		note_extra(req, &extra);
+		ring->slot[(req->index + nr) % NET_RING_SLOTS].extra = 1;
+		nr++;
+	} while (extra.flags & XEN_NETIF_EXTRA_FLAG_MORE);
+	return nr;
+}
+
+static void note_id(struct net_tx_ring *ring, RING_IDX at, uint16_t id)
+{
+	ring->slot[at % NET_RING_SLOTS].rsp = (netif_tx_response_t){ .id = id };
+	ring->slot[at % NET_RING_SLOTS].extra = 0;
+}
+
+static int take_chain(struct net_tx_ring *ring, struct net_request *req, unsigned most)
+{
+	netif_tx_request_t raw = tx_read(ring, req->index);
+	uint32_t first = raw.size; /* what is left of it for the first slot */
+	int nr = 1;
+
+	req->len = raw.size;
+	req->slot[0] = (struct net_slot){ .ref = raw.gref, .offset = raw.offset };
+	req->meta.csum = raw.flags & NETTXF_csum_blank	   ? NET_CSUM_BLANK :
+			 raw.flags & NETTXF_data_validated ? NET_CSUM_VALID :
+							     NET_CSUM_NONE;
+	note_id(ring, req->index, raw.id);
+	if (raw.flags & NETTXF_extra_info) {
+		nr = take_extras(ring, req, most);
+		if (nr < 0)
+			return nr;
+	}
+	while (raw.flags & NETTXF_more_data) {
+		if ((unsigned)nr == most || req->nr_slots == NET_PIECES)
+			return -XEN_EINVAL;
+		raw = tx_read(ring, req->index + nr);
+		if (raw.size > first || raw.offset + raw.size > PAGE_SIZE)
+			return -XEN_EINVAL;
+		first -= raw.size;
+		note_id(ring, req->index + nr++, raw.id);
+		req->slot[req->nr_slots++] = (struct net_slot){ raw.gref, raw.offset, raw.size };
+	}
+	if (req->slot[0].offset + first > PAGE_SIZE)
+		return -XEN_EINVAL;
+	req->slot[0].len = first;
+	return nr;
+}
+
+int net_tx_take(struct net_tx_ring *ring, struct net_request *req)
+{
+	RING_IDX prod = index_read(&ring->shared->req_prod);
+	int nr;
+
+	if (prod - ring->rsp_prod > NET_RING_SLOTS || prod - ring->rsp_prod < net_tx_busy(ring))
+		return -XEN_EINVAL;
+	if (prod == ring->req_cons)
+		return 0;
+	rmb(); /* req_prod before the requests */
+	memset(&req->meta, 0, sizeof(req->meta));
+	req->status = NETIF_RSP_OKAY;
+	req->index = ring->req_cons;
+	req->nr_slots = 1;
+	nr = take_chain(ring, req, prod - ring->req_cons);
+	if (nr < 0)
+		return nr;
+	req->nr_ring = nr;
+	for (int i = 0; i < nr; i++)
+		ring->slot[(req->index + i) % NET_RING_SLOTS].answered = 0;
+	ring->req_cons += nr;
+	if (req->len < NET_HEADER)
+		req->status = NETIF_RSP_ERROR;
+	if (req->meta.gso && req->meta.csum != NET_CSUM_BLANK)
+		req->status = NETIF_RSP_ERROR;
+	return 1;
+}
+
+int net_tx_wait(struct net_tx_ring *ring)
+{
+	index_write(&ring->shared->req_event, ring->req_cons + 1);
+	mb(); /* pairs with the frontend's: it writes req_prod, then reads req_event */
+	return index_read(&ring->shared->req_prod) != ring->req_cons;
+}
+
+void net_tx_answer(struct net_tx_ring *ring, const struct net_request *req, int status)
+{
+	for (unsigned i = 0; i < req->nr_ring; i++) {
+		unsigned at = (req->index + i) % NET_RING_SLOTS;
+
+		ring->slot[at].rsp.status = ring->slot[at].extra ? NETIF_RSP_NULL : status;
+		ring->slot[at].answered = 1;
+	}
+}
+
+int net_tx_publish(struct net_tx_ring *ring)
+{
+	RING_IDX old = ring->rsp_prod;
+
+	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % NET_RING_SLOTS].answered) {
+		ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS].rsp =
+			ring->slot[ring->rsp_prod % NET_RING_SLOTS].rsp;
+		ring->rsp_prod++;
+	}
+	if (ring->rsp_prod == old)
+		return 0;
+	wmb(); /* the responses before rsp_prod */
+	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
+	return ring->rsp_prod - index_read(&ring->shared->rsp_event) < ring->rsp_prod - old;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+int net_rx_attach(struct net_rx_ring *ring, netif_rx_sring_t *shared)
+{
+	memset(ring, 0, sizeof(*ring));
+	ring->shared = shared;
+	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
+	return net_rx_room(ring) < 0 ? -XEN_EINVAL : 0;
+}
+
+int net_rx_room(const struct net_rx_ring *ring)
+{
+	RING_IDX prod = index_read(&ring->shared->req_prod), taken = ring->req_cons - ring->rsp_prod;
+
+	if (prod - ring->rsp_prod > NET_RING_SLOTS || prod - ring->rsp_prod < taken)
+		return -XEN_EINVAL;
+	rmb(); /* req_prod before the requests */
+	return prod - ring->req_cons;
+}
+
+uint32_t net_rx_take(struct net_rx_ring *ring, RING_IDX *index)
+{
+	netif_rx_request_t req;
+
+	*index = ring->req_cons++;
+	req = *(const volatile netif_rx_request_t *)&ring->shared->ring[*index % NET_RING_SLOTS].req;
+	ring->slot[*index % NET_RING_SLOTS].rsp = (netif_rx_response_t){ .id = req.id };
+	return req.gref;
+}
+
+unsigned net_rx_slots(uint32_t len, const struct net_meta *meta)
+{
+	return (len + PAGE_SIZE - 1) / PAGE_SIZE + (meta->gso ? 1 : 0);
+}
+
+void net_rx_answer(struct net_rx_ring *ring, RING_IDX index, uint32_t len, uint16_t flags)
+{
+	netif_rx_response_t *rsp = &ring->slot[index % NET_RING_SLOTS].rsp;
+
+	rsp->offset = 0;
+	rsp->flags = flags;
+	rsp->status = len;
+}
+
+void net_rx_fail(struct net_rx_ring *ring, RING_IDX index)
+{
+	ring->slot[index % NET_RING_SLOTS].rsp.status = NETIF_RSP_ERROR;
+}
+
+void net_rx_gso(struct net_rx_ring *ring, RING_IDX index, const struct net_meta *meta)
+{
+	netif_extra_info_t *extra = &ring->slot[index % NET_RING_SLOTS].extra;
+
+	memset(extra, 0, sizeof(*extra));
+	extra->type = XEN_NETIF_EXTRA_TYPE_GSO;
+	extra->u.gso.size = meta->gso_size;
+	extra->u.gso.type = meta->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4 : XEN_NETIF_GSO_TYPE_TCPV6;
+}
+
+int net_rx_publish(struct net_rx_ring *ring)
+{
+	RING_IDX old = ring->rsp_prod;
+
+	if (old == ring->req_cons)
+		return 0;
+	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++)
+		memcpy(&ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS],
+		       &ring->slot[ring->rsp_prod % NET_RING_SLOTS], sizeof(ring->slot[0]));
+	wmb(); /* the responses before rsp_prod */
+	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
+	return ring->rsp_prod - index_read(&ring->shared->rsp_event) < ring->rsp_prod - old;
+}
+
+int net_rx_wait(struct net_rx_ring *ring, unsigned nr)
+{
+	index_write(&ring->shared->req_event, ring->req_cons + nr);
+	mb(); /* pairs with the frontend's: it writes req_prod, then reads req_event */
+	return index_read(&ring->shared->req_prod) - ring->req_cons >= nr;
+}
