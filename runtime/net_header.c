@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * net_header.c - where a packet's checksum is, and adding it up.
+ */
+#include <runtime/net_header.h>
+#include <runtime/string.h>
+#include <runtime/xen.h>
+
+#define ETH_IPV4 0x0800
+#define ETH_IPV6 0x86dd
+#define ETH_VLAN 0x8100
+#define ETH_QINQ 0x88a8
+
+#define PROTO_HOP     0
+#define PROTO_TCP     6
+#define PROTO_UDP     17
+#define PROTO_ROUTING 43
+#define PROTO_OPTIONS 60
+
+static unsigned read16(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+/* Behind the IPv4 header at `at`: 0 when it cannot be. */
+static unsigned behind_ipv4(const uint8_t *p, unsigned at, unsigned len, uint8_t *proto)
+{
+	unsigned header;
+
+	if (len < at + 20)
+		return 0;
+	header = (p[at] & 15) * 4;
+	if (p[at] >> 4 != 4 || header < 20 || read16(&p[at + 6]) & 0x3fff) /* a fragment */
+		return 0;
+	*proto = p[at + 9];
+	return at + header;
+}
+
+static unsigned behind_ipv6(const uint8_t *p, unsigned at, unsigned len, uint8_t *proto)
+{
+	if (len < at + 40 || p[at] >> 4 != 6)
+		return 0;
+	*proto = p[at + 6];
+	at += 40;
+	while (*proto == PROTO_HOP || *proto == PROTO_ROUTING || *proto == PROTO_OPTIONS) {
+		if (len < at + 8)
+			return 0;
+		*proto = p[at];
+		at += (p[at + 1] + 1) * 8;
+	}
+	return at;
+}
+
+int net_headers_parse(struct net_headers *h, const uint8_t *p, unsigned len)
+{
+	unsigned at = 12, type = 0;
+	uint8_t proto = 0;
+
+	for (unsigned tags = 0; tags < 3 && len >= at + 2; tags++, at += 4) {
+		type = read16(&p[at]);
+		if (type != ETH_VLAN && type != ETH_QINQ)
+			break;
+	}
+	at += 2;
+	h->ipv6 = type == ETH_IPV6;
+	at = type == ETH_IPV4 ? behind_ipv4(p, at, len, &proto) :
+	     type == ETH_IPV6 ? behind_ipv6(p, at, len, &proto) :
+				0;
+	h->tcp = proto == PROTO_TCP;
+	if (!at || (!h->tcp && proto != PROTO_UDP) || len < at + (h->tcp ? 20 : 8))
+		return -XEN_EINVAL;
+	h->start = at;
+	h->offset = h->tcp ? 16 : 6;
+	h->len = at + (h->tcp ? (p[at + 12] >> 4) * 4 : 8);
+	return h->len < at + (h->tcp ? 20 : 8) ? -XEN_EINVAL : 0;
+}
+
+static uint64_t fold(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/* The sum of 16-bit words in the machine's byte order: RFC 1071, 2(B). */
+static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
+{
+	uint64_t sum = 0, word;
+	uint16_t last = 0;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		sum += word & 0xffffffff;
+		sum += word >> 32;
+	}
+	for (; len >= 2; len -= 2, p += 2) {
+		uint16_t half;
+
+		memcpy(&half, p, 2);
+		sum += half;
+	}
+	if (len) {
+		memcpy(&last, p, 1);
+		sum += last;
+	}
+	return fold(sum);
+}
+
+static uint8_t *byte_at(const struct net_piece *piece, unsigned nr, uint32_t at)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		if (at < piece[i].len)
+			return &piece[i].data[at];
+		at -= piece[i].len;
+	}
+	return NULL;
+}
+
+int net_checksum_fill(const struct net_piece *piece, unsigned nr, uint32_t start, uint32_t offset)
+{
+	uint8_t *high = byte_at(piece, nr, start + offset);
+	uint8_t *low = byte_at(piece, nr, start + offset + 1);
+	uint32_t skip = start, odd = 0;
+	uint64_t sum = 0;
+
+	if (!high || !low)
+		return -XEN_EINVAL;
+	for (unsigned i = 0; i < nr; i++) {
+		uint32_t from = skip < piece[i].len ? skip : piece[i].len;
+		uint64_t part = sum_bytes(piece[i].data + from, piece[i].len - from);
+
+		skip -= from;
+		/* Behind an odd number of bytes, what is high and what is low have changed places. */
+		sum += odd ? (part & 0xff) << 8 | part >> 8 : part;
+		odd ^= (piece[i].len - from) & 1;
+	}
+	sum = ~fold(sum) & 0xffff;
+	if (!sum)
+		sum = 0xffff; /* 0 would mean "none" to UDP; both are 0 */
+	*high = sum & 0xff;
+	*low = sum >> 8;
+	return 0;
+}
