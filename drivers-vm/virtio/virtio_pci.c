@@ -108,16 +108,23 @@ const char *virtio_open(struct virtio_device *dev, const struct guise_device *in
 	return NULL;
 }
 
-const char *virtio_accept(struct virtio_device *dev, uint64_t wanted)
+uint64_t virtio_offers(struct virtio_device *dev)
 {
 	uint64_t offered = 0;
 
-	wanted |= VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
-		  VIRTIO_F_ACCESS_PLATFORM;
 	for (unsigned i = 0; i < 2; i++) {
 		mmio_write32(dev->common + DEVICE_FEATURE_SELECT, i);
 		offered |= (uint64_t)mmio_read32(dev->common + DEVICE_FEATURE) << 32 * i;
 	}
+	return offered;
+}
+
+const char *virtio_accept(struct virtio_device *dev, uint64_t wanted)
+{
+	uint64_t offered = virtio_offers(dev);
+
+	wanted |= VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
+		  VIRTIO_F_ACCESS_PLATFORM;
 	if (!(offered & VIRTIO_F_VERSION_1))
 		return "it is no virtio 1.0 device";
 	dev->features = offered & wanted;

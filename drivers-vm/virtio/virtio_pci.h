@@ -35,6 +35,9 @@ struct virtio_queue {
 /* Find the registers and stop the device: whoever drove it before, its DMA has ended on return. */
 const char *virtio_open(struct virtio_device *dev, const struct guise_device *info);
 
+/* All features that it has, where one depends on another. */
+uint64_t virtio_offers(struct virtio_device *dev);
+
 /* Accept those of the wanted features that it offers, and those above where useful. */
 const char *virtio_accept(struct virtio_device *dev, uint64_t wanted);
 
