@@ -7,6 +7,7 @@
  */
 #include <stdarg.h>
 
+#include <runtime/net_mac.h>
 #include <runtime/print.h>
 #include <runtime/string.h>
 
@@ -283,6 +284,147 @@ static int disks(struct parser *s, struct guest_config *g)
 	return 0;
 }
 
+/* ---- network cards ---- */
+
+static int vif_mac(const char *t, struct vif_config *v)
+{
+	return net_mac_parse(v->mac, t);
+}
+
+/* The switch that it is plugged into: the machine's network devices have one each. */
+static int vif_bridge(const char *t, struct vif_config *v)
+{
+	const char *end;
+	uint64_t n;
+
+	if (strncmp(t, "net", 3) || t[3] < '0' || t[3] > '9')
+		return -1;
+	n = parse_u64(t + 3, &end);
+	v->device = (unsigned)n;
+	return *end || n > 63 ? -1 : 0;
+}
+
+/* A number and one of these letters behind it, or none. */
+static uint64_t scaled(const char **t, const char *letters, const uint64_t *factor, uint64_t none)
+{
+	uint64_t n = parse_u64(*t, t);
+	const char *at = **t ? strchr(letters, **t) : NULL;
+
+	if (n > 1000000000000)
+		return 0;
+	if (!at)
+		return n * none;
+	(*t)++;
+	return n * factor[at - letters];
+}
+
+/* "10Mb/s", "250KB/s", "1MB/s@20ms": as xl reads it, with 50 ms if no interval is given. */
+static int vif_rate(const char *t, struct vif_config *v)
+{
+	static const uint64_t sizes[] = { 1000, 1000000, 1000000000 }, times[] = { 1000, 1 };
+	uint64_t bits;
+
+	if (*t < '0' || *t > '9')
+		return -1;
+	bits = scaled(&t, "KMG", sizes, 1);
+	if (*t == 'B')
+		bits *= 8;
+	else if (*t != 'b')
+		return -1;
+	if (strncmp(++t, "/s", 2) || !bits || bits > 1000000000000)
+		return -1;
+	t += 2;
+	v->rate_us = 50000;
+	if (*t == '@') {
+		if (*++t < '0' || *t > '9')
+			return -1;
+		v->rate_us = scaled(&t, "mu", times, 1000000);
+		if (*t == 's')
+			t++;
+	}
+	if (*t || !v->rate_us || v->rate_us > 10000000)
+		return -1;
+	v->rate = bits / 8 * v->rate_us / 1000000;
+	return v->rate ? 0 : -1;
+}
+
+static int vif_antispoof(const char *t, struct vif_config *v)
+{
+	v->antispoof = !strcmp(t, "1");
+	return v->antispoof || !strcmp(t, "0") ? 0 : -1;
+}
+
+/* "mac=...,bridge=...,rate=...,antispoof=...", in any order, all of them optional. */
+static int vif(struct parser *s, char *text, struct vif_config *v)
+{
+	static const struct {
+		const char *name;
+		int (*read)(const char *t, struct vif_config *v);
+	} parts[] = {
+		{ "mac", vif_mac }, { "bridge", vif_bridge }, { "rate", vif_rate }, { "antispoof", vif_antispoof }
+	};
+	unsigned have = 0;
+
+	while (text && *text) {
+		char *comma = strchr(text, ','), *eq;
+		unsigned which = 0;
+
+		if (comma)
+			*comma = 0;
+		while (*text == ' ')
+			text++;
+		eq = strchr(text, '=');
+		if (eq)
+			*eq = 0;
+		while (which < 4 && strcmp(text, parts[which].name))
+			which++;
+		if (which == 4 || !eq)
+			return fail(s, eq ? "vif: unknown part '%s'" : "vif: '%s' has no value", text);
+		if (have >> which & 1)
+			return fail(s, "vif: '%s' is given twice", text);
+		if (parts[which].read(eq + 1, v))
+			return fail(s, "vif: '%s' is no %s", eq + 1, text);
+		have |= 1u << which;
+		text = comma ? comma + 1 : NULL;
+	}
+	return 0;
+}
+
+static int vifs(struct parser *s, struct guest_config *g)
+{
+	unsigned end = s->line;
+
+	if (s->value.type != LIST)
+		return fail(s, "'vif' wants a list of strings");
+	for (unsigned i = 0; i < s->value.nr; i++) {
+		s->line = s->value.item_line[i];
+		if (g->nr_vifs == CONFIG_VIFS)
+			return fail(s, "vif: more than %u", CONFIG_VIFS);
+		if (vif(s, s->value.item[i], &g->vif[g->nr_vifs++]))
+			return -1;
+	}
+	s->line = end;
+	return 0;
+}
+
+/* Cards without an address get one of Xen's range, from the guest's name: the same at each start. */
+static void vifs_address(struct guest_config *g)
+{
+	static const uint8_t none[6];
+
+	for (unsigned i = 0; i < g->nr_vifs; i++) {
+		uint32_t hash = 2166136261u;
+
+		if (memcmp(g->vif[i].mac, none, 6))
+			continue;
+		for (const char *c = g->name; *c; c++)
+			hash = (hash ^ (uint8_t)*c) * 16777619u;
+		hash = (hash ^ i) * 16777619u;
+		memcpy(g->vif[i].mac, (uint8_t[]){ 0x00, 0x16, 0x3e, hash >> 16 & 0x7f, hash >> 8 & 0xff, hash & 0xff },
+		       6);
+	}
+}
+
 /* ---- the two kinds of file ---- */
 
 static int machine_key(struct parser *s, struct machine_config *m)
@@ -334,6 +476,8 @@ static int guest_key(struct parser *s, struct guest_config *g)
 		return want_end(s, &g->on_crash);
 	if (!strcmp(s->key, "disk"))
 		return disks(s, g);
+	if (!strcmp(s->key, "vif"))
+		return vifs(s, g);
 	return fail(s, "unknown key '%s'", s->key);
 }
 
@@ -383,5 +527,6 @@ int config_guest(const char *file, const char *text, size_t len, struct guest_co
 		return -1;
 	if (!out->name[0] || !out->kernel[0])
 		return fail(&s, "'%s' is missing", out->name[0] ? "kernel" : "name");
+	vifs_address(out);
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #define CONFIG_GUESTS 16
 #define CONFIG_DISKS  8
+#define CONFIG_VIFS   8
 #define CONFIG_STRING 1024
 
 enum on_end { END_DESTROY, END_RESTART };
@@ -28,6 +29,14 @@ struct disk_config {
 	int read_only;
 };
 
+struct vif_config {
+	unsigned device; /* "net0" is 0			*/
+	uint8_t mac[6];
+	int antispoof; /* it may send from no other address		*/
+	uint64_t rate; /* bytes in each rate_us, 0: no limit	*/
+	uint64_t rate_us;
+};
+
 struct guest_config {
 	char name[64], kernel[128], ramdisk[128], extra[CONFIG_STRING];
 	unsigned memory; /* MiB	*/
@@ -36,6 +45,8 @@ struct guest_config {
 	enum on_end on_poweroff, on_reboot, on_crash;
 	struct disk_config disk[CONFIG_DISKS];
 	unsigned nr_disks;
+	struct vif_config vif[CONFIG_VIFS];
+	unsigned nr_vifs;
 };
 
 /* Parse text.  0, or -1 with one line in error: "file:line: what is wrong". */

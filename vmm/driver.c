@@ -24,14 +24,14 @@
 #define DRIVER_PAGES  2048 /* 8 MiB */
 #define READY_SECONDS 20
 
-enum driver_kind { DRIVER_BLOCK, DRIVER_SERIAL };
+enum driver_kind { DRIVER_BLOCK, DRIVER_NET, DRIVER_SERIAL };
 enum driver_state { DRIVER_STARTING, DRIVER_READY, DRIVER_FAILED };
 
 struct driver {
 	char name[24];	     /* "virtio-blk vda"	*/
 	const char *program; /* in the archive	*/
 	enum driver_kind kind;
-	unsigned number; /* disk or line	*/
+	unsigned number; /* of its kind	*/
 	uint16_t id;
 	enum driver_state state;
 	struct guise_device device;
@@ -40,14 +40,17 @@ struct driver {
 };
 
 static struct driver drivers[MAX_DRIVERS];
-static unsigned nr_drivers, nr_disks;
+static unsigned nr_drivers, nr_disks, nr_nets;
 
 static const struct {
 	uint16_t vendor, device;
 	const char *program;
+	enum driver_kind kind;
 } known[] = {
-	{ 0x1af4, 0x1042, "drivers/virtio-blk" }, /* virtio 1.0 block device		*/
-	{ 0x1af4, 0x1001, "drivers/virtio-blk" }, /* the same, also speaking legacy	*/
+	{ 0x1af4, 0x1042, "drivers/virtio-blk", DRIVER_BLOCK }, /* virtio 1.0 block device	*/
+	{ 0x1af4, 0x1001, "drivers/virtio-blk", DRIVER_BLOCK }, /* the same, also speaking legacy */
+	{ 0x1af4, 0x1041, "drivers/virtio-net", DRIVER_NET },	/* virtio 1.0 network device	*/
+	{ 0x1af4, 0x1000, "drivers/virtio-net", DRIVER_NET },	/* the same, also speaking legacy */
 };
 
 static void fail(struct driver *d, const char *why)
@@ -94,6 +97,7 @@ static void store_prepare(struct driver *d)
 	xs_put(path, d->name);
 	node(d, "backend");
 	node(d, "backend/vbd");
+	node(d, "backend/vif");
 	node(d, "backend/console");
 	node(d, "device");
 	node(d, "data");
@@ -165,12 +169,14 @@ static struct driver *driver_add(const char *program, enum driver_kind kind, uns
 	d->id = (uint16_t)(FIRST_DOMAIN + nr_drivers++);
 	if (kind == DRIVER_BLOCK)
 		snprintf(d->name, sizeof(d->name), "%s vd%c", strchr(program, '/') + 1, 'a' + (char)number);
+	else if (kind == DRIVER_NET)
+		snprintf(d->name, sizeof(d->name), "%s net%u", strchr(program, '/') + 1, number);
 	else
 		snprintf(d->name, sizeof(d->name), "%s com%u", strchr(program, '/') + 1, number + 1);
 	return d;
 }
 
-static void find_disks(void)
+static void find_pci(void)
 {
 	static struct pci_function functions[PCI_FUNCTIONS];
 	unsigned nr = pci_scan(functions, PCI_FUNCTIONS);
@@ -182,7 +188,8 @@ static void find_disks(void)
 
 			if (functions[i].vendor != known[k].vendor || functions[i].device != known[k].device)
 				continue;
-			d = driver_add(known[k].program, DRIVER_BLOCK, nr_disks++);
+			d = driver_add(known[k].program, known[k].kind,
+				       known[k].kind == DRIVER_NET ? nr_nets++ : nr_disks++);
 			if (!d)
 				return;
 			error = pci_prepare(&functions[i], &d->device);
@@ -217,7 +224,7 @@ static void find_lines(void)
 
 void drivers_start(const void *archive, size_t len)
 {
-	find_disks();
+	find_pci();
 	find_lines();
 	for (unsigned i = 0; i < nr_drivers; i++)
 		if (drivers[i].state == DRIVER_STARTING)
@@ -254,15 +261,30 @@ void drivers_check(void)
 	}
 }
 
-int driver_of_disk(unsigned n)
+static int driver_of(enum driver_kind kind, unsigned n)
 {
 	for (unsigned i = 0; i < nr_drivers; i++)
-		if (drivers[i].kind == DRIVER_BLOCK && drivers[i].number == n)
+		if (drivers[i].kind == kind && drivers[i].number == n)
 			return drivers[i].state == DRIVER_READY ? drivers[i].id : -1;
 	return -1;
+}
+
+int driver_of_disk(unsigned n)
+{
+	return driver_of(DRIVER_BLOCK, n);
+}
+
+int driver_of_net(unsigned n)
+{
+	return driver_of(DRIVER_NET, n);
 }
 
 unsigned driver_disks(void)
 {
 	return nr_disks;
+}
+
+unsigned driver_nets(void)
+{
+	return nr_nets;
 }

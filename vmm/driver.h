@@ -14,5 +14,8 @@ void drivers_wait(void);
 /* Domain id of the driver of disk n (0: vda), or -1: there is no such disk, or it does not work. */
 int driver_of_disk(unsigned n);
 unsigned driver_disks(void);
+/* The same for network device n. */
+int driver_of_net(unsigned n);
+unsigned driver_nets(void);
 /* A domain ended: notice if it was a driver. */
 void drivers_check(void);

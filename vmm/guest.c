@@ -88,6 +88,39 @@ static void show_disk(struct guest *g, const struct disk_config *disk, unsigned 
 	PUT(back, "state", "1");
 }
 
+static void show_vif(struct guest *g, unsigned n, unsigned driver)
+{
+	const struct vif_config *vif = &g->config.vif[n];
+	char front[96], back[96], path[128], perms[24], mac[24];
+	unsigned id = g->domain.id;
+
+	snprintf(front, sizeof(front), "/local/domain/%u/device/vif/%u", id, n);
+	snprintf(back, sizeof(back), "/local/domain/%u/backend/vif/%u/%u", driver, id, n);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0], vif->mac[1], vif->mac[2], vif->mac[3],
+		 vif->mac[4], vif->mac[5]);
+	snprintf(perms, sizeof(perms), "n%u,r%u", id, driver);
+	xs_dir(front, perms);
+	PUT(front, "backend", "%s", back);
+	PUT(front, "backend-id", "%u", driver);
+	PUT(front, "handle", "%u", n);
+	PUT(front, "mac", "%s", mac);
+	PUT(front, "mtu", "1500");
+	PUT(front, "state", "1");
+	snprintf(perms, sizeof(perms), "n%u,r%u", driver, id);
+	xs_dir(back, perms);
+	PUT(back, "handle", "%u", n);
+	PUT(back, "bridge", "net%u", vif->device);
+	if (vif->rate)
+		PUT(back, "rate", "%lu,%lu", vif->rate, vif->rate_us);
+	if (vif->antispoof)
+		PUT(back, "antispoof", "1");
+	PUT(back, "online", "1");
+	PUT(back, "frontend-id", "%u", id);
+	PUT(back, "frontend", "%s", front);
+	PUT(back, "state", "1");
+	PUT(back, "mac", "%s", mac); /* last: with it the directory is complete */
+}
+
 static void show_console(struct guest *g, unsigned n)
 {
 	char front[96], back[96], path[128], perms[24];
@@ -164,9 +197,10 @@ static void console_front_changed(uint16_t dom, const char *path, const char *to
 
 static const char *show(struct guest *g)
 {
-	static const char *const writable[] = { "control",	  "data",	    "device",  "device/vbd",
-						"device/console", "device/suspend", "drivers", "feature",
-						"attr",		  "error",	    "memory",  "hvmloader" };
+	static const char *const writable[] = { "control",    "data",		"device",	  "device/vbd",
+						"device/vif", "device/console", "device/suspend", "drivers",
+						"feature",    "attr",		"error",	  "memory",
+						"hvmloader" };
 	unsigned id = g->domain.id;
 	char perms[24];
 
@@ -197,6 +231,15 @@ static const char *show(struct guest *g)
 									   "a disk of it is not in this machine";
 		show_disk(g, &g->config.disk[i], (unsigned)driver);
 	}
+	for (unsigned i = 0; i < g->config.nr_vifs; i++) {
+		int driver = driver_of_net(g->config.vif[i].device);
+
+		if (driver < 0)
+			return g->config.vif[i].device < driver_nets() ?
+				       "a network device of it does not work" :
+				       "a network device of it is not in this machine";
+		show_vif(g, i, (unsigned)driver);
+	}
 	for (unsigned n = 1; n < g->config.consoles; n++) {
 		show_console(g, n);
 		xs_watch(0, home(g, "/device/console/%u/state", n), "console", console_front_changed, &g->console[n]);
@@ -218,6 +261,14 @@ static void hide(struct guest *g)
 		if (driver < 0)
 			continue;
 		snprintf(path, sizeof(path), "/local/domain/%d/backend/vbd/%u", driver, g->domain.id);
+		xs_rm(NULL, 0, path);
+	}
+	for (unsigned i = 0; i < g->config.nr_vifs; i++) {
+		int driver = driver_of_net(g->config.vif[i].device);
+
+		if (driver < 0)
+			continue;
+		snprintf(path, sizeof(path), "/local/domain/%d/backend/vif/%u", driver, g->domain.id);
 		xs_rm(NULL, 0, path);
 	}
 	snprintf(path, sizeof(path), "/local/domain/0/backend/console/%u", g->domain.id);

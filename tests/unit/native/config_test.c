@@ -134,6 +134,21 @@ static const struct {
 	{ BASE "disk = [ 'target=vda,target=vdb,vdev=xvda' ]", ":3:", "disk" },
 	{ BASE "disk = [ 'vda,xvda,w',\n 'vdb,xvda,w' ]", ":4:", "disk" },
 	{ BASE "disk = [\n 'vda,xvda,w',\n 'vdb,xvdb,q',\n 'vdc,xvdc,w'\n]", ":5:", "disk" },
+	{ BASE "vif = 'mac=00:16:3e:00:00:01'", ":3:", "vif" },
+	{ BASE "vif = [ 'mac=00:16:3e:00:00' ]", ":3:", "is no mac" },
+	{ BASE "vif = [ 'mac=ff:16:3e:00:00:00' ]", ":3:", "is no mac" },
+	{ BASE "vif = [ 'mac' ]", ":3:", "has no value" },
+	{ BASE "vif = [ 'bridge=xenbr0' ]", ":3:", "is no bridge" },
+	{ BASE "vif = [ 'bridge=net' ]", ":3:", "is no bridge" },
+	{ BASE "vif = [ 'rate=10' ]", ":3:", "is no rate" },
+	{ BASE "vif = [ 'rate=10Mb' ]", ":3:", "is no rate" },
+	{ BASE "vif = [ 'rate=0Mb/s' ]", ":3:", "is no rate" },
+	{ BASE "vif = [ 'rate=1Mb/s@' ]", ":3:", "is no rate" },
+	{ BASE "vif = [ 'rate=1Mb/s@1m1' ]", ":3:", "is no rate" },
+	{ BASE "vif = [ 'rate=99999999999999999999GB/s' ]", ":3:", "is no rate" },
+	{ BASE "vif = [ 'antispoof=yes' ]", ":3:", "is no antispoof" },
+	{ BASE "vif = [ 'model=e1000' ]", ":3:", "unknown part 'model'" },
+	{ BASE "vif = [ '',\n 'bridge=net0,bridge=net1' ]", ":4:", "given twice" },
 	{ BASE "= 5", ":3:", "key" },
 	{ BASE "\x01", ":3:", "key" },
 	{ BASE "a_key_that_is_longer_than_any_that_exists = 1", ":3:", "a_key_that_is" },
@@ -146,6 +161,45 @@ START_TEST(an_error_names_file_line_and_key)
 			      strstr(error, wrong[_i].word),
 		      "\"%s\" for \"%s\"", error, wrong[_i].text + strlen(BASE));
 	ck_assert_ptr_null(strchr(error, '\n'));
+}
+END_TEST
+
+START_TEST(network_cards_are_understood)
+{
+	ck_assert_int_eq(guest(BASE "vif = [ 'mac=00:16:3e:01:02:03, bridge=net2,rate=10Mb/s,antispoof=1', '' ]"), 0);
+	ck_assert_uint_eq(g.nr_vifs, 2);
+	ck_assert_mem_eq(g.vif[0].mac, ((uint8_t[]){ 0, 0x16, 0x3e, 1, 2, 3 }), 6);
+	ck_assert_uint_eq(g.vif[0].device, 2);
+	ck_assert_int_eq(g.vif[0].antispoof, 1);
+	ck_assert_uint_eq(g.vif[0].rate_us, 50000);
+	ck_assert_uint_eq(g.vif[0].rate, 62500);
+	ck_assert_uint_eq(g.vif[1].device, 0);
+	ck_assert_uint_eq(g.vif[1].rate, 0);
+	ck_assert_int_eq(g.vif[1].antispoof, 0);
+	ck_assert_int_eq(guest(BASE "vif = [ 'rate=250KB/s@20ms', 'rate=1GB/s@1s', 'rate=8000b/s@5000u' ]"), 0);
+	ck_assert_uint_eq(g.vif[0].rate, 5000);
+	ck_assert_uint_eq(g.vif[0].rate_us, 20000);
+	ck_assert_uint_eq(g.vif[1].rate, 1000000000);
+	ck_assert_uint_eq(g.vif[2].rate, 5);
+	ck_assert_uint_eq(g.vif[2].rate_us, 5000);
+	ck_assert_int_eq(guest(BASE "vif = [ ]"), 0);
+	ck_assert_uint_eq(g.nr_vifs, 0);
+}
+END_TEST
+
+START_TEST(a_card_without_an_address_gets_one_that_stays)
+{
+	uint8_t first[6], second[6];
+
+	ck_assert_int_eq(guest(BASE "vif = [ '', '' ]"), 0);
+	memcpy(first, g.vif[0].mac, 6);
+	memcpy(second, g.vif[1].mac, 6);
+	ck_assert_mem_eq(first, "\x00\x16\x3e", 3);
+	ck_assert_mem_ne(first, second, 6);
+	ck_assert_int_eq(guest(BASE "memory = 600\nvif = [ 'rate=1MB/s' ]"), 0);
+	ck_assert_mem_eq(g.vif[0].mac, first, 6);
+	ck_assert_int_eq(guest("name = 'db'\nkernel = 'k'\nvif = [ '' ]"), 0);
+	ck_assert_mem_ne(g.vif[0].mac, first, 6);
 }
 END_TEST
 
@@ -218,6 +272,8 @@ SUITE(config)
 	tcase_add_test(tc, every_key_of_a_guest_is_understood);
 	tcase_add_test(tc, the_machines_keys_are_understood);
 	tcase_add_loop_test(tc, an_error_names_file_line_and_key, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_test(tc, network_cards_are_understood);
+	tcase_add_test(tc, a_card_without_an_address_gets_one_that_stays);
 	tcase_add_test(tc, too_much_of_anything_is_refused);
 	tcase_add_test(tc, more_guests_than_there_is_room_for_are_refused);
 	tcase_add_test(tc, a_message_that_does_not_fit_is_cut);
