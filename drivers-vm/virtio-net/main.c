@@ -23,6 +23,8 @@
 #define F_HOST_TSO4  (1ull << 11)
 #define F_HOST_TSO6  (1ull << 12)
 #define F_MRG_RXBUF  (1ull << 15)
+#define F_CTRL_VQ    (1ull << 17)
+#define F_CTRL_RX    (1ull << 18)
 
 #define NEEDS_CSUM 1u
 #define DATA_VALID 2u
@@ -33,6 +35,13 @@
 
 #define QUEUE_RECEIVE  0
 #define QUEUE_TRANSMIT 1
+#define QUEUE_CONTROL  2
+
+#define CONTROL_RX	  0
+#define CONTROL_ALL	  0 /* receive what is meant for any address */
+#define CONTROL_ALL_GROUP 1 /* ... any group */
+#define CONTROL_OK	  0
+#define CONTROL_NS	  1000000000ull
 
 #define BUDGET 64u /* packets received before others get their turn */
 
@@ -42,6 +51,10 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == 12, "layout is the specification's");
 
+struct command {
+	uint8_t class, command, on, answer;
+};
+
 struct send {
 	struct send *next; /* free ones */
 	struct net_tx *tx;
@@ -50,7 +63,7 @@ struct send {
 };
 
 static struct virtio_device virtio;
-static struct virtio_queue receive, transmit;
+static struct virtio_queue receive, transmit, control;
 static struct net_device card;
 static struct send sends[VIRTQ_SIZE], *free_sends;
 
@@ -220,6 +233,39 @@ static void received(uint32_t port, void *arg)
 
 /* ---- the device ------------------------------------------------------------------------------ */
 
+/* One command of the class RX, and wait for its answer: only while the device is brought up. */
+static const char *tell(struct command *c, uint8_t command)
+{
+	uint64_t bus = virt_to_bus(c), until = time_ns() + CONTROL_NS;
+	struct virtq_buffer buffer[] = { { bus, 2 }, { bus + 2, 1 }, { bus + 3, 1 } };
+	uint32_t len;
+
+	*c = (struct command){ CONTROL_RX, command, 1, 0xff };
+	if (virtqueue_add(&control.vq, buffer, 2, 1, c))
+		return "its control queue is full";
+	virtio_kick(&control);
+	while (!virtqueue_take(&control.vq, &len)) {
+		if (control.vq.broken || time_ns() > until)
+			return "it does not answer";
+		event_loop_once(time_ns() + 1000000);
+	}
+	return *(volatile uint8_t *)&c->answer == CONTROL_OK ? NULL : "it does not receive for other addresses";
+}
+
+/* Guests have addresses of their own: the switch must see them all. */
+static const char *receive_all(void)
+{
+	struct command *c = has(F_CTRL_RX) ? page_alloc(1) : NULL;
+	const char *error;
+
+	if (!has(F_CTRL_RX))
+		return NULL; /* it knows no filter */
+	if (!c)
+		return "no memory for a command";
+	error = tell(c, CONTROL_ALL);
+	return error ? error : tell(c, CONTROL_ALL_GROUP);
+}
+
 static const char *describe(void)
 {
 	card.name = start->cmd_line[0] ? (const char *)start->cmd_line : "virtio-net";
@@ -244,6 +290,8 @@ static const char *accept(void)
 
 	if (offered & F_MRG_RXBUF && offered & F_GUEST_CSUM)
 		wanted |= F_GUEST_TSO4 | F_GUEST_TSO6;
+	if (offered & F_CTRL_VQ && virtio.info->nr_irqs > QUEUE_CONTROL)
+		wanted |= F_CTRL_VQ | F_CTRL_RX;
 	return virtio_accept(&virtio, wanted);
 }
 
@@ -260,6 +308,8 @@ static const char *bring_up(const struct guise_device *info)
 		error = virtio_queue(&virtio, &receive, QUEUE_RECEIVE, 0);
 	if (!error)
 		error = virtio_queue(&virtio, &transmit, QUEUE_TRANSMIT, 1);
+	if (!error && has(F_CTRL_RX))
+		error = virtio_queue(&virtio, &control, QUEUE_CONTROL, QUEUE_CONTROL);
 	if (!error)
 		error = describe();
 	if (!error && (sends_alloc(transmit.vq.size) || net_init(&card)))
@@ -269,8 +319,10 @@ static const char *bring_up(const struct guise_device *info)
 	event_handler(receive.port, received, NULL);
 	event_handler(transmit.port, sent, NULL);
 	virtio_go(&virtio);
-	card_refill(&card);
-	return NULL;
+	error = receive_all();
+	if (!error)
+		card_refill(&card);
+	return error;
 }
 
 int domain_main(void)
