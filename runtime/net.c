@@ -13,6 +13,10 @@
  * the pages that all may hold; what does not fit is dropped, as by any switch.
  *
  * Grants are given back before the response is written: a frontend must find them free.
+ *
+ * A frontend that is told of each packet rings for each, and this domain, being of a higher priority,
+ * would run for one packet at a time.  So a ring that gave packets is left alone for a moment, without
+ * asking for an event, and then looked at; only when it is empty then do we wait for its bell again.
  */
 #include <runtime/device.h>
 #include <runtime/event.h>
@@ -25,13 +29,16 @@
 
 #include "vif.h"
 
-#define BATCH	    32u	 /* packets whose first bytes fill one page				*/
-#define BATCHES	    4u	 /* in one round: then others get their turn				*/
-#define COPIES	    128u /* in one call							*/
-#define SPENT	    64u	 /* packets that are copied by one call				*/
-#define PINNED_MOST 3584 /* pages at a time; the kernel's table holds 4096, rings included	*/
-#define HELD_MOST   128u /* pages in all backlogs						*/
-#define PACKET_MOST 17u	 /* pages of the largest packet					*/
+#define BATCH	    32u	    /* packets whose first bytes fill one page				*/
+#define BATCHES	    4u	    /* in one round: then others get their turn				*/
+#define COPIES	    128u    /* in one call							*/
+#define SPENT	    64u	    /* packets that are copied by one call				*/
+#define PINNED_MOST 3584    /* pages at a time; the kernel's table holds 4096, rings included	*/
+#define HELD_MOST   128u    /* pages in all backlogs						*/
+#define PACKET_MOST 17u	    /* pages of the largest packet					*/
+#define PAGES_FEW   128u    /* for copies: then the device must say what it has sent		*/
+#define LEAVE_NS    200000u /* a ring that gave packets is left alone for so long			*/
+#define POLL_NS	    200000  /* how long a ring is left alone that was just served		*/
 
 _Static_assert(BATCH *NET_HEADERS <= PAGE_SIZE, "one page for the headers of a batch");
 _Static_assert(NET_PIECES * 2 + 1 <= COPIES, "one packet's copies fit in a call");
@@ -153,6 +160,7 @@ static void packet_send(struct packet *p)
 	packet_hold(p);
 	p->tx.meta = p->meta;
 	p->tx.done = packet_sent;
+	p->tx.awaited = packet_pages() < PAGES_FEW;
 	p->tx.nr_extents = 0;
 	for (unsigned i = 0; i < p->nr; i++)
 		p->tx.extent[p->tx.nr_extents++] =
@@ -465,6 +473,7 @@ static struct tx_job *take_one(struct vif *v)
 		job->nr_cookies = 0;
 		job->status = NETIF_RSP_OKAY;
 		job->packet = NULL;
+		v->active = 1;
 		if (req.status == NETIF_RSP_OKAY) {
 			net_rate_charge(&v->rate, req.len);
 			return job;
@@ -474,6 +483,9 @@ static struct tx_job *take_one(struct vif *v)
 	if (rc < 0) {
 		v->broken = "the frontend broke the tx ring";
 		v->kicked = 0;
+	} else if (v->active) {
+		v->active = v->kicked = 0;
+		v->look_at = now + LEAVE_NS;
 	} else {
 		v->kicked = net_tx_wait(&v->tx);
 	}
@@ -657,6 +669,7 @@ static void pin_and_submit(struct tx_job **batch, unsigned nr)
 
 		job->tx.meta = job->req.meta;
 		job->tx.done = job_sent;
+		job->tx.awaited = 1;
 		job->tx.nr_extents = 0;
 		for (unsigned s = 0; s < job->req.nr_slots; s++, m++) {
 			const struct net_slot *slot = &job->req.slot[s];
@@ -759,6 +772,12 @@ static int round(void)
 {
 	now = time_ns();
 	deadline = EVENT_FOREVER;
+	for (struct vif *v = vifs; v; v = v->next) {
+		if (v->look_at && now >= v->look_at) {
+			v->look_at = 0;
+			v->kicked = 1;
+		}
+	}
 	backlogs_drain();
 	submit_waiting();
 	for (unsigned i = 0; i < BATCHES && take_packets(); i++) {
@@ -778,9 +797,12 @@ static int round(void)
 		return 1;
 	if (full())
 		return 0;
-	for (struct vif *v = vifs; v; v = v->next)
+	for (struct vif *v = vifs; v; v = v->next) {
 		if (v->state == VIF_CONNECTED && v->kicked && !net_rate_wait(&v->rate, now))
 			return 1;
+		if (v->look_at && v->look_at < deadline)
+			deadline = v->look_at;
+	}
 	return 0;
 }
 

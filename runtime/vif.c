@@ -197,7 +197,8 @@ static void disconnect(struct vif *v)
 	v->tx_port = v->rx_port = 0;
 	page_unmap(&v->tx_page);
 	page_unmap(&v->rx_page);
-	v->kicked = 0;
+	v->kicked = v->active = 0;
+	v->look_at = 0;
 }
 
 static const char *bind_channels(struct vif *v)

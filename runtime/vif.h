@@ -61,7 +61,9 @@ struct vif {
 	uint32_t tx_port, rx_port; /* event channels; may be one */
 	struct net_tx_ring tx;
 	struct net_rx_ring rx;
-	int kicked; /* the tx ring may hold requests */
+	int kicked;	  /* the tx ring may hold requests */
+	int active;	  /* it gave some since it was found empty */
+	uint64_t look_at; /* when to look at it again without being told, 0: we are told */
 
 	struct packet *backlog[VIF_BACKLOG];
 	unsigned backlog_first, backlog_nr, backlog_pages;

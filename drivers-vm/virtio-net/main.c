@@ -66,6 +66,7 @@ static struct virtio_device virtio;
 static struct virtio_queue receive, transmit, control;
 static struct net_device card;
 static struct send sends[VIRTQ_SIZE], *free_sends;
+static unsigned nr_sending, nr_awaited;
 
 static int has(uint64_t feature)
 {
@@ -123,27 +124,39 @@ static int card_submit(struct net_device *dev, struct net_tx *tx)
 		return -XEN_EBUSY;
 	free_sends = send->next;
 	send->tx = tx;
+	nr_sending++;
+	nr_awaited += tx->awaited;
 	return 0;
 }
 
-static void card_kick(struct net_device *dev)
-{
-	virtio_kick(&transmit);
-}
-
-static void sent(uint32_t port, void *arg)
+/* What the device has sent, and an interrupt at the next, if somebody waits for that: a frontend, or the
+ * backend for room.  Copies lie here until then at no cost, and an interrupt a packet is dear. */
+static void reap(void)
 {
 	struct send *send;
 	uint32_t len;
 
 	do {
 		while ((send = virtqueue_take(&transmit.vq, &len))) {
+			nr_sending--;
+			nr_awaited -= send->tx->awaited;
 			send->next = free_sends;
 			free_sends = send;
 			net_complete(send->tx);
 		}
-	} while (virtqueue_wait(&transmit.vq));
+	} while ((nr_awaited || nr_sending > transmit.vq.size / 2) && virtqueue_wait(&transmit.vq));
 	check(&transmit);
+}
+
+static void card_kick(struct net_device *dev)
+{
+	reap();
+	virtio_kick(&transmit);
+}
+
+static void sent(uint32_t port, void *arg)
+{
+	reap();
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ struct net_extent {
 struct net_tx {
 	struct net_tx *next; /* the backend's			*/
 	struct net_meta meta;
+	unsigned awaited;    /* 1: somebody waits for net_complete(); 0: it may come late */
 	unsigned nr_extents; /* at least 1, none empty	*/
 	struct net_extent extent[NET_PIECES];
 	void (*done)(struct net_tx *tx); /* the backend's	*/
@@ -60,7 +61,7 @@ struct net_device {
 	 * some net_complete()).  Must not call net_complete() itself. */
 	int (*submit)(struct net_device *dev, struct net_tx *tx);
 
-	/* Tell the device about all that was submitted since the last kick. */
+	/* Tell the device about all that was submitted since the last kick.  May complete. */
 	void (*kick)(struct net_device *dev);
 
 	/* Post what net_page_get() gives: there may be pages again. */
