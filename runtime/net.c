@@ -17,6 +17,7 @@
  * A frontend that is told of each packet rings for each, and this domain, being of a higher priority,
  * would run for one packet at a time.  So a ring that gave packets is left alone for a moment, without
  * asking for an event, and then looked at; only when it is empty then do we wait for its bell again.
+ * The device is treated alike.
  */
 #include <runtime/device.h>
 #include <runtime/event.h>
@@ -67,6 +68,7 @@ static struct vif *turn; /* whose ring is looked at first, may be stale: only co
 static int submitted;	 /* since the last kick */
 static unsigned pinned;	 /* pages */
 static uint64_t now, deadline;
+static uint64_t look_at; /* when to look at the device without an interrupt, 0: it interrupts */
 static uint8_t (*heads)[NET_HEADERS];
 
 /* Copies that are due, and which buffer of whom each fills. */
@@ -450,6 +452,11 @@ void net_receive(const struct net_meta *meta, const struct net_piece *piece, uns
 	packet_put(p);
 }
 
+void net_look_later(void)
+{
+	look_at = time_ns() + LEAVE_NS; /* handlers run long after `now` */
+}
+
 /* ---- from the rings -------------------------------------------------------------------------- */
 
 /* The next packet of one ring that is no error, or NULL. */
@@ -772,6 +779,10 @@ static int round(void)
 {
 	now = time_ns();
 	deadline = EVENT_FOREVER;
+	if (look_at && now >= look_at) {
+		look_at = 0;
+		device->look(device);
+	}
 	for (struct vif *v = vifs; v; v = v->next) {
 		if (v->look_at && now >= v->look_at) {
 			v->look_at = 0;
@@ -795,6 +806,8 @@ static int round(void)
 
 	if (vif_due())
 		return 1;
+	if (look_at)
+		deadline = look_at < deadline ? look_at : deadline;
 	if (full())
 		return 0;
 	for (struct vif *v = vifs; v; v = v->next) {

@@ -222,26 +222,32 @@ static unsigned receive_pieces(struct net_piece *piece, struct header *h)
 	return nr;
 }
 
-static void received(uint32_t port, void *arg)
+/* Take what came.  An interrupt is asked for only when there was nothing: see net_look_later(). */
+static void card_look(struct net_device *dev)
 {
 	struct net_piece piece[NET_PIECES];
 	struct net_meta meta;
 	unsigned packets = 0, nr;
 	struct header h;
 
-	do {
-		while (packets < BUDGET && (nr = receive_pieces(piece, &h))) {
-			packets++;
-			if (!read_header(&h, &meta))
-				net_receive(&meta, piece, nr);
-			else
-				while (nr--)
-					net_page_put(piece[nr].data);
-		}
-	} while (packets < BUDGET && virtqueue_wait(&receive.vq));
+	while (packets < BUDGET && (nr = receive_pieces(piece, &h))) {
+		packets++;
+		if (!read_header(&h, &meta))
+			net_receive(&meta, piece, nr);
+		else
+			while (nr--)
+				net_page_put(piece[nr].data);
+	}
 	check(&receive);
-	if (packets == BUDGET)
-		event_again(port);
+	if (packets == BUDGET || (!packets && virtqueue_wait(&receive.vq)))
+		event_again(receive.port);
+	else if (packets)
+		net_look_later();
+}
+
+static void received(uint32_t port, void *arg)
+{
+	card_look(&card);
 }
 
 /* ---- the device ------------------------------------------------------------------------------ */
@@ -292,6 +298,7 @@ static const char *describe(void)
 	card.submit = card_submit;
 	card.kick = card_kick;
 	card.refill = card_refill;
+	card.look = card_look;
 	return NULL;
 }
 

@@ -64,6 +64,9 @@ struct net_device {
 	/* Tell the device about all that was submitted since the last kick.  May complete. */
 	void (*kick)(struct net_device *dev);
 
+	/* Take packets that came: called when net_look_later() has asked for it. */
+	void (*look)(struct net_device *dev);
+
 	/* Post what net_page_get() gives: there may be pages again. */
 	void (*refill)(struct net_device *dev);
 };
@@ -76,6 +79,9 @@ void *net_page_get(void);
 
 /* From the driver's event handler: a packet came.  Its pages are the backend's from now on. */
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr);
+
+/* Packets came, and more may: look() follows in a moment, so no interrupt is needed until then. */
+void net_look_later(void);
 
 /* The driver does not want a page after all. */
 void net_page_put(void *page);
