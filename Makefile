@@ -41,7 +41,15 @@ all: $(ALL) ## build everything
 # Only what the guest prints may be on standard output.
 run: ## boot the Debian guest in QEMU: on this terminal, or for one command (EXEC)
 	+@$(MAKE) $(if $(V),,-s) --no-print-directory all >&2
-	@KERNEL='$(GUEST_KERNEL)' scripts/run
+	@KERNEL='$(GUEST_KERNEL)' scripts/run; status=$$?; \
+	[ $$status = 0 ] || echo $$status > $(B)/status.$$PPID; exit $$status
+
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load $(B)/make-status.so(setup)
+endif
+$(B)/make-status.so: scripts/make-status.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
 
 boot-time: ## measure the time to the login prompt: native, Guise and Xen (RUNS=3)
 	+@$(MAKE) $(if $(V),,-s) --no-print-directory all >&2
