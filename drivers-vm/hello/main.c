@@ -16,8 +16,8 @@ static void show_device(const struct guise_device *dev)
 {
 	for (unsigned i = 0; i < 6; i++)
 		if (dev->bar[i].size)
-			print("hello: %s 0x%lx, %lu bytes\n", dev->bar[i].port ? "ports" : "memory",
-			      dev->bar[i].base, dev->bar[i].size);
+			print("hello: %s 0x%lx, %lu bytes\n", dev->bar[i].port ? "ports" : "memory", dev->bar[i].base,
+			      dev->bar[i].size);
 	for (unsigned i = 0; i < dev->nr_irqs; i++)
 		print("hello: interrupt %u by handle %u\n", dev->irq[i], dev->irq_handle[i]);
 }
@@ -52,8 +52,7 @@ int domain_main(void)
 		device_failed("there is no device to greet"); /* told to the VMM server */
 		return 1;				      /* and the end of this domain */
 	}
-	print("hello: I am %s, started after %lu ms\n", (const char *)start->cmd_line,
-	      time_ns() / 1000000);
+	print("hello: I am %s, started after %lu ms\n", (const char *)start->cmd_line, time_ns() / 1000000);
 	show_device(dev);
 
 	/* A real driver resets its device first: an earlier incarnation may have left it working. */

@@ -94,8 +94,7 @@ static const char *connect(char *back)
 		return "no console ring is offered";
 	snprintf(back, STORE_PATH_MAX / 2, "backend/console/0/%s", line);
 	if (store_read(in(path, back, "frontend"), front, sizeof(front)) < 0 ||
-	    store_read_u64(in(path, back, "frontend-id"), &dom) ||
-	    store_read_u64(in(path, front, "ring-ref"), &ref) ||
+	    store_read_u64(in(path, back, "frontend-id"), &dom) || store_read_u64(in(path, front, "ring-ref"), &ref) ||
 	    store_read_u64(in(path, front, "port"), &remote))
 		return "the offer of the console ring is not complete";
 	ring = grant_map(dom, ref, 0, &handle);

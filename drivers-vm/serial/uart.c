@@ -10,13 +10,13 @@
 
 #include "uart.h"
 
-#define DATA	   0 /* RBR, THR; divisor low	*/
-#define IER	   1 /* divisor high		*/
-#define FCR	   2 /* write */
-#define IIR	   2 /* read  */
-#define LCR	   3
-#define MCR	   4
-#define LSR	   5
+#define DATA 0 /* RBR, THR; divisor low	*/
+#define IER  1 /* divisor high		*/
+#define FCR  2 /* write */
+#define IIR  2 /* read  */
+#define LCR  3
+#define MCR  4
+#define LSR  5
 
 #define IER_RECEIVED 0x01
 #define IER_IDLE     0x02

@@ -111,8 +111,8 @@ static int disk_submit(struct blk_device *dev, struct blk_request *req)
 		io->wire->discard.sector = req->sector;
 		io->wire->discard.nr_sectors = req->nr_sectors;
 		io->wire->discard.flags = 0;
-		buffer[nr++] = (struct virtq_buffer){ io->bus + offsetof(struct wire, discard),
-						      sizeof(io->wire->discard) };
+		buffer[nr++] =
+			(struct virtq_buffer){ io->bus + offsetof(struct wire, discard), sizeof(io->wire->discard) };
 	}
 	for (unsigned i = 0; i < req->nr_extents; i++)
 		buffer[nr++] = (struct virtq_buffer){ req->extent[i].bus, req->extent[i].len };
@@ -212,8 +212,8 @@ static const char *bring_up(const struct guise_device *info)
 		return "there is no device to drive";
 	error = virtio_open(&virtio, info);
 	if (!error)
-		error = virtio_accept(&virtio, F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE |
-						       F_FLUSH | F_TOPOLOGY | F_DISCARD);
+		error = virtio_accept(&virtio,
+				      F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_DISCARD);
 	if (!error)
 		error = virtio_queue(&virtio, &queue, 0, 0);
 	if (!error)
@@ -235,8 +235,8 @@ int domain_main(void)
 		device_failed(error);
 		return 1;
 	}
-	print("%s: %lu MiB, sectors of %u bytes%s%s%s\n", disk.name, disk.sectors >> 11,
-	      disk.sector_size, disk.has_flush ? ", flush" : "", disk.has_discard ? ", discard" : "",
+	print("%s: %lu MiB, sectors of %u bytes%s%s%s\n", disk.name, disk.sectors >> 11, disk.sector_size,
+	      disk.has_flush ? ", flush" : "", disk.has_discard ? ", discard" : "",
 	      disk.read_only ? ", read-only" : "");
 	return blk_serve(&disk);
 }

@@ -19,5 +19,4 @@ struct virtio_region {
 };
 
 /* The first region of this type that lies in a BAR and has least bytes: 0, or -ENOENT. */
-int virtio_region_find(const struct guise_device *dev, uint8_t type, uint32_t least,
-		       struct virtio_region *region);
+int virtio_region_find(const struct guise_device *dev, uint8_t type, uint32_t least, struct virtio_region *region);

@@ -41,11 +41,10 @@
 #define NO_VECTOR 0xffff
 
 #define RESET_NS    2000000000ull
-#define CONFIG_MOST 256u	/* bytes of configuration that any driver here reads	*/
-#define USED_OFFSET 1024u	/* of the used ring in the page of rings		*/
+#define CONFIG_MOST 256u  /* bytes of configuration that any driver here reads	*/
+#define USED_OFFSET 1024u /* of the used ring in the page of rings		*/
 
-_Static_assert(sizeof(struct virtq_avail) <= USED_OFFSET &&
-		       USED_OFFSET + sizeof(struct virtq_used) <= PAGE_SIZE &&
+_Static_assert(sizeof(struct virtq_avail) <= USED_OFFSET && USED_OFFSET + sizeof(struct virtq_used) <= PAGE_SIZE &&
 		       VIRTQ_SIZE * sizeof(struct virtq_desc) <= PAGE_SIZE,
 	       "a queue is two pages");
 
@@ -123,8 +122,7 @@ const char *virtio_accept(struct virtio_device *dev, uint64_t wanted)
 {
 	uint64_t offered = virtio_offers(dev);
 
-	wanted |= VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
-		  VIRTIO_F_ACCESS_PLATFORM;
+	wanted |= VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM;
 	if (!(offered & VIRTIO_F_VERSION_1))
 		return "it is no virtio 1.0 device";
 	dev->features = offered & wanted;
@@ -159,8 +157,7 @@ static const char *queue_size(struct virtio_device *dev, struct virtqueue *vq)
 	return vq->size < 4 || vq->size & (vq->size - 1) ? "its queue has no usable size" : NULL;
 }
 
-const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index,
-			 unsigned message)
+const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index, unsigned message)
 {
 	struct virtqueue *vq = &q->vq;
 	const char *error;
@@ -189,9 +186,9 @@ const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint
 	q->notify = mmio_map(dev->notify_phys + notify, 2);
 	if (!q->notify)
 		return "a notify register cannot be mapped";
-	port = message < dev->info->nr_irqs ? event_bind_irq(dev->info->irq_handle[message],
-							     dev->info->irq[message], 0) :
-					      -XEN_ENOENT;
+	port = message < dev->info->nr_irqs ?
+		       event_bind_irq(dev->info->irq_handle[message], dev->info->irq[message], 0) :
+		       -XEN_ENOENT;
 	if (port < 0)
 		return "its interrupt cannot be bound";
 	q->port = port;
@@ -224,8 +221,6 @@ void virtio_config(struct virtio_device *dev, unsigned offset, void *to, unsigne
 	do {
 		before = mmio_read8(dev->common + GENERATION);
 		for (unsigned i = 0; i < len; i++)
-			((uint8_t *)to)[i] = offset + i < dev->config_len ?
-						     mmio_read8(dev->config + offset + i) :
-						     0;
+			((uint8_t *)to)[i] = offset + i < dev->config_len ? mmio_read8(dev->config + offset + i) : 0;
 	} while (mmio_read8(dev->common + GENERATION) != before);
 }

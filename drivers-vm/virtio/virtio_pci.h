@@ -42,8 +42,7 @@ uint64_t virtio_offers(struct virtio_device *dev);
 const char *virtio_accept(struct virtio_device *dev, uint64_t wanted);
 
 /* Give the device queue `index`, with its interrupt by message `message`. */
-const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index,
-			 unsigned message);
+const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index, unsigned message);
 
 void virtio_go(struct virtio_device *dev);
 

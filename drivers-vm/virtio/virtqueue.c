@@ -45,8 +45,8 @@ void virtqueue_init(struct virtqueue *vq)
 		vq->slot[i].next = i + 1;
 }
 
-static struct virtq_desc describe(const struct virtq_buffer *buffer, unsigned i, unsigned nr_read,
-				  unsigned nr, uint16_t next)
+static struct virtq_desc describe(const struct virtq_buffer *buffer, unsigned i, unsigned nr_read, unsigned nr,
+				  uint16_t next)
 {
 	return (struct virtq_desc){
 		.bus = buffer[i].bus,
@@ -56,8 +56,8 @@ static struct virtq_desc describe(const struct virtq_buffer *buffer, unsigned i,
 	};
 }
 
-int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read,
-		  unsigned nr_write, void *token)
+int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read, unsigned nr_write,
+		  void *token)
 {
 	unsigned nr = nr_read + nr_write, head = vq->first_free;
 	int indirect = nr > 1 && vq->table[0].desc;

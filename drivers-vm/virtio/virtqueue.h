@@ -70,8 +70,8 @@ void virtqueue_init(struct virtqueue *vq);
 
 /* Add a chain: first the buffers that the device reads, then those it writes.  Together 1 to
  * VIRTQ_INDIRECT, and at most size.  0, or -EBUSY when there is no room. */
-int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read,
-		  unsigned nr_write, void *token);
+int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read, unsigned nr_write,
+		  void *token);
 
 /* Show the device what was added; returns 1 when it wants to be notified. */
 int virtqueue_show(struct virtqueue *vq);

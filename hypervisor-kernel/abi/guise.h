@@ -208,12 +208,12 @@ ABI_LAYOUT(guise_dma_map, 24);
 struct guise_system_info {
 	uint64_t total_frames; /* RAM						*/
 	uint64_t free_frames;
-	uint64_t max_mfn;      /* highest RAM frame				*/
-	uint64_t acpi_root;    /* physical address of the ACPI RSDT or XSDT		*/
+	uint64_t max_mfn;   /* highest RAM frame				*/
+	uint64_t acpi_root; /* physical address of the ACPI RSDT or XSDT		*/
 	uint32_t tsc_khz;
 	uint32_t nr_cpus;
-	uint32_t features;     /* GUISE_FEATURE_*					*/
-	uint32_t verbose;      /* the kernel was told to be verbose			*/
+	uint32_t features; /* GUISE_FEATURE_*					*/
+	uint32_t verbose;  /* the kernel was told to be verbose			*/
 };
 #define GUISE_FEATURE_IOMMU 1
 ABI_LAYOUT(guise_system_info, 48);
@@ -253,13 +253,13 @@ ABI_LAYOUT(guise_bar, 24);
 
 /* What a driver may touch, page aligned, at mod_start.  Written by the VMM server. */
 struct guise_device {
-	uint32_t kind;			       /* GUISE_DEVICE_*				*/
-	uint32_t nr_irqs;		       /* messages, or 1 for a pin			*/
-	uint32_t irq[GUISE_DEVICE_IRQS];       /* interrupt numbers: MSI-X entry i is irq[i]	*/
+	uint32_t kind;				/* GUISE_DEVICE_*				*/
+	uint32_t nr_irqs;			/* messages, or 1 for a pin			*/
+	uint32_t irq[GUISE_DEVICE_IRQS];	/* interrupt numbers: MSI-X entry i is irq[i]	*/
 	uint32_t irq_handle[GUISE_DEVICE_IRQS]; /* the driver's handle for each			*/
-	uint32_t irq_flags;		       /* GUISE_IRQ_* for the pin			*/
-	uint32_t bdf;			       /* bus << 8 | device << 3 | function		*/
+	uint32_t irq_flags;			/* GUISE_IRQ_* for the pin			*/
+	uint32_t bdf;				/* bus << 8 | device << 3 | function		*/
 	struct guise_bar bar[6];
-	uint8_t config[256];		       /* PCI configuration space as the VMM saw it	*/
+	uint8_t config[256]; /* PCI configuration space as the VMM saw it	*/
 };
 ABI_LAYOUT(guise_device, 544);

@@ -250,7 +250,8 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 
 	while (done < nr && d->frames < d->max_frames) {
 		/* Whole 2 MiB blocks where the guest's numbers and the machine's can be aligned. */
-		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && d->max_frames - d->frames >= 512 ? 9 : 0;
+		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && d->max_frames - d->frames >= 512 ? 9 :
+														     0;
 		mfn_t m = frame_alloc(order, d->id);
 
 		if (m == INVALID_MFN && order)

@@ -277,8 +277,9 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 		return -EPERM;
 	target = d->vcpu[b->vcpu];
 	spin_lock(&d->event_lock);
-	n = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && dom_exc_domain) ? -EEXIST :
-											port_alloc(d, PORT_VIRQ, b->vcpu);
+	n = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && dom_exc_domain) ?
+		  -EEXIST :
+		  port_alloc(d, PORT_VIRQ, b->vcpu);
 	if (n > 0) {
 		port_of(d, (uint32_t)n)->number = b->virq;
 		target->virq_port[b->virq] = (uint32_t)n;
@@ -398,17 +399,17 @@ static int unmask(struct vcpu *v, uint32_t n)
 	return 0;
 }
 
-#define OP(type, call, back)                                                                       \
-	do {                                                                                       \
-		type req;                                                                          \
-		long rc;                                                                           \
-												   \
-		if (copy_from_guest(&req, arg[1], sizeof(req)))                                    \
-			return -EFAULT;                                                            \
-		rc = call;                                                                         \
-		if (!rc && (back) && copy_to_guest(arg[1], &req, sizeof(req)))                     \
-			rc = -EFAULT;                                                              \
-		return rc;                                                                         \
+#define OP(type, call, back)                                                   \
+	do {                                                                   \
+		type req;                                                      \
+		long rc;                                                       \
+                                                                               \
+		if (copy_from_guest(&req, arg[1], sizeof(req)))                \
+			return -EFAULT;                                        \
+		rc = call;                                                     \
+		if (!rc && (back) && copy_to_guest(arg[1], &req, sizeof(req))) \
+			rc = -EFAULT;                                          \
+		return rc;                                                     \
 	} while (0)
 
 long hc_event_channel_op(struct vcpu *v, const uint64_t *arg)

@@ -45,8 +45,9 @@ static uint64_t elf_check(const void *elf, size_t size)
 	const Elf64_Phdr *ph;
 	uint64_t top = 0;
 
-	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, 4) || e->e_ident[4] != ELFCLASS64 || e->e_machine != EM_X86_64 ||
-	    e->e_phentsize != sizeof(*ph) || e->e_phoff > size || e->e_phnum > (size - e->e_phoff) / sizeof(*ph))
+	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, 4) || e->e_ident[4] != ELFCLASS64 ||
+	    e->e_machine != EM_X86_64 || e->e_phentsize != sizeof(*ph) || e->e_phoff > size ||
+	    e->e_phnum > (size - e->e_phoff) / sizeof(*ph))
 		panic("the boot archive's 'vmm' is not an x86-64 ELF program");
 	ph = (const void *)((const char *)elf + e->e_phoff);
 	for (unsigned i = 0; i < e->e_phnum; i++, ph++) {
@@ -185,7 +186,9 @@ static void root_handles(struct domain *d)
 void first_domain_build(void)
 {
 	const char *archive = (const char *)mfn_to_virt(0) + boot_info.archive;
-	struct guise_domain_create how = { .priority = GUISE_PRIO_SERVER, .paging = GUISE_DOMAIN_NATIVE, .max_vcpus = 1 };
+	struct guise_domain_create how = { .priority = GUISE_PRIO_SERVER,
+					   .paging = GUISE_DOMAIN_NATIVE,
+					   .max_vcpus = 1 };
 	unsigned order = 0;
 	struct layout l;
 	struct domain *d;

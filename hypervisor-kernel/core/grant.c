@@ -449,22 +449,22 @@ static long get_version(struct vcpu *v, guest_ptr_t p)
 }
 
 /* Each element is read, carried out and written back; a long array continues later. */
-#define BATCH(type, call)                                                                          \
-	for (uint64_t i = 0; i < count; i++) {                                                     \
-		guest_ptr_t at = arg[1] + i * sizeof(type);                                        \
-		type op;                                                                           \
-												   \
-		if (i && hypercall_preempt()) {                                                    \
-			hypercall_set_arg(v, 1, at);                                               \
-			hypercall_set_arg(v, 2, count - i);                                        \
-			return HC_CONTINUE;                                                        \
-		}                                                                                  \
-		if (copy_from_guest(&op, at, sizeof(op)))                                          \
-			return -EFAULT;                                                            \
-		call(v, &op);                                                                      \
-		if (copy_to_guest(at, &op, sizeof(op)))                                            \
-			return -EFAULT;                                                            \
-	}                                                                                          \
+#define BATCH(type, call)                                   \
+	for (uint64_t i = 0; i < count; i++) {              \
+		guest_ptr_t at = arg[1] + i * sizeof(type); \
+		type op;                                    \
+                                                            \
+		if (i && hypercall_preempt()) {             \
+			hypercall_set_arg(v, 1, at);        \
+			hypercall_set_arg(v, 2, count - i); \
+			return HC_CONTINUE;                 \
+		}                                           \
+		if (copy_from_guest(&op, at, sizeof(op)))   \
+			return -EFAULT;                     \
+		call(v, &op);                               \
+		if (copy_to_guest(at, &op, sizeof(op)))     \
+			return -EFAULT;                     \
+	}                                                   \
 	return 0
 
 long hc_grant_table_op(struct vcpu *v, const uint64_t *arg)

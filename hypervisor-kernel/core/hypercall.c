@@ -10,8 +10,8 @@
 long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg)
 {
 	switch (nr) {
-#define HC(number, name)                                                                           \
-	case number:                                                                               \
+#define HC(number, name) \
+	case number:     \
 		return hc_##name(v, arg);
 #include <core/hypercalls.def>
 #undef HC

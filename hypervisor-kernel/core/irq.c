@@ -20,7 +20,7 @@
 struct irq {
 	struct domain *domain; /* counted; NULL = nobody	*/
 	uint32_t port;
-	uint8_t vector;	  /* 0 = none yet; kept once given	*/
+	uint8_t vector; /* 0 = none yet; kept once given	*/
 	bool level, allocated;
 };
 
@@ -95,7 +95,8 @@ static long bind(struct vcpu *v, guest_ptr_t p)
 		return -EFAULT;
 	if (!may_use(d, req.handle, req.irq))
 		return -EPERM;
-	if (req.zero || req.flags & ~(GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW) || (req.irq >= GUISE_IRQ_MSI && req.flags))
+	if (req.zero || req.flags & ~(GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW) ||
+	    (req.irq >= GUISE_IRQ_MSI && req.flags))
 		return -EINVAL;
 	q = &irqs[req.irq];
 	if (q->domain)

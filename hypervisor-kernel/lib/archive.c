@@ -14,8 +14,9 @@ static bool field(const char *h, unsigned n, uint64_t *out)
 
 	for (unsigned i = 0; i < 8; i++) {
 		char c = h[6 + 8 * n + i];
-		unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') :
-				 (c | 32) >= 'a' && (c | 32) <= 'f' ? (unsigned)((c | 32) - 'a' + 10) : 16;
+		unsigned digit = c >= '0' && c <= '9'		    ? (unsigned)(c - '0') :
+				 (c | 32) >= 'a' && (c | 32) <= 'f' ? (unsigned)((c | 32) - 'a' + 10) :
+								      16;
 
 		if (digit == 16)
 			return false;

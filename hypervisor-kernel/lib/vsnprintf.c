@@ -87,8 +87,8 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		case 'u':
 		case 'x':
 		case 'X':
-			put_number(&o, longs ? va_arg(ap, uint64_t) : va_arg(ap, unsigned), false, *fmt == 'u' ? 10 : 16,
-				   *fmt == 'X', width, left, zero);
+			put_number(&o, longs ? va_arg(ap, uint64_t) : va_arg(ap, unsigned), false,
+				   *fmt == 'u' ? 10 : 16, *fmt == 'X', width, left, zero);
 			break;
 		case 'p':
 			put_number(&o, (uint64_t)va_arg(ap, void *), false, 16, false, 16, false, true);

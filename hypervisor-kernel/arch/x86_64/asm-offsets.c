@@ -6,7 +6,7 @@
 #include <arch/x86.h>
 #include <core/vcpu.h>
 
-#define NUMBER(name, value)	       asm volatile("\n#define " #name " %c0" ::"i"(value))
+#define NUMBER(name, value)	   asm volatile("\n#define " #name " %c0" ::"i"(value))
 #define OFFSET(name, type, member) NUMBER(name, offsetof(type, member))
 
 void asm_offsets(void);

@@ -55,9 +55,9 @@ void context_save(struct cpu *c)
 static void iomap_open(uint8_t *map, uint64_t first, uint64_t end)
 {
 	for (; first < end && first % 8; first++)
-		map[first / 8] &= (uint8_t)~(1u << first % 8);
+		map[first / 8] &= (uint8_t) ~(1u << first % 8);
 	for (; first < end && end % 8; end--)
-		map[(end - 1) / 8] &= (uint8_t)~(1u << (end - 1) % 8);
+		map[(end - 1) / 8] &= (uint8_t) ~(1u << (end - 1) % 8);
 	if (first < end)
 		memset(map + first / 8, 0, (end - first) / 8);
 }

@@ -12,16 +12,16 @@
 /* Leaf 1 EDX: VME PSE MCE SEP MTRR PGE MCA PSE36 ACPI are hidden. */
 #define HIDE_1_EDX (1u << 1 | 1u << 3 | 1u << 7 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 22)
 /* Leaf 1 ECX: DTES64 MONITOR DSCPL VMX SMX EST TM2 PDCM PCID DCA X2APIC TSC_DEADLINE. */
-#define HIDE_1_ECX                                                                                 \
+#define HIDE_1_ECX                                                                                              \
 	(1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 | 1u << 17 | 1u << 18 | \
 	 1u << 21 | 1u << 24)
 /* Leaf 7 EBX: FSGSBASE TSC_ADJUST SGX SMEP INVPCID PQM MPX PQE SMAP PT. */
-#define HIDE_7_EBX                                                                                 \
+#define HIDE_7_EBX \
 	(1u << 0 | 1u << 1 | 1u << 2 | 1u << 7 | 1u << 10 | 1u << 12 | 1u << 14 | 1u << 15 | 1u << 20 | 1u << 25)
 /* Leaf 7 ECX: UMIP PKU OSPKE WAITPKG CET_SS LA57 RDPID KL BUS_LOCK ENQCMD PKS SGX_LC. */
-#define HIDE_7_ECX                                                                                 \
-	(1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 22 | 1u << 23 | 1u << 24 | 1u << 29 | 1u << 30 | \
-	 1u << 31)
+#define HIDE_7_ECX                                                                                                \
+	(1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 22 | 1u << 23 | 1u << 24 | 1u << 29 | \
+	 1u << 30 | 1u << 31)
 /* Leaf 7 EDX: everything with an MSR behind it: UINTR, LBR, PCONFIG, CET_IBT, AMX, IBRS, STIBP,
  * FLUSH_L1D, ARCH_CAPABILITIES, CORE_CAPABILITIES, SSBD, hybrid. */
 #define KEEP_7_EDX (1u << 2 | 1u << 3 | 1u << 4 | 1u << 10 | 1u << 14 | 1u << 23)

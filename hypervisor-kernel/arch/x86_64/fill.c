@@ -17,8 +17,7 @@
 #define PROMOTE_FILLS 4	 /* misses in one table before it is looked at as a 2 MiB run	*/
 
 /* The cached table that holds va's leaf, linked from the root down; FRAME_NIL: begin again. */
-static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struct walk *w)
-	MUST_HOLD(d->tlb.lock)
+static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struct walk *w) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
 
@@ -56,8 +55,7 @@ static bool entry_mark(mfn_t table, unsigned index, uint64_t *entry, uint64_t bi
 
 	if ((*entry & bits) == bits)
 		return true;
-	if (!__atomic_compare_exchange_n(&t[index], entry, *entry | bits, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE))
+	if (!__atomic_compare_exchange_n(&t[index], entry, *entry | bits, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return false;
 	*entry |= bits;
 	return true;
@@ -82,8 +80,8 @@ static bool unsync(struct domain *d, uint32_t root, uint64_t va, struct walk *w)
 	n = chain_get(d, root, va, w);
 	if (n == FRAME_NIL)
 		return true; /* the cache is empty now: the guest faults again */
-	node_entries(t, n)[pt_index(va, 1)] =
-		(w->entry[1] & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_RW | PTE_A | PTE_D;
+	node_entries(t, n)[pt_index(va, 1)] = (w->entry[1] & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_RW | PTE_A |
+					      PTE_D;
 	t->unsynced[t->nr_unsynced++] = (struct tlb_unsynced){ (uint32_t)m, n, pt_index(va, 1), va };
 	return true;
 }
@@ -114,8 +112,7 @@ static void promote(struct domain *d, uint32_t root, uint64_t va, uint32_t n) MU
 	node_promote(d, parent, pt_index(va, 2));
 }
 
-static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uint64_t *error)
-	MUST_HOLD(d->tlb.lock)
+static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uint64_t *error) MUST_HOLD(d->tlb.lock)
 {
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 	unsigned access = (unsigned)*error & (PF_WRITE | PF_FETCH), index = pt_index(va, 1);
@@ -131,8 +128,7 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	case WALK_PROTECTED:
 		*error |= PF_PRESENT;
 		/* The upper levels must allow the write: a table is read-only by its leaf. */
-		return !(access & PF_FETCH) && (w.entry[4] & w.entry[3] & w.entry[2] & PTE_RW) &&
-		       unsync(d, r, va, &w);
+		return !(access & PF_FETCH) && (w.entry[4] & w.entry[3] & w.entry[2] & PTE_RW) && unsync(d, r, va, &w);
 	case WALK_BAD:
 		*error |= PF_PRESENT | PF_RSVD;
 		return false;

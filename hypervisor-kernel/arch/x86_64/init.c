@@ -143,7 +143,8 @@ static bool overlaps(paddr_t s, paddr_t e, paddr_t a, paddr_t b)
  * before, clear of the archive, in what head.S mapped. */
 static paddr_t early_alloc(uint64_t size, uint64_t align)
 {
-	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1), b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
+	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1),
+		b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
 	paddr_t best = LOW_LIMIT;
 
 	for (unsigned i = 0; i < boot_info.nr_ram; i++) {
@@ -186,7 +187,8 @@ static void map_kernel(void)
 	uint64_t slot = 0, data = (uint64_t)_data_kernel;
 
 	for (uint64_t va = (uint64_t)_start_kernel; va < (uint64_t)_end_kernel; va += PAGE_SIZE) {
-		uint64_t *l3 = table_at(&slot), *l2 = table_at(&l3[pt_index(va, 3)]), *l1 = table_at(&l2[pt_index(va, 2)]);
+		uint64_t *l3 = table_at(&slot), *l2 = table_at(&l3[pt_index(va, 3)]),
+			 *l1 = table_at(&l2[pt_index(va, 2)]);
 
 		l1[pt_index(va, 1)] = (va - KERNEL_VIRT) | PTE_P | PTE_A | PTE_D | (va < data ? 0 : PTE_RW | PTE_NX);
 	}
@@ -255,7 +257,8 @@ static void memory_init(void)
 /* Give the allocator all RAM but the first MiB, the kernel, its tables and the archive. */
 static void ram_release(void)
 {
-	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1), b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
+	paddr_t a = boot_info.archive & ~(PAGE_SIZE - 1),
+		b = ALIGN_UP(boot_info.archive + boot_info.archive_len, PAGE_SIZE);
 
 	for (unsigned i = 0; i < boot_info.nr_ram; i++) {
 		paddr_t s = boot_info.ram[i].start, e = boot_info.ram[i].end, cut[4] = { 0, early_next, a, b };

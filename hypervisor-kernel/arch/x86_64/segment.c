@@ -27,8 +27,13 @@ static void gate_set(unsigned n, unsigned ist, unsigned dpl)
 {
 	uint64_t a = (uint64_t)trap_stubs[n];
 
-	idt[n] = (struct gate){ (uint16_t)a, SEL_KERNEL_CS, (uint8_t)ist, (uint8_t)(0x8e | dpl << 5),
-				(uint16_t)(a >> 16), (uint32_t)(a >> 32), 0 };
+	idt[n] = (struct gate){ (uint16_t)a,
+				SEL_KERNEL_CS,
+				(uint8_t)ist,
+				(uint8_t)(0x8e | dpl << 5),
+				(uint16_t)(a >> 16),
+				(uint32_t)(a >> 32),
+				0 };
 }
 
 struct table_pointer {
@@ -78,8 +83,8 @@ void segment_init_cpu(struct cpu *c)
 	wrmsr(MSR_STAR, (uint64_t)SEL_GUEST_CS32 << 48 | (uint64_t)SEL_KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry);
-	wrmsr(MSR_SYSCALL_MASK, X86_RFLAGS_TF | X86_RFLAGS_IF | X86_RFLAGS_IOPL | X86_RFLAGS_NT | X86_RFLAGS_AC |
-					X86_RFLAGS_RF | 0x400);
+	wrmsr(MSR_SYSCALL_MASK,
+	      X86_RFLAGS_TF | X86_RFLAGS_IF | X86_RFLAGS_IOPL | X86_RFLAGS_NT | X86_RFLAGS_AC | X86_RFLAGS_RF | 0x400);
 }
 
 /* Make a guest's descriptor harmless: code or data segment of ring 3, or nothing.  System

@@ -124,8 +124,8 @@ void node_demote(struct domain *d, uint32_t n)
 
 	if (!t->large)
 		return;
-	node_entries(&d->tlb, t->parent)[t->index] =
-		d->tlb.page[n] << PAGE_SHIFT | (t->large & 0xfff) | (t->large & LARGE_NX ? PTE_NX : 0);
+	node_entries(&d->tlb, t->parent)[t->index] = d->tlb.page[n] << PAGE_SHIFT | (t->large & 0xfff) |
+						     (t->large & LARGE_NX ? PTE_NX : 0);
 	t->large = 0;
 	arch_tlb_flush(d);
 }

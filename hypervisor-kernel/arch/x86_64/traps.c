@@ -184,7 +184,7 @@ void syscall_from_guest(struct regs *r)
 	v->domain->hypercalls++;
 	rc = hypercall(v, r->rax, arg);
 	if (rc == HC_CONTINUE)
-		r->rip -= 2; /* the length of SYSCALL: issue it again */
+		r->rip -= 2;	 /* the length of SYSCALL: issue it again */
 	else if (r->vector != 0) /* an iret made a new register set */
 		r->rax = (uint64_t)rc;
 	exit_to_guest();

@@ -33,12 +33,9 @@ int arch_vcpu_start(struct vcpu *v, uint64_t rip, uint64_t rsp, uint64_t rsi, mf
 	v->arch.root[1] = cr3;
 	frame_of(cr3)->flags |= FRAME_PINNED; /* the builder's table counts as pinned */
 	kernel_stack_set(v, SEL_GUEST_SS, rsp);
-	v->arch.regs = (struct regs){ .rip = rip,
-				      .rsp = rsp,
-				      .rsi = rsi,
-				      .cs = SEL_GUEST_CS,
-				      .ss = SEL_GUEST_SS,
-				      .rflags = X86_RFLAGS_IF | 2 };
+	v->arch.regs = (struct regs){
+		.rip = rip, .rsp = rsp, .rsi = rsi, .cs = SEL_GUEST_CS, .ss = SEL_GUEST_SS, .rflags = X86_RFLAGS_IF | 2
+	};
 	return 0;
 }
 
@@ -58,10 +55,23 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 		return -EINVAL;
 	arch_vcpu_init(v);
 	a->root[1] = root;
-	a->regs = (struct regs){ .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp,
-				 .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10, .r9 = u->r9, .r8 = u->r8,
-				 .rax = u->rax, .rcx = u->rcx, .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi,
-				 .rip = u->rip, .rsp = u->rsp };
+	a->regs = (struct regs){ .r15 = u->r15,
+				 .r14 = u->r14,
+				 .r13 = u->r13,
+				 .r12 = u->r12,
+				 .rbp = u->rbp,
+				 .rbx = u->rbx,
+				 .r11 = u->r11,
+				 .r10 = u->r10,
+				 .r9 = u->r9,
+				 .r8 = u->r8,
+				 .rax = u->rax,
+				 .rcx = u->rcx,
+				 .rdx = u->rdx,
+				 .rsi = u->rsi,
+				 .rdi = u->rdi,
+				 .rip = u->rip,
+				 .rsp = u->rsp };
 	a->regs.cs = u->cs | 3u;
 	a->regs.ss = u->ss | 3u;
 	a->regs.rflags = (u->rflags & X86_RFLAGS_GUEST) | X86_RFLAGS_IF | 2;
@@ -79,8 +89,8 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	a->syscall_masks = !!(c->flags & VGCF_syscall_disables_events);
 	kernel_stack_set(v, (uint16_t)c->kernel_ss, c->kernel_sp);
 	for (unsigned i = 0; i < 256; i++)
-		a->trap[i] = (struct trap_entry){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags & 3,
-						  !!(c->trap_ctxt[i].flags & 4) };
+		a->trap[i] = (struct trap_entry){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs,
+						  c->trap_ctxt[i].flags & 3, !!(c->trap_ctxt[i].flags & 4) };
 	return gdt_load(v, c->gdt_frames[0], entries);
 }
 

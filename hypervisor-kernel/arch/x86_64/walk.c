@@ -17,8 +17,7 @@ static uint64_t entry_read(mfn_t table, unsigned index)
 	return __atomic_load_n(&t[index], __ATOMIC_RELAXED);
 }
 
-enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop,
-		      struct walk *w)
+enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop, struct walk *w)
 {
 	uint64_t rw = PTE_RW, nx = 0;
 	mfn_t table = root;

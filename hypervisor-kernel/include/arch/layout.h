@@ -5,26 +5,26 @@
  */
 #pragma once
 
-#define M2P_VIRT     0xffff800000000000 /* slot 256: machine-to-physical, readable by guest kernels	*/
-#define KERNEL_VIRT  0xffff808000000000 /* slot 257: the kernel image, + machine address		*/
-#define DIRECT_VIRT  0xffff810000000000 /* slots 258 to 271: all RAM, + machine address	*/
-#define HYPER_START  0xffff800000000000
-#define HYPER_END    0xffff880000000000
-#define SLOT_M2P     256
-#define SLOT_KERNEL  257
-#define SLOT_DIRECT  258
-#define SLOT_END     272
+#define M2P_VIRT    0xffff800000000000 /* slot 256: machine-to-physical, readable by guest kernels	*/
+#define KERNEL_VIRT 0xffff808000000000 /* slot 257: the kernel image, + machine address		*/
+#define DIRECT_VIRT 0xffff810000000000 /* slots 258 to 271: all RAM, + machine address	*/
+#define HYPER_START 0xffff800000000000
+#define HYPER_END   0xffff880000000000
+#define SLOT_M2P    256
+#define SLOT_KERNEL 257
+#define SLOT_DIRECT 258
+#define SLOT_END    272
 
 /* Selectors: entries from 0x1c00 on are the kernel's (xen/arch-x86/xen-x86_64.h). */
-#define SEL_BASE      0xe000
-#define SEL_KERNEL_CS 0xe008
-#define SEL_KERNEL_SS 0xe010
+#define SEL_BASE       0xe000
+#define SEL_KERNEL_CS  0xe008
+#define SEL_KERNEL_SS  0xe010
 #define SEL_GUEST_CS32 0xe023
-#define SEL_GUEST_SS  0xe02b
-#define SEL_GUEST_CS  0xe033
-#define SEL_TSS	      0xe040
-#define SEL_LDT	      0xe050
-#define GDT_BYTES     0xe060
+#define SEL_GUEST_SS   0xe02b
+#define SEL_GUEST_CS   0xe033
+#define SEL_TSS	       0xe040
+#define SEL_LDT	       0xe050
+#define GDT_BYTES      0xe060
 
 #define CPU_STACK_SIZE 16384
 

@@ -51,8 +51,7 @@ struct walk {
 
 /* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing.
  * stop: the level to read last, 1 for a whole walk. */
-enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop,
-		      struct walk *w);
+enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop, struct walk *w);
 /* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
 uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
 /* May a guest entry of d name this frame as a leaf?  *cache: extra bits (uncached). */

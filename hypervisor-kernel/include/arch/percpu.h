@@ -21,17 +21,17 @@ struct tss {
 
 struct cpu {
 	struct cpu *self;
-	struct vcpu *current;	   /* whose registers a trap saves; the idle vCPU never is	*/
-	uint64_t regs_end;	   /* end of current's saved registers				*/
+	struct vcpu *current; /* whose registers a trap saves; the idle vCPU never is	*/
+	uint64_t regs_end;    /* end of current's saved registers				*/
 	uint64_t stack_top;
-	uint64_t scratch[4];	   /* of the entry code						*/
-	uint64_t cr3;		   /* loaded now						*/
-	bool resched;		   /* choose again before returning to a guest			*/
-	bool ldt_loaded;	   /* LDTR is not null						*/
-	struct vcpu *loaded;	   /* whose FPU, segments and bases are in the CPU		*/
+	uint64_t scratch[4]; /* of the entry code						*/
+	uint64_t cr3;	     /* loaded now						*/
+	bool resched;	     /* choose again before returning to a guest			*/
+	bool ldt_loaded;     /* LDTR is not null						*/
+	struct vcpu *loaded; /* whose FPU, segments and bases are in the CPU		*/
 	uint32_t id, apic_id;
-	uint64_t flush_epoch;	   /* of the last full flush on this CPU			*/
-	bool iomap_dirty;	   /* the I/O bitmap opens ports				*/
+	uint64_t flush_epoch; /* of the last full flush on this CPU			*/
+	bool iomap_dirty;     /* the I/O bitmap opens ports				*/
 	struct tss tss;
 	uint64_t gdt[GDT_BYTES / 8] __attribute__((aligned(4096)));
 	uint8_t stack[CPU_STACK_SIZE] __attribute__((aligned(16)));

@@ -27,17 +27,17 @@ struct trap_entry {
 #define FPU_AREA_SIZE	  4096
 
 struct arch_vcpu {
-	struct regs regs;	  /* TSS.rsp0 points to its end: 16-byte aligned	*/
-	uint64_t kernel_mode;	  /* 1: guest kernel runs, 0: guest user		*/
-	uint64_t kernel_sp;	  /* stack for bounces from user			*/
-	uint64_t bounce_sp;	  /* the same, aligned and checked; 0: not usable	*/
-	uint64_t cr3[2];	  /* hardware root: [0] user, [1] kernel; 0 = must be made	*/
-	uint64_t gs_base[2];	  /* of the mode that does not run			*/
+	struct regs regs;     /* TSS.rsp0 points to its end: 16-byte aligned	*/
+	uint64_t kernel_mode; /* 1: guest kernel runs, 0: guest user		*/
+	uint64_t kernel_sp;   /* stack for bounces from user			*/
+	uint64_t bounce_sp;   /* the same, aligned and checked; 0: not usable	*/
+	uint64_t cr3[2];      /* hardware root: [0] user, [1] kernel; 0 = must be made	*/
+	uint64_t gs_base[2];  /* of the mode that does not run			*/
 	uint64_t syscall_callback, event_callback, failsafe_callback, syscall32_callback;
 	bool syscall_masks, syscall32_masks;
-	bool syscall_fast;	  /* entry.S may bounce: masks, callback and stack are good */
+	bool syscall_fast; /* entry.S may bounce: masks, callback and stack are good */
 
-	mfn_t root[2];		  /* the guest's own top tables: [0] user, [1] kernel	*/
+	mfn_t root[2]; /* the guest's own top tables: [0] user, [1] kernel	*/
 	uint64_t fs_base;
 	uint16_t ds, es, fs, gs;
 	uint16_t kernel_ss;
@@ -46,7 +46,7 @@ struct arch_vcpu {
 	uint64_t gdt[GUEST_GDT_ENTRIES]; /* checked copy of the guest's descriptors	*/
 	mfn_t gdt_mfn;			 /* where the guest keeps them, INVALID_MFN = none	*/
 	uint32_t gdt_entries;
-	uint64_t *ldt;			 /* checked copy, NULL = none				*/
+	uint64_t *ldt; /* checked copy, NULL = none				*/
 	uint32_t ldt_entries;
 	uint64_t dr[8];
 	uint64_t cr4, xcr0;

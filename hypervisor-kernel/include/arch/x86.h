@@ -52,15 +52,15 @@
 #define EFER_LMA (1u << 10)
 #define EFER_NX	 (1u << 11)
 
-#define TRAP_DB 1
+#define TRAP_DB	 1
 #define TRAP_NMI 2
-#define TRAP_BP 3
-#define TRAP_UD 6
-#define TRAP_NM 7
-#define TRAP_DF 8
-#define TRAP_GP 13
-#define TRAP_PF 14
-#define TRAP_MC 18
+#define TRAP_BP	 3
+#define TRAP_UD	 6
+#define TRAP_NM	 7
+#define TRAP_DF	 8
+#define TRAP_GP	 13
+#define TRAP_PF	 14
+#define TRAP_MC	 18
 
 /* Page-fault error code bits (SDM 3A 4.7). */
 #define PF_PRESENT 1u
@@ -115,17 +115,17 @@ static inline uint8_t inb(uint16_t port)
 	return v;
 }
 
-#define X86_CR(n)                                                                                  \
-	static inline uint64_t read_cr##n(void)                                                    \
-	{                                                                                          \
-		uint64_t v;                                                                        \
-												   \
-		asm volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory");                            \
-		return v;                                                                          \
-	}                                                                                          \
-	static inline void write_cr##n(uint64_t v)                                                 \
-	{                                                                                          \
-		asm volatile("mov %0, %%cr" #n ::"r"(v) : "memory");                               \
+#define X86_CR(n)                                                       \
+	static inline uint64_t read_cr##n(void)                         \
+	{                                                               \
+		uint64_t v;                                             \
+                                                                        \
+		asm volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
+		return v;                                               \
+	}                                                               \
+	static inline void write_cr##n(uint64_t v)                      \
+	{                                                               \
+		asm volatile("mov %0, %%cr" #n ::"r"(v) : "memory");    \
 	}
 X86_CR(0)
 X86_CR(2)

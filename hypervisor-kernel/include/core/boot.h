@@ -16,8 +16,8 @@ struct boot_info {
 	struct boot_range ram[BOOT_MAX_RANGES];
 	unsigned nr_ram;
 	paddr_t archive, archive_len; /* the boot archive		*/
-	paddr_t rsdp;	   /* ACPI root pointer, 0 = to be searched */
-	paddr_t acpi_root; /* the RSDT or XSDT */
+	paddr_t rsdp;		      /* ACPI root pointer, 0 = to be searched */
+	paddr_t acpi_root;	      /* the RSDT or XSDT */
 	char cmdline[512];
 };
 

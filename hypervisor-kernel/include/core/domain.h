@@ -13,35 +13,35 @@
 #include <core/tlb.h>
 #include <guise.h>
 
-#define MAX_VCPUS     32
-#define MAX_DOMAINS   128
-#define NR_HANDLES    128
+#define MAX_VCPUS      32
+#define MAX_DOMAINS    128
+#define NR_HANDLES     128
 #define PORTS_PER_PAGE 256
-#define NR_PORTS      4096
-#define DOMID_FIRST   0
+#define NR_PORTS       4096
+#define DOMID_FIRST    0
 
 struct port;
 struct grant_table;
 struct vcpu;
 
 struct domain {
-	uint16_t id;	     /* fixed at birth; read freely			*/
-	uint8_t priority;    /* GUISE_PRIO_*, fixed				*/
-	uint8_t paging;	     /* GUISE_DOMAIN_STOCK or _NATIVE, fixed		*/
-	uint32_t max_vcpus;  /* fixed						*/
-	uint32_t refs;	     /* atomic						*/
-	struct list link;    /* in the list of all domains			*/
+	uint16_t id;	    /* fixed at birth; read freely			*/
+	uint8_t priority;   /* GUISE_PRIO_*, fixed				*/
+	uint8_t paging;	    /* GUISE_DOMAIN_STOCK or _NATIVE, fixed		*/
+	uint32_t max_vcpus; /* fixed						*/
+	uint32_t refs;	    /* atomic						*/
+	struct list link;   /* in the list of all domains			*/
 
-	struct spinlock lock;	/* guards the block below			*/
-	uint8_t state;		/* GUISE_STATE_*				*/
+	struct spinlock lock; /* guards the block below			*/
+	uint8_t state;	      /* GUISE_STATE_*				*/
 	uint8_t shutdown_reason;
-	uint32_t pauses;	/* runs only at 0				*/
-	uint32_t frames_head;	/* list of owned frames, FRAME_NIL = none	*/
-	uint64_t frames;	/* owned now					*/
+	uint32_t pauses;      /* runs only at 0				*/
+	uint32_t frames_head; /* list of owned frames, FRAME_NIL = none	*/
+	uint64_t frames;      /* owned now					*/
 	uint64_t max_frames;
-	uint64_t kernel_pages;	/* kernel memory charged to it			*/
+	uint64_t kernel_pages; /* kernel memory charged to it			*/
 	uint64_t max_kernel_pages;
-	char text[64];		/* why it crashed				*/
+	char text[64]; /* why it crashed				*/
 	struct handle handles[NR_HANDLES];
 	bool ports_held; /* it holds, or did, a handle for I/O ports		*/
 
@@ -50,10 +50,10 @@ struct domain {
 	shared_info_t *shared; /* one frame, FRAME_SHARED			*/
 	mfn_t shared_mfn;
 
-	struct spinlock event_lock; /* guards the ports				*/
+	struct spinlock event_lock;		       /* guards the ports				*/
 	struct port *ports[NR_PORTS / PORTS_PER_PAGE]; /* a page each, on demand */
 
-	bool runstate_flag;  /* VM_ASST runstate_update_flag			*/
+	bool runstate_flag; /* VM_ASST runstate_update_flag			*/
 	struct grant_table *grants;
 	struct tlb tlb;
 

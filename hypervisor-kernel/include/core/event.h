@@ -16,10 +16,10 @@ enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI
 struct port {
 	uint8_t state;
 	uint8_t zero;
-	uint16_t remote_dom;	/* UNBOUND: who may bind; INTERDOMAIN: the peer		*/
-	uint32_t remote_port;	/* INTERDOMAIN						*/
-	uint32_t vcpu;		/* whom to notify					*/
-	uint32_t number;	/* VIRQ or IRQ number					*/
+	uint16_t remote_dom;  /* UNBOUND: who may bind; INTERDOMAIN: the peer		*/
+	uint32_t remote_port; /* INTERDOMAIN						*/
+	uint32_t vcpu;	      /* whom to notify					*/
+	uint32_t number;      /* VIRQ or IRQ number					*/
 };
 
 /* Raise port p of d (p is a valid, non-free port): pending bit, selector, upcall, wake. */

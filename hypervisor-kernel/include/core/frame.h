@@ -23,10 +23,10 @@ struct domain;
 #define FRAME_PINNED 4 /* the owner pinned it; bookkeeping only					*/
 
 struct frame {
-	uint64_t state;	     /* owner:16 | holds:48, atomic				*/
-	uint32_t cached;     /* node + 1 of the owner's software TLB, 0 = none; tlb.lock	*/
-	uint8_t flags;	     /* FRAME_*; tlb.lock of the owner				*/
-	uint8_t order;	     /* of a free block, else 0; allocator lock			*/
+	uint64_t state;	 /* owner:16 | holds:48, atomic				*/
+	uint32_t cached; /* node + 1 of the owner's software TLB, 0 = none; tlb.lock	*/
+	uint8_t flags;	 /* FRAME_*; tlb.lock of the owner				*/
+	uint8_t order;	 /* of a free block, else 0; allocator lock			*/
 	uint16_t zero;
 	uint32_t next, prev; /* mfn; list of the owner (domain.lock) or of free blocks	*/
 };
@@ -34,11 +34,11 @@ struct frame {
 extern struct frame *frame_table; /* indexed by machine frame number		*/
 extern mfn_t frame_max;		  /* first frame number that is not in the table	*/
 
-#define FRAME_OWNER(s)	   ((uint16_t)((s) >> 48))
-#define FRAME_HOLDS(s)	   ((s) & 0xffffffffffffull)
-#define FRAME_STATE(o, h)  ((uint64_t)(o) << 48 | (h))
-#define FRAME_HOLDS_MAX	   0xffffffffffffull
-#define FRAME_NIL	   0xffffffffu
+#define FRAME_OWNER(s)	  ((uint16_t)((s) >> 48))
+#define FRAME_HOLDS(s)	  ((s)&0xffffffffffffull)
+#define FRAME_STATE(o, h) ((uint64_t)(o) << 48 | (h))
+#define FRAME_HOLDS_MAX	  0xffffffffffffull
+#define FRAME_NIL	  0xffffffffu
 
 static inline struct frame *frame_of(mfn_t m)
 {

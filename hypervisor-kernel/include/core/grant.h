@@ -9,7 +9,7 @@
 
 struct domain;
 
-#define GRANT_MAX_FRAMES 64 /* 512 entries each			*/
+#define GRANT_MAX_FRAMES 64   /* 512 entries each			*/
 #define GRANT_MAX_MAPS	 4096 /* mappings and pins of one domain	*/
 
 int grant_init(struct domain *d);
@@ -26,13 +26,13 @@ void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m);
 
 /* A pin remembered by the domain that uses it; the number is what the user calls it by. */
 struct grant_map {
-	uint16_t from;	/* granting domain				*/
-	uint8_t kind;	/* GRANT_MAP_*				*/
+	uint16_t from; /* granting domain				*/
+	uint8_t kind;  /* GRANT_MAP_*				*/
 	uint8_t writable;
 	uint32_t ref;
 	mfn_t m;
-	uint64_t va;	/* GRANT_MAP_CPU: where			*/
-	mfn_t table;	/* and in which entry			*/
+	uint64_t va; /* GRANT_MAP_CPU: where			*/
+	mfn_t table; /* and in which entry			*/
 	uint32_t index;
 	uint32_t zero;
 };

@@ -9,9 +9,9 @@
 struct domain;
 
 struct handle {
-	uint32_t kind;	  /* GUISE_HANDLE_*			*/
+	uint32_t kind; /* GUISE_HANDLE_*			*/
 	uint32_t zero;
-	uint64_t first;	  /* range; DOMAIN: unused		*/
+	uint64_t first; /* range; DOMAIN: unused		*/
 	uint64_t nr;
 	struct domain *target; /* DOMAIN: counted		*/
 };

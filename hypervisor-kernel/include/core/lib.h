@@ -30,10 +30,10 @@ void console_write(const char *text, size_t len);
 /* Print the reason and a symbolised backtrace, then stop the machine. */
 void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-#define BUG_ON(x)                                                                                  \
-	do {                                                                                       \
-		if (__builtin_expect(!!(x), 0))                                                    \
-			panic("BUG: %s at %s:%d", #x, __FILE__, __LINE__);                         \
+#define BUG_ON(x)                                                          \
+	do {                                                               \
+		if (__builtin_expect(!!(x), 0))                            \
+			panic("BUG: %s at %s:%d", #x, __FILE__, __LINE__); \
 	} while (0)
 
 #ifdef DEBUG

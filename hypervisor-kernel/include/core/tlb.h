@@ -22,11 +22,11 @@ struct domain;
 struct vcpu;
 
 struct tlb_node {
-	uint32_t table;	 /* guest frame it caches, FRAME_NIL = detached	*/
-	uint32_t refs;	 /* entries of other nodes that point here	*/
-	uint8_t level;	 /* 4 = root, 1 = leaves; 0 = free		*/
-	uint8_t kernel;	 /* root: machine-to-physical is visible	*/
-	uint16_t large;	 /* leaves: flags of the entry that a 2 MiB entry stands in for, 0 = none ... */
+	uint32_t table;	     /* guest frame it caches, FRAME_NIL = detached	*/
+	uint32_t refs;	     /* entries of other nodes that point here	*/
+	uint8_t level;	     /* 4 = root, 1 = leaves; 0 = free		*/
+	uint8_t kernel;	     /* root: machine-to-physical is visible	*/
+	uint16_t large;	     /* leaves: flags of the entry that a 2 MiB entry stands in for, 0 = none ... */
 	uint32_t next, prev; /* free, zombie or root list: node, FRAME_NIL	*/
 	uint32_t parent;     /* ... in this node ...			*/
 	uint16_t index;	     /* ... at this index				*/
@@ -36,21 +36,21 @@ struct tlb_node {
 #define TLB_UNSYNCED 16
 
 struct tlb_unsynced {
-	uint32_t table;	     /* guest frame that is written directly	*/
-	uint32_t node;	     /* where its writable mapping is cached ...	*/
+	uint32_t table; /* guest frame that is written directly	*/
+	uint32_t node;	/* where its writable mapping is cached ...	*/
 	uint32_t index;
-	uint64_t va;	     /* ... and at which address		*/
+	uint64_t va; /* ... and at which address		*/
 };
 
 struct tlb {
 	struct spinlock lock;
-	uint32_t nr;		/* nodes in the pool					*/
+	uint32_t nr; /* nodes in the pool					*/
 	struct tlb_node *node;
-	mfn_t *page;		/* hardware table page of each node			*/
+	mfn_t *page;		       /* hardware table page of each node			*/
 	uint32_t free, zombies, roots; /* lists; roots: least recently loaded first	*/
 	uint32_t roots_tail;
 	uint32_t used;
-	uint64_t free_epoch;	/* flush epoch when a table was last freed		*/
+	uint64_t free_epoch; /* flush epoch when a table was last freed		*/
 	uint32_t nr_unsynced;
 	struct tlb_unsynced unsynced[TLB_UNSYNCED];
 };

@@ -22,31 +22,31 @@ typedef uint64_t gfn_t;	      /* guest frame: what a guest believes		*/
 typedef uint64_t paddr_t;     /* machine address				*/
 typedef uint64_t guest_ptr_t; /* guest virtual address, only copied through	*/
 
-#define PAGE_SHIFT 12
-#define PAGE_SIZE  4096ull
+#define PAGE_SHIFT  12
+#define PAGE_SIZE   4096ull
 #define INVALID_MFN (~0ull)
 
-#define ARRAY_SIZE(a)	     (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	     (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
-#define MIN(a, b)	     ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	     ((a) > (b) ? (a) : (b))
-#define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
-#define READ_ONCE(x)	     (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)     (*(volatile __typeof__(x) *)&(x) = (v))
+#define ARRAY_SIZE(a)	      (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)	      (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
+#define MIN(a, b)	      ((a) < (b) ? (a) : (b))
+#define MAX(a, b)	      ((a) > (b) ? (a) : (b))
+#define container_of(p, t, m) ((t *)((char *)(p)-offsetof(t, m)))
+#define READ_ONCE(x)	      (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)      (*(volatile __typeof__(x) *)&(x) = (v))
 
 /* The errors the kernel answers with: Xen's numbers (xen/errno.h), which are Linux's. */
-#define EPERM	1
-#define ENOENT	2
-#define ESRCH	3
-#define EINTR	4
-#define EIO	5
-#define E2BIG	7
-#define EAGAIN	11
-#define ENOMEM	12
-#define EFAULT	14
-#define EBUSY	16
-#define EEXIST	17
-#define EINVAL	22
-#define ENOSPC	28
-#define ENOSYS	38
+#define EPERM	  1
+#define ENOENT	  2
+#define ESRCH	  3
+#define EINTR	  4
+#define EIO	  5
+#define E2BIG	  7
+#define EAGAIN	  11
+#define ENOMEM	  12
+#define EFAULT	  14
+#define EBUSY	  16
+#define EEXIST	  17
+#define EINVAL	  22
+#define ENOSPC	  28
+#define ENOSYS	  38
 #define EOVERFLOW 75

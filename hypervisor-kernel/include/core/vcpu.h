@@ -28,21 +28,21 @@ struct vcpu {
 
 	struct domain *domain;
 	uint32_t id;
-	uint8_t state;	       /* enum vcpu_state; run-queue lock		*/
+	uint8_t state; /* enum vcpu_state; run-queue lock		*/
 	bool initialised;
 	bool event_masked_poll; /* blocked in SCHEDOP_poll: any of poll_ports wakes it	*/
 	uint32_t nr_poll;
 	uint32_t poll_ports[8];
-	struct list run;       /* in a run queue				*/
-	uint64_t slice_end;    /* system time, ns				*/
-	uint64_t started;      /* since when it runs				*/
+	struct list run;    /* in a run queue				*/
+	uint64_t slice_end; /* system time, ns				*/
+	uint64_t started;   /* since when it runs				*/
 
-	vcpu_info_t *info;     /* in shared_info, or where the guest registered it	*/
-	mfn_t info_mfn;	       /* held frame of a registered area, or INVALID_MFN	*/
-	struct timer timer;    /* one-shot; fires VIRQ_TIMER				*/
+	vcpu_info_t *info;	/* in shared_info, or where the guest registered it	*/
+	mfn_t info_mfn;		/* held frame of a registered area, or INVALID_MFN	*/
+	struct timer timer;	/* one-shot; fires VIRQ_TIMER				*/
 	uint32_t virq_port[24]; /* port bound to each VIRQ of this vCPU, 0 = none; event_lock	*/
 
-	struct timer poll_timer; /* SCHEDOP_poll with a time-out	*/
+	struct timer poll_timer;	   /* SCHEDOP_poll with a time-out	*/
 	struct multicall_entry *multicall; /* the one being carried out, else NULL	*/
 	struct guest_area runstate_area, time_area;
 	vcpu_runstate_info_t runstate;
