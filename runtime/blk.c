@@ -161,7 +161,7 @@ static struct job *take_one(struct vbd *v)
 		job_finish(job, status);
 	}
 	if (rc < 0) {
-		v->broken = "the frontend broke the ring";
+		v->backend.broken = "the frontend broke the ring";
 		v->kicked = 0;
 	} else {
 		v->kicked = blk_ring_wait(&v->ring);
@@ -173,22 +173,22 @@ static struct job *take_one(struct vbd *v)
 static unsigned take_batch(struct job **batch)
 {
 	unsigned nr = 0, segments = 0, idle = 0, nr_vbds = 0;
-	struct vbd *v = vbds;
+	struct vbd *v = vbd_first();
 
-	for (struct vbd *i = vbds; i; i = i->next) {
+	for (struct vbd *i = v; i; i = vbd_next(i)) {
 		nr_vbds++;
 		if (i == turn)
 			v = i;
 	}
 	while (nr < BATCH && segments + BLK_SEGMENTS <= GUISE_DMA_BATCH && idle < nr_vbds) {
-		struct job *job = v->state == VBD_CONNECTED && v->kicked ? take_one(v) : NULL;
+		struct job *job = backend_serves(&v->backend) && v->kicked ? take_one(v) : NULL;
 
 		idle = job ? 0 : idle + 1;
 		if (job) {
 			batch[nr++] = job;
 			segments += job->cmd.nr_segments;
 		}
-		v = v->next ? v->next : vbds;
+		v = vbd_next(v) ? vbd_next(v) : vbd_first();
 	}
 	turn = v;
 	return nr;
@@ -208,7 +208,7 @@ static unsigned read_segments(struct job **batch, unsigned nr)
 			continue;
 		memset(&copy[copies], 0, sizeof(copy[copies]));
 		copy[copies].source.u.ref = job->cmd.page;
-		copy[copies].source.domid = job->vbd->domid;
+		copy[copies].source.domid = job->vbd->backend.domid;
 		copy[copies].dest.u.gmfn = virt_to_mfn(scratch);
 		copy[copies].dest.domid = DOMID_SELF;
 		copy[copies].dest.offset = (char *)scratch[copies] - (char *)scratch;
@@ -260,7 +260,7 @@ static unsigned pin_pages(struct job **batch, unsigned nr)
 	for (unsigned i = 0; i < nr; i++)
 		for (unsigned s = 0; s < batch[i]->cmd.nr_segments; s++)
 			*m++ = (struct guise_dma_map){
-				.domid = batch[i]->vbd->domid,
+				.domid = batch[i]->vbd->backend.domid,
 				.flags = batch[i]->cmd.op == BLK_WRITE ? GUISE_DMA_RDONLY : 0,
 				.ref = batch[i]->cmd.segment[s].gref,
 			};
@@ -304,7 +304,7 @@ static int take_requests(void)
 	struct job *batch[BATCH];
 	unsigned taken, nr;
 
-	if (full() || !vbds)
+	if (full() || !vbd_first())
 		return 0;
 	taken = take_batch(batch);
 	nr = read_segments(batch, taken);
@@ -351,8 +351,8 @@ static void answer_finished(void)
 	unpin_finished();
 	while ((job = list_take(&finished)))
 		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply, job->status);
-	for (struct vbd *v = vbds; v; v = v->next)
-		if (v->page && blk_ring_publish(&v->ring))
+	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
+		if (v->page.va && blk_ring_publish(&v->ring))
 			event_send(v->port);
 }
 
@@ -367,12 +367,12 @@ static int round(void)
 	submitted = 0;
 	answer_finished();
 
-	if (vbd_due())
+	if (backend_due())
 		return 1;
 	if (full())
 		return 0;
-	for (struct vbd *v = vbds; v; v = v->next)
-		if (v->state == VBD_CONNECTED && v->kicked)
+	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
+		if (backend_serves(&v->backend) && v->kicked)
 			return 1;
 	return 0;
 }
@@ -388,10 +388,13 @@ int blk_serve(struct blk_device *dev)
 	rc = vbd_start(dev);
 	if (rc)
 		return rc;
+	print("%s: %lu MiB, sectors of %u bytes%s%s%s\n", dev->name, dev->sectors >> 11, dev->sector_size,
+	      dev->has_flush ? ", flush" : "", dev->has_discard ? ", discard" : "",
+	      dev->read_only ? ", read-only" : "");
 	device_ready();
 	for (;;) {
 		event_loop_once(more ? 0 : EVENT_FOREVER);
-		vbd_update();
+		backend_update();
 		more = round();
 	}
 }

@@ -24,3 +24,15 @@ void device_failed(const char *why)
 	print("%s\n", why);
 	store_write("data/failed", why);
 }
+
+int device_open(const char *(*bring_up)(const struct guise_device *info))
+{
+	const struct guise_device *info = device_info();
+	const char *error = "there is no device to drive";
+
+	if (info && info->kind == GUISE_DEVICE_PCI)
+		error = bring_up(info);
+	if (error)
+		device_failed(error);
+	return error ? -1 : 0;
+}

@@ -205,8 +205,8 @@ static void copies_do(void)
 			copy_for[i].job->status = NETIF_RSP_ERROR;
 	}
 	nr_copies = 0;
-	for (struct vif *v = vifs; v; v = v->next)
-		if (v->state == VIF_CONNECTED && !v->broken && net_rx_publish(&v->rx))
+	for (struct vif *v = vif_first(); v; v = vif_next(v))
+		if (backend_serves(&v->backend) && net_rx_publish(&v->rx))
 			event_send(v->rx_port);
 	while ((job = list_take(&copied)))
 		list_add(&finished, job);
@@ -228,7 +228,7 @@ static void source_of_packet(struct source *from, const struct packet *p)
 
 static void source_of_job(struct source *from, const struct tx_job *job)
 {
-	from->domid = job->vif->domid;
+	from->domid = job->vif->backend.domid;
 	from->nr = job->req.nr_slots;
 	from->len = job->req.len;
 	for (unsigned i = 0; i < from->nr; i++) {
@@ -301,7 +301,7 @@ static int vif_fill(struct vif *v, const struct source *from, const struct net_m
 	RING_IDX index;
 
 	if (room < 0) {
-		v->broken = "the frontend broke the rx ring";
+		v->backend.broken = "the frontend broke the rx ring";
 		return room;
 	}
 	if ((unsigned)room < slots)
@@ -316,7 +316,7 @@ static int vif_fill(struct vif *v, const struct source *from, const struct net_m
 			gnttab_copy_t *copy = copy_add(v, index, job);
 
 			copy->dest.u.ref = ref;
-			copy->dest.domid = v->domid;
+			copy->dest.domid = v->backend.domid;
 			copy->dest.offset = at;
 			copy->flags = GNTCOPY_dest_gref;
 			at += cursor_step(&cursor, copy, in_page - at);
@@ -336,7 +336,7 @@ static int vif_fill(struct vif *v, const struct source *from, const struct net_m
 
 static unsigned backlog_share(void)
 {
-	unsigned share = HELD_MOST / (nr_vifs ? nr_vifs : 1);
+	unsigned share = HELD_MOST / (backends_connected ? backends_connected : 1);
 
 	return share < NET_PIECES ? NET_PIECES : share;
 }
@@ -351,7 +351,7 @@ static int packet_is_ipv6(const struct packet *p)
 /* The packet waits for v's buffers from now on; or it is dropped. */
 static void vif_queue(struct vif *v, struct packet *p)
 {
-	if (v->state != VIF_CONNECTED || v->broken)
+	if (!backend_serves(&v->backend))
 		return;
 	if (v->backlog_nr == VIF_BACKLOG || v->backlog_pages + p->nr > backlog_share() ||
 	    !vif_takes(v, p->len, &p->meta)) {
@@ -379,7 +379,7 @@ static struct packet *backlog_take(struct vif *v)
 	return p;
 }
 
-void vif_forget(struct vif *v)
+void vif_forget_backlog(struct vif *v)
 {
 	while (v->backlog_nr)
 		packet_put(backlog_take(v));
@@ -389,7 +389,7 @@ static void backlog_drain(struct vif *v)
 {
 	struct source from;
 
-	while (v->backlog_nr && !v->broken) {
+	while (v->backlog_nr && !v->backend.broken) {
 		struct packet *p = v->backlog[v->backlog_first];
 		int rc;
 
@@ -407,8 +407,8 @@ static void backlog_drain(struct vif *v)
 
 static void backlogs_drain(void)
 {
-	for (struct vif *v = vifs; v; v = v->next)
-		if (v->state == VIF_CONNECTED)
+	for (struct vif *v = vif_first(); v; v = vif_next(v))
+		if (backend_serves(&v->backend))
 			backlog_drain(v);
 	copies_do();
 }
@@ -488,7 +488,7 @@ static struct tx_job *take_one(struct vif *v)
 		job_finish(job, req.status);
 	}
 	if (rc < 0) {
-		v->broken = "the frontend broke the tx ring";
+		v->backend.broken = "the frontend broke the tx ring";
 		v->kicked = 0;
 	} else if (v->active) {
 		v->active = v->kicked = 0;
@@ -503,23 +503,23 @@ static struct tx_job *take_one(struct vif *v)
 static unsigned take_batch(struct tx_job **batch)
 {
 	unsigned nr = 0, idle = 0, pages = packet_pages(), all = 0;
-	struct vif *v = vifs;
+	struct vif *v = vif_first();
 
-	for (struct vif *i = vifs; i; i = i->next) {
+	for (struct vif *i = v; i; i = vif_next(i)) {
 		all++;
 		i->copying = 0;
 		if (i == turn)
 			v = i;
 	}
 	while (nr < BATCH && pages >= PACKET_MOST && idle < all) {
-		struct tx_job *job = v->state == VIF_CONNECTED && v->kicked && !v->broken ? take_one(v) : NULL;
+		struct tx_job *job = backend_serves(&v->backend) && v->kicked ? take_one(v) : NULL;
 
 		idle = job ? 0 : idle + 1;
 		if (job) {
 			batch[nr++] = job;
 			pages -= (job->req.len + PAGE_SIZE - 1) / PAGE_SIZE;
 		}
-		v = v->next ? v->next : vifs;
+		v = vif_next(v) ? vif_next(v) : vif_first();
 	}
 	turn = v;
 	return nr;
@@ -582,8 +582,7 @@ static int copy_direct(struct tx_job *job, struct vif *to, const uint8_t *head)
 	struct net_headers h;
 	struct source from;
 
-	if (to->state != VIF_CONNECTED || to->broken || to->backlog_nr || to->copying ||
-	    !vif_takes(to, job->req.len, meta))
+	if (!backend_serves(&to->backend) || to->backlog_nr || to->copying || !vif_takes(to, job->req.len, meta))
 		return -XEN_EBUSY;
 	if (meta->csum == NET_CSUM_BLANK &&
 	    !(!net_headers_parse(&h, head, head_len(job)) && h.ipv6 ? to->csum6 : to->csum4))
@@ -665,7 +664,7 @@ static void pin_and_submit(struct tx_job **batch, unsigned nr)
 	for (unsigned i = 0; i < nr; i++)
 		for (unsigned s = 0; s < batch[i]->req.nr_slots; s++)
 			*m++ = (struct guise_dma_map){
-				.domid = batch[i]->vif->domid,
+				.domid = batch[i]->vif->backend.domid,
 				.flags = GUISE_DMA_RDONLY,
 				.ref = batch[i]->req.slot[s].ref,
 			};
@@ -710,7 +709,7 @@ static int take_packets(void)
 	struct tx_job *batch[BATCH], *direct[BATCH];
 	unsigned taken, nr = 0, slots = 0;
 
-	if (full() || !vifs)
+	if (full() || !vif_first())
 		return 0;
 	taken = take_batch(batch);
 	read_heads(batch, taken);
@@ -769,7 +768,7 @@ static void answer_finished(void)
 	unpin_finished();
 	while ((job = list_take(&finished)))
 		net_tx_answer(&job->vif->tx, &job->req, job->status);
-	for (struct vif *v = vifs; v; v = v->next)
+	for (struct vif *v = vif_first(); v; v = vif_next(v))
 		if (v->tx_page.va && net_tx_publish(&v->tx))
 			event_send(v->tx_port);
 }
@@ -783,7 +782,7 @@ static int round(void)
 		look_at = 0;
 		device->look(device);
 	}
-	for (struct vif *v = vifs; v; v = v->next) {
+	for (struct vif *v = vif_first(); v; v = vif_next(v)) {
 		if (v->look_at && now >= v->look_at) {
 			v->look_at = 0;
 			v->kicked = 1;
@@ -804,14 +803,14 @@ static int round(void)
 	answer_finished();
 	device->refill(device);
 
-	if (vif_due())
+	if (backend_due())
 		return 1;
 	if (look_at)
 		deadline = look_at < deadline ? look_at : deadline;
 	if (full())
 		return 0;
-	for (struct vif *v = vifs; v; v = v->next) {
-		if (v->state == VIF_CONNECTED && v->kicked && !net_rate_wait(&v->rate, now))
+	for (struct vif *v = vif_first(); v; v = vif_next(v)) {
+		if (backend_serves(&v->backend) && v->kicked && !net_rate_wait(&v->rate, now))
 			return 1;
 		if (v->look_at && v->look_at < deadline)
 			deadline = v->look_at;
@@ -836,7 +835,7 @@ int net_serve(struct net_device *dev)
 	device_ready();
 	for (;;) {
 		event_loop_once(more ? 0 : deadline);
-		vif_update();
+		backend_update();
 		more = round();
 	}
 }

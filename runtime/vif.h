@@ -2,15 +2,15 @@
 /*
  * vif.h - one virtual network card, as its frontend sees it.
  *
- * vif.c brings it to life and to its end by the store; net.c moves its packets in between.
+ * vif.c shows it in the store and takes the frontend's rings; net.c moves its packets.
  */
 #pragma once
 
 #include <guise.h>
 #include <runtime/net_ring.h>
 #include <runtime/net_switch.h>
-#include <runtime/store.h>
 
+#include "backend.h"
 #include "net_packet.h"
 
 /* A packet that a frontend sends, on its way.  It lives in the ring slot of its first request, so no
@@ -27,37 +27,15 @@ struct tx_job {
 	uint32_t cookie[NET_PIECES];
 };
 
-enum vif_state {
-	VIF_NEW,       /* nothing shown to the frontend yet			*/
-	VIF_OFFERED,   /* state 2; waits for the frontend's rings		*/
-	VIF_CONNECTED, /* state 4						*/
-	VIF_CLOSING,   /* takes nothing new; what the device has is awaited	*/
-	VIF_CLOSED,    /* holds nothing of the frontend				*/
-};
-
 #define VIF_BACKLOG 128u /* packets that wait for a frontend's buffers */
 
 struct vif {
-	struct vif *next;
-	char path[STORE_PATH_MAX / 2]; /* of its directory; also the watch's token */
-	char frontend[STORE_PATH_MAX / 2];
-	uint16_t domid; /* of the frontend		*/
-	enum vif_state state;
-	unsigned shown; /* XenbusState in the store, 0: none yet	*/
-	unsigned front; /* the frontend's, at the last look		*/
-	int listed;	/* its directory was there then			*/
-	int gone;	/* ... but was not, or was another: it ends	*/
-	int refused;
-	const char *broken; /* why the rings are not served any more, NULL: they are */
-
+	struct backend backend;
 	unsigned port; /* in the switch, 0: none */
 	struct net_rate rate;
 	int sg, gso4, gso6, csum4, csum6; /* what the frontend takes */
 
-	struct vif_page {
-		void *va;
-		uint32_t handle;
-	} tx_page, rx_page;
+	struct backend_page tx_page, rx_page;
 	uint32_t tx_port, rx_port; /* event channels; may be one */
 	struct net_tx_ring tx;
 	struct net_rx_ring rx;
@@ -74,19 +52,21 @@ struct vif {
 };
 
 /* All of them, in no order, and by their switch port. */
-extern struct vif *vifs;
+static inline struct vif *vif_first(void)
+{
+	return (struct vif *)backends;
+}
+
+static inline struct vif *vif_next(const struct vif *v)
+{
+	return (struct vif *)v->backend.next;
+}
+
 extern struct vif *vif_at[NET_PORTS];
-extern unsigned nr_vifs;
 extern struct net_switch net_switch;
 
 /* Begin to watch the store: 0 or -errno. */
 int vif_start(struct net_device *dev);
 
-/* Follow what changed in the store and in the rings since the last call.  Not from a handler. */
-void vif_update(void);
-
-/* Is there anything for vif_update() to do? */
-int vif_due(void);
-
 /* net.c: forget what waits for its frontend. */
-void vif_forget(struct vif *v);
+void vif_forget_backlog(struct vif *v);

@@ -109,6 +109,7 @@ static void show_vif(struct guest *g, unsigned n, unsigned driver)
 	snprintf(perms, sizeof(perms), "n%u,r%u", driver, id);
 	xs_dir(back, perms);
 	PUT(back, "handle", "%u", n);
+	PUT(back, "mac", "%s", mac);
 	PUT(back, "bridge", "net%u", vif->device);
 	if (vif->rate)
 		PUT(back, "rate", "%lu,%lu", vif->rate, vif->rate_us);
@@ -118,7 +119,6 @@ static void show_vif(struct guest *g, unsigned n, unsigned driver)
 	PUT(back, "frontend-id", "%u", id);
 	PUT(back, "frontend", "%s", front);
 	PUT(back, "state", "1");
-	PUT(back, "mac", "%s", mac); /* last: with it the directory is complete */
 }
 
 static void show_console(struct guest *g, unsigned n)

@@ -206,11 +206,8 @@ static const char *describe(void)
 
 static const char *bring_up(const struct guise_device *info)
 {
-	const char *error;
+	const char *error = virtio_open(&virtio, info);
 
-	if (!info || info->kind != GUISE_DEVICE_PCI)
-		return "there is no device to drive";
-	error = virtio_open(&virtio, info);
 	if (!error)
 		error = virtio_accept(&virtio,
 				      F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_DISCARD);
@@ -229,14 +226,5 @@ static const char *bring_up(const struct guise_device *info)
 
 int domain_main(void)
 {
-	const char *error = bring_up(device_info());
-
-	if (error) {
-		device_failed(error);
-		return 1;
-	}
-	print("%s: %lu MiB, sectors of %u bytes%s%s%s\n", disk.name, disk.sectors >> 11, disk.sector_size,
-	      disk.has_flush ? ", flush" : "", disk.has_discard ? ", discard" : "",
-	      disk.read_only ? ", read-only" : "");
-	return blk_serve(&disk);
+	return device_open(bring_up) ? 1 : blk_serve(&disk);
 }

@@ -317,11 +317,8 @@ static const char *accept(void)
 
 static const char *bring_up(const struct guise_device *info)
 {
-	const char *error;
+	const char *error = virtio_open(&virtio, info);
 
-	if (!info || info->kind != GUISE_DEVICE_PCI)
-		return "there is no device to drive";
-	error = virtio_open(&virtio, info);
 	if (!error)
 		error = accept();
 	if (!error)
@@ -347,12 +344,8 @@ static const char *bring_up(const struct guise_device *info)
 
 int domain_main(void)
 {
-	const char *error = bring_up(device_info());
-
-	if (error) {
-		device_failed(error);
+	if (device_open(bring_up))
 		return 1;
-	}
 	print("%s: %02x:%02x:%02x:%02x:%02x:%02x%s%s%s\n", card.name, card.mac[0], card.mac[1], card.mac[2],
 	      card.mac[3], card.mac[4], card.mac[5], card.tx_csum ? ", checksums" : "",
 	      card.tx_tso4 ? ", segmentation" : "", has(F_GUEST_TSO4) || has(F_GUEST_TSO6) ? ", large receive" : "");

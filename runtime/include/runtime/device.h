@@ -12,3 +12,7 @@ const struct guise_device *device_info(void);
 /* Tell the VMM server how it went: data/ready or data/failed in the store. */
 void device_ready(void);
 void device_failed(const char *why);
+
+/* Bring up the PCI device this driver was started for: 0; or -1 when there is none or bring_up()
+ * said why it cannot be, which the VMM server then knows. */
+int device_open(const char *(*bring_up)(const struct guise_device *info));

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * backend.c - virtual devices coming and going, by the store.
+ *
+ * Each has a directory <root>/<domain>/<number> that the VMM server makes, complete, and removes.
+ * Any change below the root, or of a frontend's state, makes us look at all of them again: they
+ * are few, and a look without a change writes nothing.
+ *
+ * A directory that shows state 4 when we first see it was served by an earlier incarnation of
+ * this driver: its rings are adopted, and the frontend sees nothing of it.
+ */
+#include <runtime/grant.h>
+#include <runtime/heap.h>
+#include <runtime/print.h>
+#include <runtime/store_wire.h>
+#include <runtime/string.h>
+
+#include "backend.h"
+
+struct backend *backends;
+unsigned backends_connected;
+
+static const struct backend_kind *kind;
+static const char *device;
+static int changed;
+
+static void store_changed(const char *path, const char *token, void *arg)
+{
+	changed = 1;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+int key_read(const char *dir, const char *key, char *buf, size_t size)
+{
+	char path[STORE_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, key);
+	return store_read(path, buf, size);
+}
+
+int key_read_u64(const char *dir, const char *key, uint64_t *value)
+{
+	char path[STORE_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, key);
+	return store_read_u64(path, value);
+}
+
+int key_flag(const char *dir, const char *key)
+{
+	uint64_t value;
+
+	return !key_read_u64(dir, key, &value) && value;
+}
+
+void backend_write(struct backend *b, const char *key, uint64_t value)
+{
+	char path[STORE_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", b->path, key);
+	store_printf(path, "%lu", value);
+}
+
+static unsigned state_of(const char *dir)
+{
+	uint64_t state;
+
+	return key_read_u64(dir, "state", &state) ? XenbusStateUnknown : state;
+}
+
+static void show(struct backend *b, unsigned state)
+{
+	if (b->shown != state && !b->gone)
+		backend_write(b, "state", state);
+	b->shown = state;
+}
+
+static void refuse(struct backend *b, const char *why)
+{
+	char path[STORE_PATH_MAX];
+
+	print("%s: %s: %s\n", device, b->path, why);
+	if (!b->gone) {
+		snprintf(path, sizeof(path), "%s/error", b->path);
+		store_write(path, why);
+	}
+	b->refused = 1;
+	b->state = BACKEND_CLOSED;
+	show(b, XenbusStateClosed);
+}
+
+/* ---- rings ----------------------------------------------------------------------------------- */
+
+int backend_map(struct backend *b, struct backend_page *page, uint64_t ref)
+{
+	page->va = grant_map(b->domid, ref, 0, &page->handle);
+	return page->va ? 0 : -XEN_EINVAL;
+}
+
+void backend_unmap(struct backend_page *page)
+{
+	if (page->va && grant_unmap(page->va, page->handle))
+		panic("%s: a ring cannot be unmapped\n", device);
+	page->va = NULL;
+}
+
+int backend_bind(struct backend *b, uint64_t remote_port, event_fn fn)
+{
+	int port = event_bind(b->domid, remote_port);
+
+	if (port >= 0)
+		event_handler(port, fn, b);
+	return port;
+}
+
+/* ---- the steps of a life --------------------------------------------------------------------- */
+
+/* A directory that names no frontend yet is left for the next look. */
+static void offer(struct backend *b)
+{
+	char watched[STORE_PATH_MAX];
+	const char *why;
+	uint64_t domid;
+	int rc;
+
+	if (key_read(b->path, "frontend", b->frontend, sizeof(b->frontend)) < 0 ||
+	    key_read_u64(b->path, "frontend-id", &domid))
+		return;
+	b->domid = domid;
+	b->shown = state_of(b->path);
+	snprintf(watched, sizeof(watched), "%s/state", b->frontend);
+	rc = store_watch(watched, b->path, store_changed, NULL);
+	if (rc && rc != -XEN_EEXIST) /* an earlier offer made it */
+		why = "the frontend cannot be watched";
+	else
+		why = kind->prepare(b);
+	if (why) {
+		refuse(b, why);
+		return;
+	}
+	b->state = BACKEND_OFFERED;
+	if (backend_adopted(b))
+		return;
+	kind->offer(b);
+	show(b, XenbusStateInitWait);
+}
+
+static void connect(struct backend *b)
+{
+	const char *why = kind->connect(b);
+
+	if (why) {
+		kind->disconnect(b);
+		refuse(b, why);
+		return;
+	}
+	b->broken = NULL;
+	b->state = BACKEND_CONNECTED;
+	backends_connected++;
+	show(b, XenbusStateConnected);
+}
+
+/* One move, if one is due: returns 1 when there may be another. */
+static int step(struct backend *b)
+{
+	unsigned front = b->front;
+	int leaving = b->gone || front == XenbusStateClosing || front == XenbusStateClosed;
+	enum backend_state before = b->state;
+
+	switch (b->state) {
+	case BACKEND_NEW:
+		if (b->gone)
+			b->state = BACKEND_CLOSED;
+		else
+			offer(b);
+		break;
+	case BACKEND_OFFERED:
+		if (leaving)
+			b->state = BACKEND_CLOSING;
+		else if (front == XenbusStateInitialised || front == XenbusStateConnected)
+			connect(b);
+		break;
+	case BACKEND_CONNECTED:
+		if (leaving || front == XenbusStateInitialising || b->broken) {
+			b->state = BACKEND_CLOSING;
+			backends_connected--;
+		}
+		break;
+	case BACKEND_CLOSING:
+		if (kind->busy(b))
+			break;
+		kind->disconnect(b);
+		b->state = BACKEND_CLOSED;
+		if (b->broken)
+			refuse(b, b->broken);
+		break;
+	case BACKEND_CLOSED:
+		if (b->refused || b->gone)
+			break;
+		/* Linux waits for Closing as the answer to its own, and then closes. */
+		if (front == XenbusStateClosing)
+			show(b, XenbusStateClosing);
+		else if (front == XenbusStateClosed)
+			show(b, XenbusStateClosed);
+		else if (front == XenbusStateInitialising && b->shown >= XenbusStateClosing)
+			offer(b);
+		break;
+	}
+	return b->state != before;
+}
+
+static void forget(struct backend *b)
+{
+	char watched[STORE_PATH_MAX];
+	struct backend **link = &backends;
+
+	if (b->frontend[0]) {
+		snprintf(watched, sizeof(watched), "%s/state", b->frontend);
+		store_unwatch(watched, b->path);
+	}
+	if (kind->forget)
+		kind->forget(b);
+	while (*link != b)
+		link = &(*link)->next;
+	*link = b->next;
+	heap_free(b);
+}
+
+/* ---- finding them ---------------------------------------------------------------------------- */
+
+static void seen(const char *domain, const char *number)
+{
+	char path[sizeof(backends->path)];
+	struct backend *b;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s/%s", kind->root, domain, number) >= sizeof(path))
+		return;
+	for (b = backends; b && strcmp(b->path, path); b = b->next)
+		;
+	if (!b) {
+		b = heap_alloc(kind->size);
+		if (!b) {
+			print("%s: %s: no memory for it\n", device, path);
+			return;
+		}
+		memcpy(b->path, path, sizeof(path));
+		b->next = backends;
+		backends = b;
+	}
+	b->listed = 1;
+}
+
+static void list_all(void)
+{
+	static char domains[XENSTORE_PAYLOAD_MAX], numbers[XENSTORE_PAYLOAD_MAX];
+	int nr_domains = store_directory(kind->root, domains, sizeof(domains));
+	const char *domain = domains;
+
+	for (struct backend *b = backends; b; b = b->next)
+		b->listed = 0;
+	for (; nr_domains > 0; nr_domains--, domain += strlen(domain) + 1) {
+		char path[STORE_PATH_MAX / 2];
+		const char *number = numbers;
+		int nr;
+
+		snprintf(path, sizeof(path), "%s/%s", kind->root, domain);
+		nr = store_directory(path, numbers, sizeof(numbers));
+		for (; nr > 0; nr--, number += strlen(number) + 1)
+			seen(domain, number);
+	}
+}
+
+static void look(void)
+{
+	list_all();
+	for (struct backend *b = backends; b; b = b->next) {
+		/* A directory that does not show what we wrote is another one of the same name:
+		 * this backend ends, and at the next look a new one begins. */
+		if (!b->listed || (b->state != BACKEND_NEW && state_of(b->path) != b->shown))
+			b->gone = 1;
+		b->front = b->gone || !b->frontend[0] ? XenbusStateUnknown : state_of(b->frontend);
+	}
+}
+
+int backend_due(void)
+{
+	for (struct backend *b = backends; b; b = b->next)
+		if ((b->state == BACKEND_CONNECTED && b->broken) || (b->state == BACKEND_CLOSING && !kind->busy(b)))
+			return 1;
+	return changed;
+}
+
+void backend_update(void)
+{
+	struct backend *b, *next;
+
+	if (!backend_due())
+		return;
+	if (changed) {
+		changed = 0;
+		look();
+	}
+	for (b = backends; b; b = next) {
+		next = b->next;
+		while (step(b))
+			;
+		if (b->gone && b->state == BACKEND_CLOSED) {
+			forget(b);
+			changed = 1; /* its name may be in use again */
+		}
+	}
+}
+
+int backend_start(const struct backend_kind *k, const char *device_name)
+{
+	kind = k;
+	device = device_name;
+	return store_watch(kind->root, kind->root, store_changed, NULL);
+}
