@@ -69,6 +69,7 @@ ABI_LAYOUT(guise_handle_derive, 24);
 #define GUISE_DOMAIN_UNPAUSE  5 /* rsi = handle						*/
 #define GUISE_DOMAIN_DESTROY  6 /* rsi = handle; all it held returns, the handle is gone		*/
 #define GUISE_DOMAIN_INFO     7 /* struct guise_domain_info (handle in, rest out)		*/
+#define GUISE_DOMAIN_COUNT    8 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
 
 #define GUISE_PRIO_GUEST  0 /* scheduling priorities: a higher one runs first		*/
 #define GUISE_PRIO_SERVER 1
@@ -147,6 +148,33 @@ struct guise_domain_info {
 #define GUISE_INFO_SELF 0xffffffffu
 ABI_LAYOUT(guise_domain_info, 136);
 
+/* What a vCPU enters the kernel for: 0 to 63 is the hypercall of that number, calls within a multicall included. */
+#define GUISE_CROSSING_SYSCALL	 64 /* system call of user mode, handed to the guest's kernel		*/
+#define GUISE_CROSSING_FAULT	 65 /* page fault, handed to the guest's kernel			*/
+#define GUISE_CROSSING_FILL	 66 /* page fault, answered from the guest's tables			*/
+#define GUISE_CROSSING_EXCEPTION 67 /* any other exception, handed to the guest's kernel		*/
+#define GUISE_CROSSING_EMULATED	 68 /* instruction carried out by the kernel			*/
+#define GUISE_CROSSING_INTERRUPT 69 /* of a device or the timer					*/
+#define GUISE_CROSSING_EVENT	 70 /* event upcall, on the way out of another crossing		*/
+#define GUISE_CROSSING_SWITCH	 71 /* it was given the CPU						*/
+#define GUISE_CROSSING_FLUSH	 72 /* full TLB flush, but for those of the changes of mode		*/
+#define GUISE_CROSSINGS		 80
+
+struct guise_crossing {
+	uint64_t count;
+	uint64_t ticks; /* of the TSC, in the kernel; 64, and 23 to user mode, are not timed	*/
+};
+ABI_LAYOUT(guise_crossing, 16);
+
+struct guise_domain_count {
+	uint32_t handle; /* in: DOMAIN, or GUISE_INFO_SELF				*/
+	uint32_t vcpu;	 /* in: its number; one that does not exist is -ENOENT	*/
+	uint32_t timed;	 /* in: 1: from now on ticks of this domain are counted, 0: not	*/
+	uint32_t zero;	 /* in: 0							*/
+	struct guise_crossing crossing[GUISE_CROSSINGS]; /* out			*/
+};
+ABI_LAYOUT(guise_domain_count, 1296);
+
 /* A domain's end is told by VIRQ_DOM_EXC (xen.h), which one domain with a MEMORY handle may bind.
  * A domain that holds a DOMAIN handle of d may also use EVTCHNOP_alloc_unbound with dom = d. */
 
@@ -221,6 +249,8 @@ ABI_LAYOUT(guise_system_info, 48);
 /* Announced by a second hypervisor CPUID block (leaf base 0x40000100). */
 #define GUISE_CPUID_BASE      0x40000100u
 #define GUISE_CPUID_SIGNATURE "GuiseGuiseGu" /* ebx, ecx, edx	*/
+/* ecx = n: the n-th of this vCPU's struct guise_crossing in eax to edx.  Also in user mode. */
+#define GUISE_CPUID_CROSSINGS 0x40000102u
 
 /* ---- how a native domain finds its world -----------------------------------------------------
  * Native domains are static ELF64 programs linked at GUISE_NATIVE_BASE.  Guest frame g is mapped

@@ -43,6 +43,7 @@ uint64_t boot_number(const char *name, uint64_t otherwise)
 void kmain(void)
 {
 	verbose = boot_flag("verbose");
+	crossings_timed = boot_flag("profile");
 	arch_init();
 	sched_init();
 	printk("guise: %lu MiB of memory free, boot archive %lu KiB\n", frame_free_count() >> 8,

@@ -97,6 +97,8 @@ mfn_t domain_shared_frame(struct domain *d)
 	return m;
 }
 
+bool crossings_timed;
+
 struct domain *domain_create(const struct guise_domain_create *how, int *err)
 {
 	struct domain *d = kpages_alloc(DOMAIN_ORDER, NULL);
@@ -107,6 +109,7 @@ struct domain *domain_create(const struct guise_domain_create *how, int *err)
 		return NULL;
 	d->id = how->domid;
 	d->priority = how->priority;
+	d->timed = crossings_timed;
 	d->paging = how->paging;
 	d->max_vcpus = how->max_vcpus;
 	d->refs = 1;

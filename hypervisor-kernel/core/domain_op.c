@@ -161,6 +161,32 @@ static long op_info(struct vcpu *v, guest_ptr_t p)
 	return rc;
 }
 
+static long op_count(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_count *at = NULL;
+	uint32_t req[4]; /* handle, vcpu, timed, zero */
+	struct domain *d;
+	long rc = -ENOENT;
+
+	if (copy_from_guest(req, p, sizeof(req)))
+		return -EFAULT;
+	if (req[2] > 1 || req[3])
+		return -EINVAL;
+	if (req[0] == GUISE_INFO_SELF)
+		domain_ref(d = v->domain);
+	else
+		d = handle_domain(v->domain, req[0]);
+	if (!d)
+		return -EPERM;
+	if (domain_valid_vcpu(d, req[1])) {
+		d->timed = req[2];
+		rc = copy_to_guest(p + offsetof(struct guise_domain_count, crossing), d->vcpu[req[1]]->crossing,
+				   sizeof(at->crossing));
+	}
+	domain_put(d);
+	return rc;
+}
+
 static long op_destroy(struct vcpu *v, uint32_t handle)
 {
 	struct domain *d = handle_domain(v->domain, handle);
@@ -211,6 +237,8 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 		return op_destroy(v, (uint32_t)arg[1]);
 	case GUISE_DOMAIN_INFO:
 		return op_info(v, arg[1]);
+	case GUISE_DOMAIN_COUNT:
+		return op_count(v, arg[1]);
 	}
 	return -ENOSYS;
 }

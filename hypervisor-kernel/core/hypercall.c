@@ -9,6 +9,8 @@
 
 long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg)
 {
+	if (nr < GUISE_CROSSING_SYSCALL)
+		v->crossing[nr].count++;
 	switch (nr) {
 #define HC(number, name) \
 	case number:     \

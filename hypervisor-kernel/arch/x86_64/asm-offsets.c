@@ -40,6 +40,8 @@ void asm_offsets(void)
 	OFFSET(VCPU_SYSCALL_FAST, struct vcpu, arch.syscall_fast);
 	OFFSET(VCPU_TRAP_PF, struct vcpu, arch.trap[TRAP_PF].address);
 	OFFSET(VCPU_INFO, struct vcpu, info);
+	OFFSET(VCPU_NR_SYSCALLS, struct vcpu, crossing[GUISE_CROSSING_SYSCALL].count);
+	OFFSET(VCPU_NR_IRETS, struct vcpu, crossing[__HYPERVISOR_iret].count);
 	OFFSET(INFO_PENDING, struct vcpu_info, evtchn_upcall_pending);
 	OFFSET(INFO_MASK, struct vcpu_info, evtchn_upcall_mask);
 	NUMBER(HYPERVISOR_IRET, __HYPERVISOR_iret);

@@ -28,7 +28,7 @@
 
 static const char guise_signature[] = GUISE_CPUID_SIGNATURE;
 
-static void hypervisor_leaf(uint32_t leaf, uint32_t sub, uint32_t out[4])
+static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	switch (leaf) {
 	case 0x40000000:
@@ -54,8 +54,12 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t sub, uint32_t out[4])
 		out[1] = 40; /* machine address bits: grant table version 1 will do */
 		break;
 	case GUISE_CPUID_BASE:
-		out[0] = GUISE_CPUID_BASE + 1;
+		out[0] = GUISE_CPUID_CROSSINGS;
 		memcpy(&out[1], guise_signature, 12);
+		break;
+	case GUISE_CPUID_CROSSINGS:
+		if (sub < GUISE_CROSSINGS)
+			memcpy(out, &v->crossing[sub], 16);
 		break;
 	}
 }
@@ -146,7 +150,7 @@ void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 
 	if (leaf >= 0x40000000 && leaf < 0x40010000) {
 		memset(out, 0, 16);
-		hypervisor_leaf(leaf, sub, out);
+		hypervisor_leaf(v, leaf, sub, out);
 		return;
 	}
 	c = cpuid(leaf, sub);

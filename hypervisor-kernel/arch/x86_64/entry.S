@@ -189,6 +189,7 @@ syscall_entry:
 	cmpb $0, %gs:CPU_RESCHED
 	jne syscall_user_slow
 	TO_KERNEL
+	incq VCPU_NR_SYSCALLS(%rax)
 	movq VCPU_BOUNCE_SP(%rax), %rbx
 	SMAP_SITE 1
 1:	movq %rcx, -56(%rbx)
@@ -317,6 +318,7 @@ syscall_of_kernel:
 9:	movb $0, INFO_MASK(%r11)
 	swapgs
 iret_leave:
+	incq VCPU_NR_IRETS(%rax)
 	popq %rcx
 	popq %r11
 	popq VCPU_RAX(%rax)

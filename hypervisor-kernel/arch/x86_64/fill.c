@@ -172,6 +172,7 @@ bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error)
 	spin_lock(&d->tlb.lock);
 	done = fill_locked(d, v, va, error);
 	spin_unlock(&d->tlb.lock);
+	v->crossing[GUISE_CROSSING_FILL].count += done;
 	if (done && !v->arch.cr3[mode] && root_cr3(v, mode))
 		load_cr3(v->arch.cr3[mode]);
 	return done;

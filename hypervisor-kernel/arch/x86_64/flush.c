@@ -21,6 +21,8 @@ void load_cr3(uint64_t cr3)
 		cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
 	c->cr3 = cr3;
 	c->flush_epoch++;
+	if (c->current)
+		c->current->crossing[GUISE_CROSSING_FLUSH].count++;
 	write_cr3(cr3);
 }
 

@@ -29,11 +29,18 @@ void exit_to_guest(void)
 
 	for (;;) {
 		v = c->current;
-		if (c->resched)
+		if (c->resched) {
+			if (v)
+				crossing_end(v);
 			v = schedule();
-		if (c->loaded != v)
+		}
+		if (c->loaded != v) {
+			crossing_begin(v);
+			crossing_count(v, GUISE_CROSSING_SWITCH);
 			context_switch(c, v);
+		}
 		if (event_pending(v) && v->arch.event_callback) {
+			v->crossing[GUISE_CROSSING_EVENT].count++;
 			upcall_events(v);
 			continue;
 		}
@@ -45,8 +52,10 @@ void exit_to_guest(void)
 			}
 			load_cr3(v->arch.cr3[v->arch.kernel_mode]);
 		}
-		if (!c->resched)
+		if (!c->resched) {
+			crossing_end(v);
 			return_to_guest(v);
+		}
 	}
 }
 
@@ -58,11 +67,15 @@ unsigned page_fault_from_guest(struct vcpu *v)
 	uint64_t va = read_cr2(), error = v->arch.regs.error;
 	struct cpu *c = this_cpu();
 
+	crossing_begin(v);
 	if (tlb_fill(v, va, &error)) {
+		v->crossed = GUISE_CROSSING_FILL;
 		if (c->resched || c->cr3 != v->arch.cr3[v->arch.kernel_mode])
 			exit_to_guest();
+		crossing_end(v);
 		return 0;
 	}
+	crossing_count(v, GUISE_CROSSING_FAULT);
 	if (v->arch.kernel_mode || !t->masks || !v->arch.bounce_sp || !v->arch.cr3[1] || !handler_ok(t->address) ||
 	    v->info->evtchn_upcall_mask || c->resched) {
 		bounce_page_fault(v, va, error);
@@ -70,35 +83,41 @@ unsigned page_fault_from_guest(struct vcpu *v)
 	}
 	v->info->arch.cr2 = va;
 	v->arch.regs.error = error | PF_USER;
+	crossing_end(v);
 	return 1;
 }
 
-static void guest_exception(struct vcpu *v, unsigned vector)
+/* Is there nothing left to do about an exception that the kernel can do itself? */
+static bool emulate(struct vcpu *v, unsigned vector)
 {
 	struct regs *r = &v->arch.regs;
 
 	switch (vector) {
 	case TRAP_UD:
-		if (emulate_forced_cpuid(v))
-			return;
-		break;
+		return emulate_forced_cpuid(v);
 	case TRAP_GP:
-		if ((r->error & 2) && emulate_soft_interrupt(v))
-			return;
-		if (v->arch.kernel_mode && emulate_privileged(v))
-			return;
-		break;
+		return ((r->error & 2) && emulate_soft_interrupt(v)) || (v->arch.kernel_mode && emulate_privileged(v));
 	case TRAP_NM:
 		asm volatile("clts");
 		if (!v->arch.fpu_ts)
-			return;
+			return true;
 		v->arch.fpu_ts = false;
 		break;
 	case TRAP_DB:
 		v->arch.dr[6] = 0xffff0ff0u | (r->rflags & X86_RFLAGS_TF ? 1u << 14 : 0);
 		break;
 	}
-	bounce_trap(v, vector, r->error);
+	return false;
+}
+
+static void guest_exception(struct vcpu *v, unsigned vector)
+{
+	if (emulate(v, vector)) {
+		crossing_count(v, GUISE_CROSSING_EMULATED);
+		return;
+	}
+	crossing_count(v, GUISE_CROSSING_EXCEPTION);
+	bounce_trap(v, vector, v->arch.regs.error);
 }
 
 void trap_from_guest(struct regs *r)
@@ -106,6 +125,7 @@ void trap_from_guest(struct regs *r)
 	struct vcpu *v = this_cpu()->current;
 	unsigned vector = (unsigned)r->vector;
 
+	crossing_begin(v);
 	if (vector == VECTOR_NO_STACK) {
 		domain_crash(v->domain, "no stack for an upcall from user mode: rsp %lx", v->arch.bounce_sp);
 	} else if (vector == VECTOR_BAD_RETURN) {
@@ -116,8 +136,10 @@ void trap_from_guest(struct regs *r)
 	} else if (vector < 32) {
 		guest_exception(v, vector);
 	} else if (vector == 0x80 || vector < 0x30) {
+		crossing_count(v, GUISE_CROSSING_EXCEPTION);
 		bounce_trap(v, vector, 0);
 	} else {
+		crossing_count(v, GUISE_CROSSING_INTERRUPT);
 		irq_handle((uint8_t)vector);
 	}
 	exit_to_guest();
@@ -177,11 +199,14 @@ void syscall_from_guest(struct regs *r)
 
 	if (r->vector == VECTOR_NO_STACK)
 		trap_from_guest(r);
+	crossing_begin(v);
 	if (!v->arch.kernel_mode) {
+		crossing_count(v, GUISE_CROSSING_SYSCALL);
 		user_syscall(v, r->vector == VECTOR_SYSCALL32);
 		exit_to_guest();
 	}
 	v->domain->hypercalls++;
+	v->crossed = (uint32_t)MIN(r->rax, GUISE_CROSSINGS - 1ul);
 	rc = hypercall(v, r->rax, arg);
 	if (rc == HC_CONTINUE)
 		r->rip -= 2;	 /* the length of SYSCALL: issue it again */

@@ -58,6 +58,7 @@ struct domain {
 	struct tlb tlb;
 
 	uint64_t cpu_ns, faults, hypercalls; /* counters; approximate reads are fine	*/
+	bool timed;			     /* the time of crossings is taken, too	*/
 };
 
 /* A reference to the living domain with this id, or NULL. */
@@ -65,6 +66,7 @@ struct domain *domain_get(uint16_t id);
 void domain_ref(struct domain *d);
 void domain_put(struct domain *d);
 
+extern bool crossings_timed; /* domains begin with the time of crossings taken	*/
 /* Build an empty, paused domain (pauses == 1) with one vCPU.  Negative errno in *err. */
 struct domain *domain_create(const struct guise_domain_create *how, int *err);
 /* The guest broke itself: stop it for good and tell the VMM.  Callable with any lock released;

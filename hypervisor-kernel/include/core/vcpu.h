@@ -7,13 +7,13 @@
  */
 #pragma once
 
+#include <arch/cpu.h>
 #include <arch/vcpu.h>
+#include <core/domain.h>
 #include <core/list.h>
 #include <core/timer.h>
 #include <core/types.h>
 #include <xen/vcpu.h>
-
-struct domain;
 
 /* Guest memory that the kernel writes at any time: frames held since it was registered. */
 struct guest_area {
@@ -46,7 +46,31 @@ struct vcpu {
 	struct multicall_entry *multicall; /* the one being carried out, else NULL	*/
 	struct guest_area runstate_area, time_area;
 	vcpu_runstate_info_t runstate;
+
+	struct guise_crossing crossing[GUISE_CROSSINGS];
+	uint32_t crossed; /* which of them it is in the kernel for		*/
+	uint64_t entered; /* since when, TSC; 0: that is not of interest		*/
 };
+
+static inline void crossing_count(struct vcpu *v, unsigned what)
+{
+	v->crossing[what].count++;
+	v->crossed = what;
+}
+
+/* It came into the kernel; for what is said by crossing_count() before it leaves. */
+static inline void crossing_begin(struct vcpu *v)
+{
+	if (v->domain->timed)
+		v->entered = arch_tsc();
+}
+
+static inline void crossing_end(struct vcpu *v)
+{
+	if (v->entered)
+		v->crossing[v->crossed].ticks += arch_tsc() - v->entered;
+	v->entered = 0;
+}
 
 /* Make it runnable if it is blocked; harmless otherwise. */
 void vcpu_wake(struct vcpu *v);

@@ -258,6 +258,18 @@ INSN(sti, "sti")
 INSN(wbinvd, "wbinvd")
 INSN(invd, "invd")
 
+TEST("a vCPU finds its own counters by CPUID, and nothing behind their end")
+{
+	uint64_t before = forced(GUISE_CPUID_CROSSINGS, GUISE_CROSSING_EMULATED).eax;
+
+	expect_eq(forced(GUISE_CPUID_CROSSINGS, GUISE_CROSSING_EMULATED).eax, before + 1);
+	for (uint32_t sub = GUISE_CROSSINGS; sub; sub = sub < 1u << 31 ? sub * 2 : 0) {
+		struct regs4 r = forced(GUISE_CPUID_CROSSINGS, sub);
+
+		expect_eq(r.eax | r.ebx | r.ecx | r.edx, 0);
+	}
+}
+
 TEST("CLTS, CLI, STI and WBINVD do what little a PV kernel means by them")
 {
 	static void (*const fn[])(uint64_t, uint64_t) = { clts, cli, sti, wbinvd, invd };

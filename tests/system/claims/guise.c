@@ -38,6 +38,7 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 		};
 		struct guise_domain_start begin = { .handle = h, .rip = 0x200000, .cr3 = virt_to_mfn(mfns) };
 		struct guise_domain_info info = { .handle = h };
+		static struct guise_domain_count count;
 
 		expect_eq(guise_domain(GUISE_DOMAIN_CREATE, &create), -XEN_EPERM);
 		expect_eq(guise_domain(GUISE_DOMAIN_POPULATE, &populate), -XEN_EPERM);
@@ -50,6 +51,9 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 		expect_eq(guise_domain_nr(GUISE_DOMAIN_DESTROY, h), -XEN_EPERM);
 		if (h != GUISE_INFO_SELF)
 			expect_eq(guise_domain(GUISE_DOMAIN_INFO, &info), -XEN_EPERM);
+		count.handle = h;
+		if (h != GUISE_INFO_SELF)
+			expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &count), -XEN_EPERM);
 	}
 }
 
@@ -66,6 +70,56 @@ TEST("a domain learns about itself, and only what is its own")
 	expect_eq(info.text[0], 0);
 	expect_eq(guise_domain(GUISE_DOMAIN_INFO, NULL), -XEN_EFAULT);
 	expect_eq(guise_domain(GUISE_DOMAIN_INFO, (void *)0xffff808000100000), -XEN_EFAULT);
+}
+
+static struct guise_domain_count counted;
+
+static uint64_t count_of(unsigned what)
+{
+	counted = (struct guise_domain_count){ .handle = GUISE_INFO_SELF, .timed = 1 };
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &counted), 0);
+	return counted.crossing[what].count;
+}
+
+INSN(emulated, "wbinvd; ud2")
+INSN(undefined, "ud2")
+
+TEST("each way into the kernel is counted as what it is", .paging = BOTH)
+{
+	static const struct {
+		unsigned what, more;
+	} ways[] = { { __HYPERVISOR_xen_version, 3 }, { GUISE_HC_DOMAIN, 1 },	     { GUISE_CROSSING_EXCEPTION, 2 },
+		     { GUISE_CROSSING_EMULATED, 1 },  { GUISE_CROSSING_SYSCALL, 0 }, { __HYPERVISOR_mmuext_op, 1 } };
+	uint64_t before[6];
+
+	for (unsigned i = 0; i < 6; i++) {
+		before[i] = count_of(ways[i].what);
+		for (unsigned n = 0; n < 3; n++)
+			hc_xen_version(XENVER_version, NULL);
+		expect_trap(TRAP_UD, emulated, 0, 0);
+		expect_trap(TRAP_UD, undefined, 0, 0);
+		pt_flush();
+		expect_eq(count_of(ways[i].what) - before[i], ways[i].more);
+	}
+	expect(counted.crossing[__HYPERVISOR_xen_version].ticks > 0);
+	expect(counted.crossing[GUISE_CROSSING_EXCEPTION].ticks > 0);
+	expect(counted.crossing[GUISE_CROSSING_FLUSH].count > 0);
+}
+
+TEST("counters are asked for as the header says, or not at all")
+{
+	counted = (struct guise_domain_count){ .handle = GUISE_INFO_SELF, .vcpu = 1 };
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &counted), -XEN_ENOENT);
+	counted.vcpu = ~0u;
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &counted), -XEN_ENOENT);
+	counted.vcpu = 0;
+	counted.timed = 2;
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &counted), -XEN_EINVAL);
+	counted.timed = 0;
+	counted.zero = 1;
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &counted), -XEN_EINVAL);
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, NULL), -XEN_EFAULT);
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNT, (void *)0xffff808000100000), -XEN_EFAULT);
 }
 
 TEST("without a handle no right is derived or dropped")
