@@ -436,6 +436,14 @@ void guests_check(void)
 	}
 }
 
+void guests_shutdown(void)
+{
+	for (struct guest *g = guests; g; g = g->next) {
+		g->config.on_poweroff = g->config.on_reboot = g->config.on_crash = END_DESTROY;
+		xs_put(home(g, "/control/shutdown"), "poweroff");
+	}
+}
+
 unsigned guests_alive(void)
 {
 	unsigned nr = 0;

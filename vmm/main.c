@@ -18,7 +18,7 @@
 
 static const void *archive;
 static size_t archive_len;
-static int somebody_ended;
+static int somebody_ended, leaving;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void give_up(const char *fmt, ...)
 {
@@ -37,6 +37,16 @@ static void domain_ended(uint32_t port, void *arg)
 	(void)port;
 	(void)arg;
 	somebody_ended = 1;
+}
+
+/* Once: the guests are asked to power off, and the machine follows them.  Twice: it does not wait. */
+static void button_pressed(void)
+{
+	if (leaving)
+		power_off(VERDICT_GOOD);
+	print("guise: power button: the guests are asked to power off\n");
+	leaving = 1;
+	guests_shutdown();
 }
 
 static void read_config(struct machine_config *machine)
@@ -84,6 +94,7 @@ int domain_main(void)
 		give_up("the kernel does not tell of domains' ends: %d", port);
 	event_handler((uint32_t)port, domain_ended, NULL);
 
+	power_button(button_pressed);
 	drivers_start(archive, archive_len);
 	drivers_wait();
 	for (unsigned i = 0; i < machine.nr_guests; i++) {
@@ -93,7 +104,7 @@ int domain_main(void)
 			give_up("%s: %s", machine.guests[i], error);
 	}
 
-	while (guests_alive() || machine.stay) {
+	while (guests_alive() || (machine.stay && !leaving)) {
 		peers_work();
 		event_loop_once(EVENT_FOREVER);
 		if (somebody_ended) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * power.c - ACPI: the FADT names the PM1 control registers, the DSDT's \_S5_ package the value that
- * means "off" (ACPI specification 4.8.3.2 and 7.4.2).
+ * power.c - ACPI: the FADT names the PM1 registers, the DSDT's \_S5_ package the value that means
+ * "off" (ACPI specification 4.8.3 and 7.4.2); a press of the power button raises the SCI.
  *
  * The package is found by its name in the table's bytes: running AML for one constant would need
  * an interpreter.
@@ -11,25 +11,27 @@
 #include <runtime/io.h>
 #include <runtime/print.h>
 #include <runtime/string.h>
-#include <runtime/window.h>
 
+#include "acpi.h"
 #include "console.h"
 #include "power.h"
 
-#define TABLE_MAX (1u << 20)
+/* Offsets in the FADT. */
+#define FADT_SCI	 46
+#define FADT_SMI_CMD	 48
+#define FADT_ACPI_ENABLE 52
+#define FADT_PM1_EVENT	 56 /* a, then b			*/
+#define FADT_PM1_CONTROL 64 /* a, then b			*/
+#define FADT_EVENT_LEN	 88 /* status, then as many bytes enable */
+#define FADT_NEEDED	 89
 
-static unsigned exit_port, pm1a, pm1b, s5_a, s5_b;
+#define PM1_BUTTON (1u << 8) /* in status and enable		*/
+#define PM1_SCI_EN (1u << 0) /* in control: ACPI has the registers	*/
+#define PM1_SLP_EN (1u << 13)
+#define ENABLE_NS  300000000ull
 
-/* A whole ACPI table, mapped; NULL if it is too large. */
-static const uint8_t *table(uint64_t at, uint32_t *len)
-{
-	const uint8_t *head = at ? mmio_map(at, 36) : NULL;
-
-	if (!head)
-		return NULL;
-	memcpy(len, head + 4, 4);
-	return *len < 36 || *len > TABLE_MAX ? NULL : mmio_map(at, *len);
-}
+static unsigned exit_port, control[2], off[2], event[2], event_len;
+static void (*pressed)(void);
 
 /* "_S5_", package operator, length, count, then two numbers. */
 static int s5_find(const uint8_t *dsdt, uint32_t len)
@@ -45,7 +47,7 @@ static int s5_find(const uint8_t *dsdt, uint32_t len)
 
 			if (v == 0x0a)
 				v = *p++;
-			*(k ? &s5_b : &s5_a) = v & 7;
+			off[k] = v & 7;
 		}
 		return 1;
 	}
@@ -54,33 +56,82 @@ static int s5_find(const uint8_t *dsdt, uint32_t len)
 
 void power_init(unsigned port)
 {
-	struct guise_system_info info;
-	uint32_t len, fadt_len, dsdt_len;
-	const uint8_t *root, *fadt = NULL, *dsdt;
-	uint64_t at;
-	unsigned width;
+	uint32_t fadt_len, dsdt_len;
+	const uint8_t *fadt, *dsdt;
 
 	exit_port = port;
-	if (guise_system(GUISE_SYSTEM_INFO, &info, GUISE_ROOT_SYSTEM))
+	fadt = acpi_table("FACP", &fadt_len);
+	dsdt = acpi_table("DSDT", &dsdt_len);
+	if (!fadt || fadt_len < FADT_NEEDED || !dsdt || !s5_find(dsdt, dsdt_len))
 		return;
-	root = table(info.acpi_root, &len);
-	width = root && !memcmp(root, "XSDT", 4) ? 8 : 4;
-	for (uint32_t i = 36; root && i + width <= len && !fadt; i += width) {
-		at = 0;
-		memcpy(&at, root + i, width);
-		fadt = table(at, &fadt_len);
-		if (fadt && memcmp(fadt, "FACP", 4))
-			fadt = NULL;
+	memcpy(&control[0], fadt + FADT_PM1_CONTROL, 4);
+	memcpy(&control[1], fadt + FADT_PM1_CONTROL + 4, 4);
+}
+
+/* The SCI is low-active unless the MADT overrides it (5.2.12.5). */
+static uint32_t sci_flags(unsigned sci)
+{
+	uint32_t len;
+	const uint8_t *madt = acpi_table("APIC", &len);
+
+	if (!madt)
+		len = 0;
+	for (uint32_t i = 44; i + 10 <= len && madt[i + 1] >= 2; i += madt[i + 1])
+		if (madt[i] == 2 && madt[i + 3] == sci && (madt[i + 8] & 3) == 1)
+			return GUISE_IRQ_LEVEL;
+	return GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW;
+}
+
+static void sci(uint32_t port, void *arg)
+{
+	int button = 0;
+
+	(void)arg;
+	for (unsigned k = 0; k < 2; k++) {
+		unsigned status = event[k] ? inw((uint16_t)event[k]) : 0;
+
+		if (!status)
+			continue;
+		outw((uint16_t)event[k], (uint16_t)status); /* writing a 1 clears it */
+		button |= status & PM1_BUTTON;
 	}
-	if (!fadt || fadt_len < 72)
-		return;
-	at = 0;
-	memcpy(&at, fadt + 40, 4);
-	dsdt = table(at, &dsdt_len);
-	if (!dsdt || !s5_find(dsdt, dsdt_len))
-		return;
-	memcpy(&pm1a, fadt + 64, 4);
-	memcpy(&pm1b, fadt + 68, 4);
+	event_irq_done(port);
+	if (button)
+		pressed();
+}
+
+int power_button(void (*fn)(void))
+{
+	uint32_t len, smi;
+	const uint8_t *fadt = acpi_table("FACP", &len);
+	uint64_t until = time_ns() + ENABLE_NS;
+	uint16_t irq;
+	int port;
+
+	if (!fadt || len < FADT_NEEDED || !control[0])
+		return -XEN_ENODEV;
+	memcpy(&irq, fadt + FADT_SCI, 2);
+	memcpy(&smi, fadt + FADT_SMI_CMD, 4);
+	memcpy(&event[0], fadt + FADT_PM1_EVENT, 4);
+	memcpy(&event[1], fadt + FADT_PM1_EVENT + 4, 4);
+	event_len = fadt[FADT_EVENT_LEN];
+	if (smi && fadt[FADT_ACPI_ENABLE] && !(inw((uint16_t)control[0]) & PM1_SCI_EN))
+		outb((uint16_t)smi, fadt[FADT_ACPI_ENABLE]);
+	while (!(inw((uint16_t)control[0]) & PM1_SCI_EN))
+		if (time_ns() > until)
+			return -XEN_ENODEV;
+	port = event_bind_irq(GUISE_ROOT_IRQ, irq, sci_flags(irq));
+	if (port < 0)
+		return port;
+	pressed = fn;
+	event_handler((uint32_t)port, sci, NULL);
+	for (unsigned k = 0; k < 2; k++) {
+		if (!event[k])
+			continue;
+		outw((uint16_t)event[k], 0xffff);
+		outw((uint16_t)(event[k] + event_len / 2), k ? 0 : PM1_BUTTON);
+	}
+	return 0;
 }
 
 void power_off(enum verdict verdict)
@@ -88,10 +139,9 @@ void power_off(enum verdict verdict)
 	console_flush();
 	if (exit_port)
 		outl((uint16_t)exit_port, verdict);
-	if (pm1a)
-		outw((uint16_t)pm1a, (uint16_t)(s5_a << 10 | 1 << 13));
-	if (pm1b)
-		outw((uint16_t)pm1b, (uint16_t)(s5_b << 10 | 1 << 13));
+	for (unsigned k = 0; k < 2; k++)
+		if (control[k])
+			outw((uint16_t)control[k], (uint16_t)(off[k] << 10 | PM1_SLP_EN));
 	for (uint64_t until = time_ns() + 1000000000; time_ns() < until;)
 		;
 	guise_system(GUISE_SYSTEM_RESET, NULL, GUISE_ROOT_SYSTEM);
