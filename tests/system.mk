@@ -27,18 +27,23 @@ $(S)/claims.elf: $(CLAIM_OBJS) $(RUNTIME) runtime/native.lds
 $(S)/archive.cpio: $(S)/vmm $(S)/claims.elf
 	$(Q)scripts/newc vmm=$(S)/vmm claims=$(S)/claims.elf > $@
 
-.PHONY: test-claims test-debian test-system test
+.PHONY: test-claims test-debian test-machine test-system test
 test-claims: $(KERNEL) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
 	$(Q)tests/system/run $(KERNEL) $(S)/archive.cpio $(S)/log $(CLAIM)
 
 test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
 	$(Q)B=$(B) tests/system/debian/run
 
-test-system: $(ALL) $(S)/archive.cpio ## both of these
-	+$(Q)tests/sum '$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian'
+test-machine: $(ALL) ## the whole machine under libvirt, from disk and CD, BIOS and UEFI
+	$(Q)B=$(B) tests/system/machine/run
+
+test-system: $(ALL) $(S)/archive.cpio ## all of these
+	+$(Q)tests/sum '$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian' \
+		'$(MAKE) -s --no-print-directory test-machine'
 
 test: $(ALL) $(S)/archive.cpio ## all that ends in a verdict: lint, test-unit, test-system
 	+$(Q)tests/sum '$(MAKE) -s --no-print-directory lint' '$(MAKE) -s --no-print-directory test-unit' \
-		'$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian'
+		'$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian' \
+		'$(MAKE) -s --no-print-directory test-machine'
 
 -include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d)
