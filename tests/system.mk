@@ -37,13 +37,14 @@ test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cann
 test-machine: $(ALL) ## the whole machine under libvirt, from disk and CD, BIOS and UEFI
 	$(Q)B=$(B) tests/system/machine/run
 
+# The longest first: sum starts them in this order.
+SYSTEM_TESTS := test-debian test-claims test-machine
+submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
+
 test-system: $(ALL) $(S)/archive.cpio ## all of these
-	+$(Q)tests/sum '$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian' \
-		'$(MAKE) -s --no-print-directory test-machine'
+	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS))
 
 test: $(ALL) $(S)/archive.cpio ## all that ends in a verdict: lint, test-unit, test-system
-	+$(Q)tests/sum '$(MAKE) -s --no-print-directory lint' '$(MAKE) -s --no-print-directory test-unit' \
-		'$(MAKE) -s --no-print-directory test-claims' '$(MAKE) -s --no-print-directory test-debian' \
-		'$(MAKE) -s --no-print-directory test-machine'
+	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit lint)
 
 -include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d)
