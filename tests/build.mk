@@ -3,3 +3,4 @@ include tests/unit.mk
 include tests/fuzz.mk
 include tests/lint.mk
 -include tests/system.mk
+include tests/bench.mk
