@@ -13,14 +13,11 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 DEPS := -MMD -MP
 ALL :=
 
-# Settings reach scripts through the environment, as they were given: EXEC is not expanded, and KERNEL
-# is the guest's there but ours here.
+# Settings reach scripts through the environment, as they were given: EXEC is not expanded.
 MAKEOVERRIDES :=
 ifneq ($(origin EXEC),undefined)
 override export EXEC := $(value EXEC)
 endif
-GUEST_KERNEL := $(KERNEL)
-override undefine KERNEL
 
 # What the goals need is installed first; that takes no time when it is there.
 GOALS := $(filter-out clean help,$(or $(MAKECMDGOALS),all))
@@ -42,7 +39,7 @@ all: $(ALL) ## build everything
 # Only what the guest prints may be on standard output.
 run: ## boot the Debian guest in QEMU: on this terminal, or for one command (EXEC)
 	+@$(MAKE) $(if $(V),,-s) --no-print-directory all >&2
-	@KERNEL='$(GUEST_KERNEL)' scripts/run; status=$$?; \
+	@scripts/run; status=$$?; \
 	[ $$status = 0 ] || echo $$status > $(B)/status.$$PPID; exit $$status
 
 ifneq ($(filter run,$(MAKECMDGOALS)),)
@@ -54,7 +51,7 @@ $(B)/make-status.so: scripts/make-status.c
 
 boot-time: ## measure the time to the login prompt: native, Guise and Xen (RUNS=3)
 	+@$(MAKE) $(if $(V),,-s) --no-print-directory all >&2
-	@KERNEL='$(GUEST_KERNEL)' scripts/boot-time
+	@scripts/boot-time
 
 clean: ## remove build/; guest images stay in ~/.cache/guise
 	rm -rf $(B)

@@ -1,9 +1,9 @@
 # The kernel: build/hypervisor-kernel/guise, an ELF64 with a PVH note and a multiboot2 header.
-KERNEL := $(B)/hypervisor-kernel/guise
-ALL += $(KERNEL)
+GUISE := $(B)/hypervisor-kernel/guise
+ALL += $(GUISE)
 
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -fno-stack-protector -mno-red-zone \
-	-mgeneral-regs-only -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(KERNEL_EXTRA)
 
 KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
@@ -34,7 +34,7 @@ $(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.S $(B)/hypervisor-kernel/arch/x8
 
 # The symbol table for backtraces is made from a first link and stands behind all code and data.
 KERNEL_LD := ld -nostdlib -static -z max-page-size=4096 -z noexecstack -T hypervisor-kernel/arch/x86_64/kernel.lds
-$(KERNEL): $(KERNEL_OBJS) hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk
+$(GUISE): $(KERNEL_OBJS) hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk
 	@echo "  LD      $@"
 	$(Q)awk -f hypervisor-kernel/symbols.awk < /dev/null > $@.symbols.S
 	$(Q)$(CC) -c -o $@.symbols.o $@.symbols.S

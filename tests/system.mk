@@ -28,8 +28,8 @@ $(S)/archive.cpio: $(S)/vmm $(S)/claims.elf
 	$(Q)scripts/newc vmm=$(S)/vmm claims=$(S)/claims.elf > $@
 
 .PHONY: test-claims test-debian test-machine test-system test
-test-claims: $(KERNEL) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
-	$(Q)tests/system/run $(KERNEL) $(S)/archive.cpio $(S)/log $(CLAIM)
+test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
+	$(Q)tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log $(CLAIM)
 
 test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
 	$(Q)B=$(B) tests/system/debian/run

@@ -61,15 +61,17 @@ ABI_LAYOUT(guise_handle_derive, 24);
 /* ---- domains ---------------------------------------------------------------------------------
  * GUISE_HC_DOMAIN, rdi =
  */
-#define GUISE_DOMAIN_CREATE   0 /* struct guise_domain_create; returns a DOMAIN handle		*/
-#define GUISE_DOMAIN_POPULATE 1 /* struct guise_domain_populate; returns frames added		*/
-#define GUISE_DOMAIN_COPY     2 /* struct guise_domain_copy; returns 0				*/
-#define GUISE_DOMAIN_START    3 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
-#define GUISE_DOMAIN_PAUSE    4 /* rsi = handle; nothing of the domain runs on return; counted	*/
-#define GUISE_DOMAIN_UNPAUSE  5 /* rsi = handle						*/
-#define GUISE_DOMAIN_DESTROY  6 /* rsi = handle; all it held returns, the handle is gone		*/
-#define GUISE_DOMAIN_INFO     7 /* struct guise_domain_info (handle in, rest out)		*/
-#define GUISE_DOMAIN_COUNT    8 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
+#define GUISE_DOMAIN_CREATE   0	 /* struct guise_domain_create; returns a DOMAIN handle		*/
+#define GUISE_DOMAIN_POPULATE 1	 /* struct guise_domain_populate; returns frames added		*/
+#define GUISE_DOMAIN_COPY     2	 /* struct guise_domain_copy; returns 0				*/
+#define GUISE_DOMAIN_START    3	 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
+#define GUISE_DOMAIN_PAUSE    4	 /* rsi = handle; nothing of the domain runs on return; counted	*/
+#define GUISE_DOMAIN_UNPAUSE  5	 /* rsi = handle						*/
+#define GUISE_DOMAIN_DESTROY  6	 /* rsi = handle; all it held returns, the handle is gone		*/
+#define GUISE_DOMAIN_INFO     7	 /* struct guise_domain_info (handle in, rest out)		*/
+#define GUISE_DOMAIN_COUNT    8	 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
+#define GUISE_DOMAIN_SCHED    9	 /* struct guise_domain_sched: share of the CPUs			*/
+#define GUISE_DOMAIN_COUNTERS 10 /* struct guise_domain_counters (handle in, rest out)		*/
 
 #define GUISE_PRIO_GUEST  0 /* scheduling priorities: a higher one runs first		*/
 #define GUISE_PRIO_SERVER 1
@@ -174,6 +176,45 @@ struct guise_domain_count {
 	struct guise_crossing crossing[GUISE_CROSSINGS]; /* out			*/
 };
 ABI_LAYOUT(guise_domain_count, 1296);
+#define GUISE_SCHED_GET 0
+#define GUISE_SCHED_SET 1
+
+#define GUISE_WEIGHT_DEFAULT 256
+#define GUISE_WEIGHT_MAX     65535
+#define GUISE_CAP_MAX	     3200
+
+/* Within one priority, domains that want to run get CPU time in proportion to their weights, whatever
+ * their number of vCPUs; a cap bounds it, even if nobody else wants to run. */
+struct guise_domain_sched {
+	uint32_t handle; /* in: DOMAIN							*/
+	uint32_t op;	 /* in: GUISE_SCHED_*						*/
+	uint32_t weight; /* 1..GUISE_WEIGHT_MAX						*/
+	uint32_t cap;	 /* percent of one CPU, up to GUISE_CAP_MAX; 0 = none		*/
+};
+ABI_LAYOUT(guise_domain_sched, 16);
+
+/* What a domain has and did.  What it has is exact while it is paused; what it did only grows. */
+struct guise_domain_counters {
+	uint32_t handle;	/* in: DOMAIN, or GUISE_INFO_SELF				*/
+	uint32_t vcpus;		/* that are up						*/
+	uint64_t cpu_ns;	/* run time of all vCPUs					*/
+	uint64_t wait_ns;	/* they were ready to run and did not			*/
+	uint64_t frames;	/* memory: owned now						*/
+	uint64_t max_frames;	/*								*/
+	uint64_t kernel_frames; /* what the kernel spends on it				*/
+	uint64_t max_kernel_frames;
+	uint64_t cache_frames; /* of these: software TLB, in use				*/
+	uint64_t max_cache_frames;
+	uint32_t ports; /* event channels in use					*/
+	uint32_t handles;
+	uint32_t grants;     /* entries of its grant table that others use		*/
+	uint32_t grant_maps; /* mappings and DMA pins it has of others' frames		*/
+	uint64_t events_sent;
+	uint64_t events_received; /* that were not pending already				*/
+	uint64_t hypercalls;	  /* but for those that never leave the entry code		*/
+	uint64_t faults;	  /* software TLB fills					*/
+};
+ABI_LAYOUT(guise_domain_counters, 120);
 
 /* A domain's end is told by VIRQ_DOM_EXC (xen.h), which one domain with a MEMORY handle may bind.
  * A domain that holds a DOMAIN handle of d may also use EVTCHNOP_alloc_unbound with dom = d. */
@@ -233,6 +274,8 @@ ABI_LAYOUT(guise_dma_map, 24);
 #define GUISE_SYSTEM_INFO  0 /* struct guise_system_info, out					*/
 #define GUISE_SYSTEM_RESET 1 /* reset the machine by the means the kernel has; rsi = 0		*/
 
+#define GUISE_SYSTEM_COUNTERS 2 /* struct guise_system_counters, out				*/
+
 struct guise_system_info {
 	uint64_t total_frames; /* RAM						*/
 	uint64_t free_frames;
@@ -245,6 +288,17 @@ struct guise_system_info {
 };
 #define GUISE_FEATURE_IOMMU 1
 ABI_LAYOUT(guise_system_info, 48);
+
+struct guise_system_counters {
+	uint64_t free_frames;
+	uint64_t idle_ns;  /* of all CPUs			*/
+	uint64_t switches; /* how often another vCPU was chosen	*/
+	uint32_t domains;
+	uint32_t irqs;	   /* bound interrupts, messages among them	*/
+	uint32_t messages; /* allocated MSIs			*/
+	uint32_t zero;
+};
+ABI_LAYOUT(guise_system_counters, 40);
 
 /* Announced by a second hypervisor CPUID block (leaf base 0x40000100). */
 #define GUISE_CPUID_BASE      0x40000100u

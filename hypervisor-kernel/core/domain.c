@@ -11,6 +11,7 @@
 #include <core/event.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
+#include <core/irq.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 #include <xen/sched.h>
@@ -68,6 +69,11 @@ void domain_put(struct domain *d)
 	}
 }
 
+unsigned domain_count(void)
+{
+	return nr_domains;
+}
+
 static bool list_enter(struct domain *d)
 {
 	bool ok = nr_domains < MAX_DOMAINS;
@@ -116,6 +122,7 @@ struct domain *domain_create(const struct guise_domain_create *how, int *err)
 	d->pauses = 1;
 	d->state = GUISE_STATE_PAUSED;
 	d->frames_head = FRAME_NIL;
+	sched_domain_init(d);
 	d->max_frames = how->max_frames;
 	d->max_kernel_pages = 2048 + how->max_vcpus * 16 + how->max_frames / 32;
 	list_init(&d->link);
@@ -147,11 +154,13 @@ fail:
 
 bool domain_runnable(const struct domain *d)
 {
-	return d->state == GUISE_STATE_RUNNING && d->pauses == 0;
+	return d->state == GUISE_STATE_RUNNING && d->pauses == 0 && !d->sched.spent;
 }
 
-static void wake_all(struct domain *d)
+void domain_wake(struct domain *d)
 {
+	if (!domain_runnable(d))
+		return;
 	for (uint32_t i = 0; i < d->max_vcpus; i++)
 		if (d->vcpu[i] && d->vcpu[i]->state == VCPU_RUNNABLE)
 			sched_enqueue(d->vcpu[i]);
@@ -167,17 +176,13 @@ void domain_pause(struct domain *d)
 
 void domain_unpause(struct domain *d)
 {
-	bool run;
-
 	spin_lock(&d->lock);
 	if (d->state == GUISE_STATE_PAUSED && d->vcpu[0] && d->vcpu[0]->initialised)
 		domain_move(d, GUISE_STATE_RUNNING);
 	if (d->pauses)
 		d->pauses--;
-	run = domain_runnable(d);
 	spin_unlock(&d->lock);
-	if (run)
-		wake_all(d);
+	domain_wake(d);
 }
 
 static void domain_end(struct domain *d, uint8_t state, uint8_t reason)
@@ -310,7 +315,9 @@ long domain_destroy(struct domain *d)
 		for (uint32_t i = 0; i < d->max_vcpus; i++)
 			if (d->vcpu[i])
 				vcpu_stop(d->vcpu[i]);
+		sched_domain_end(d);
 		event_close_all(d);
+		irq_free_all(d);
 		handle_drop_all(d);
 		grant_unmap_all(d);
 		for (uint32_t i = 0; i < d->max_vcpus; i++)

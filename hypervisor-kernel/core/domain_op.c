@@ -6,6 +6,7 @@
 #include <core/domain.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
+#include <core/irq.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 
@@ -127,6 +128,14 @@ static long op_start(struct vcpu *v, guest_ptr_t p)
 	return rc;
 }
 
+static struct domain *domain_or_self(struct vcpu *v, uint32_t handle)
+{
+	if (handle != GUISE_INFO_SELF)
+		return handle_domain(v->domain, handle);
+	domain_ref(v->domain);
+	return v->domain;
+}
+
 static long op_info(struct vcpu *v, guest_ptr_t p)
 {
 	struct guise_domain_info info;
@@ -135,10 +144,7 @@ static long op_info(struct vcpu *v, guest_ptr_t p)
 
 	if (copy_from_guest(&info.handle, p, sizeof(info.handle)))
 		return -EFAULT;
-	if (info.handle == GUISE_INFO_SELF)
-		domain_ref(d = v->domain);
-	else
-		d = handle_domain(v->domain, info.handle);
+	d = domain_or_self(v, info.handle);
 	if (!d)
 		return -EPERM;
 	info = (struct guise_domain_info){
@@ -148,7 +154,7 @@ static long op_info(struct vcpu *v, guest_ptr_t p)
 		.reason = d->shutdown_reason,
 		.frames = d->frames,
 		.max_frames = d->max_frames,
-		.cpu_ns = d->cpu_ns,
+		.cpu_ns = sched_cpu_ns(d),
 		.shared_info_mfn = d->shared_mfn,
 		.grant_mfn = d->state == GUISE_STATE_DYING ? INVALID_MFN : grant_frame(d, 0),
 		.cache_frames = d->tlb.used,
@@ -157,6 +163,31 @@ static long op_info(struct vcpu *v, guest_ptr_t p)
 	};
 	memcpy(info.text, d->text, sizeof(info.text));
 	rc = copy_to_guest(p, &info, sizeof(info));
+	domain_put(d);
+	return rc;
+}
+
+static long op_sched(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_sched req;
+	struct domain *d;
+	long rc = 0;
+
+	if (copy_from_guest(&req, p, sizeof(req)))
+		return -EFAULT;
+	if (req.op > GUISE_SCHED_SET || (req.op == GUISE_SCHED_SET &&
+					 (req.weight == 0 || req.weight > GUISE_WEIGHT_MAX || req.cap > GUISE_CAP_MAX)))
+		return -EINVAL;
+	d = handle_domain(v->domain, req.handle);
+	if (!d)
+		return -EPERM;
+	if (req.op == GUISE_SCHED_SET) {
+		sched_share_set(d, req.weight, req.cap);
+	} else {
+		req.weight = d->sched.weight;
+		req.cap = d->sched.cap;
+		rc = copy_to_guest(p, &req, sizeof(req));
+	}
 	domain_put(d);
 	return rc;
 }
@@ -172,10 +203,7 @@ static long op_count(struct vcpu *v, guest_ptr_t p)
 		return -EFAULT;
 	if (req[2] > 1 || req[3])
 		return -EINVAL;
-	if (req[0] == GUISE_INFO_SELF)
-		domain_ref(d = v->domain);
-	else
-		d = handle_domain(v->domain, req[0]);
+	d = domain_or_self(v, req[0]);
 	if (!d)
 		return -EPERM;
 	if (domain_valid_vcpu(d, req[1])) {
@@ -183,6 +211,57 @@ static long op_count(struct vcpu *v, guest_ptr_t p)
 		rc = copy_to_guest(p + offsetof(struct guise_domain_count, crossing), d->vcpu[req[1]]->crossing,
 				   sizeof(at->crossing));
 	}
+	domain_put(d);
+	return rc;
+}
+
+static void vcpus_count(struct domain *d, struct guise_domain_counters *c)
+{
+	uint64_t now = time_now();
+
+	for (uint32_t i = 0; i < d->max_vcpus; i++) {
+		const struct vcpu *v = d->vcpu[i];
+
+		if (!v)
+			continue;
+		c->vcpus += v->state != VCPU_DOWN;
+		c->wait_ns += v->runstate.time[RUNSTATE_runnable];
+		if (v->runstate.state == RUNSTATE_runnable)
+			c->wait_ns += now - v->runstate.state_entry_time;
+	}
+}
+
+static long op_counters(struct vcpu *v, guest_ptr_t p)
+{
+	struct guise_domain_counters c;
+	uint32_t handle;
+	struct domain *d;
+	long rc;
+
+	if (copy_from_guest(&handle, p, sizeof(handle)))
+		return -EFAULT;
+	d = domain_or_self(v, handle);
+	if (!d)
+		return -EPERM;
+	c = (struct guise_domain_counters){
+		.handle = handle,
+		.cpu_ns = sched_cpu_ns(d),
+		.frames = d->frames,
+		.max_frames = d->max_frames,
+		.kernel_frames = d->kernel_pages,
+		.max_kernel_frames = d->max_kernel_pages,
+		.cache_frames = d->tlb.used,
+		.max_cache_frames = d->tlb.nr,
+		.ports = d->nr_ports,
+		.handles = handle_count(d),
+		.events_sent = d->events_sent,
+		.events_received = d->events_received,
+		.hypercalls = d->hypercalls,
+		.faults = d->faults,
+	};
+	vcpus_count(d, &c);
+	grant_counters(d, &c.grants, &c.grant_maps);
+	rc = copy_to_guest(p, &c, sizeof(c));
 	domain_put(d);
 	return rc;
 }
@@ -239,8 +318,21 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 		return op_info(v, arg[1]);
 	case GUISE_DOMAIN_COUNT:
 		return op_count(v, arg[1]);
+	case GUISE_DOMAIN_SCHED:
+		return op_sched(v, arg[1]);
+	case GUISE_DOMAIN_COUNTERS:
+		return op_counters(v, arg[1]);
 	}
 	return -ENOSYS;
+}
+
+static long system_counters(guest_ptr_t p)
+{
+	struct guise_system_counters c = { .free_frames = frame_free_count(), .domains = domain_count() };
+
+	sched_counters(&c.idle_ns, &c.switches);
+	irq_counters(&c.irqs, &c.messages);
+	return copy_to_guest(p, &c, sizeof(c));
 }
 
 long hc_system_op(struct vcpu *v, const uint64_t *arg)
@@ -260,6 +352,10 @@ long hc_system_op(struct vcpu *v, const uint64_t *arg)
 		if (arg[1])
 			return -EINVAL;
 		arch_reset();
+	case GUISE_SYSTEM_COUNTERS:
+		if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
+			return -EPERM;
+		return system_counters(arg[1]);
 	}
 	return -ENOSYS;
 }

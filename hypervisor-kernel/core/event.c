@@ -77,6 +77,7 @@ static int port_alloc(struct domain *d, uint8_t to, uint32_t vcpu) MUST_HOLD(d->
 		if (p->state != PORT_FREE)
 			continue;
 		*p = (struct port){ .state = PORT_FREE, .vcpu = vcpu };
+		d->nr_ports++;
 		port_move(p, to);
 		return (int)n;
 	}
@@ -121,6 +122,7 @@ void event_raise(struct domain *d, uint32_t n)
 		return;
 	if (__atomic_fetch_or(&d->shared->evtchn_pending[n / 64], bit, __ATOMIC_SEQ_CST) & bit)
 		return;
+	d->events_received++;
 	v = domain_valid_vcpu(d, p->vcpu) ? d->vcpu[p->vcpu] : d->vcpu[0];
 	if (!(__atomic_load_n(&d->shared->evtchn_mask[n / 64], __ATOMIC_SEQ_CST) & bit) && v)
 		upcall(v, n);
@@ -173,6 +175,7 @@ static int port_close(struct domain *d, uint32_t n)
 		break;
 	}
 	port_move(p, PORT_FREE);
+	d->nr_ports--;
 	pending_clear(d, n);
 	unlock_both(d, peer ? peer : d);
 	if (irq < NR_IRQS)
@@ -315,6 +318,7 @@ static int send(struct vcpu *v, uint32_t n)
 
 	if (!p)
 		return -EINVAL;
+	d->events_sent++;
 	switch (p->state) {
 	case PORT_INTERDOMAIN:
 		r = domain_get(p->remote_dom);

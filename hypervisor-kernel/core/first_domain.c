@@ -180,7 +180,7 @@ static void root_handles(struct domain *d)
 
 	for (unsigned i = 1; i < ARRAY_SIZE(roots); i++)
 		d->handles[i] = roots[i];
-	d->ports_held = true;
+	handle_ports_changed(d);
 }
 
 void first_domain_build(void)

@@ -30,6 +30,7 @@ struct grant_table {
 	struct uses *uses[GRANT_MAX_FRAMES];
 	mfn_t mfn[GRANT_MAX_FRAMES];
 	struct grant_map *map[MAP_PAGES];
+	uint32_t nr_used; /* entries that others use	*/
 	uint32_t nr_maps; /* in use		*/
 	uint32_t low_map; /* numbers below it are in use	*/
 	uint32_t top_map; /* numbers at and above it are free	*/
@@ -67,6 +68,12 @@ int grant_init(struct domain *d)
 mfn_t grant_frame(struct domain *d, uint32_t n)
 {
 	return d->grants && n < d->grants->nr_frames ? d->grants->mfn[n] : INVALID_MFN;
+}
+
+void grant_counters(const struct domain *d, uint32_t *used, uint32_t *maps)
+{
+	*used = d->grants ? d->grants->nr_used : 0;
+	*maps = d->grants ? d->grants->nr_maps : 0;
 }
 
 void grant_destroy(struct domain *d)
@@ -112,8 +119,10 @@ static void use_end(struct grant_table *g, uint32_t ref, bool writable)
 	u->reads--;
 	if (!u->writes)
 		clear |= GTF_writing;
-	if (!u->reads)
+	if (!u->reads) {
 		clear |= GTF_reading;
+		g->nr_used--;
+	}
 	__atomic_fetch_and(&g->entry[ref / ENTRIES][ref % ENTRIES].flags, (uint16_t)~clear, __ATOMIC_RELEASE);
 }
 
@@ -135,7 +144,7 @@ int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, m
 	if (!rc) {
 		struct frame *f;
 
-		u->reads++;
+		g->nr_used += !u->reads++;
 		u->writes = (uint16_t)(u->writes + writable);
 		*m = __atomic_load_n(&e->frame, __ATOMIC_ACQUIRE);
 		f = frame_of(*m);

@@ -33,6 +33,13 @@ struct domain *handle_domain(struct domain *d, uint32_t index)
 	return handle_lookup(d, index, GUISE_HANDLE_DOMAIN, &h) ? NULL : h.target;
 }
 
+void handle_ports_changed(struct domain *d)
+{
+	static uint64_t changes;
+
+	d->ports_change = __atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED);
+}
+
 int handle_add(struct domain *d, const struct handle *h)
 {
 	int rc = -ENOSPC;
@@ -41,7 +48,8 @@ int handle_add(struct domain *d, const struct handle *h)
 	for (uint32_t i = 1; i < NR_HANDLES; i++) {
 		if (d->handles[i].kind == GUISE_HANDLE_NONE) {
 			d->handles[i] = *h;
-			d->ports_held |= h->kind == GUISE_HANDLE_PORT;
+			if (h->kind == GUISE_HANDLE_PORT)
+				handle_ports_changed(d);
 			rc = (int)i;
 			break;
 		}
@@ -59,6 +67,8 @@ int handle_drop(struct domain *d, uint32_t index)
 	spin_lock(&d->lock);
 	old = d->handles[index];
 	d->handles[index] = (struct handle){ .kind = GUISE_HANDLE_NONE };
+	if (old.kind == GUISE_HANDLE_PORT)
+		handle_ports_changed(d);
 	spin_unlock(&d->lock);
 	if (old.kind == GUISE_HANDLE_DOMAIN)
 		domain_put(old.target);
@@ -86,6 +96,15 @@ bool handle_any(struct domain *d, uint32_t kind)
 		if (d->handles[i].kind == kind)
 			return true;
 	return false;
+}
+
+uint32_t handle_count(const struct domain *d)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < NR_HANDLES; i++)
+		nr += d->handles[i].kind != GUISE_HANDLE_NONE;
+	return nr;
 }
 
 bool handle_manages(struct domain *d, const struct domain *target)

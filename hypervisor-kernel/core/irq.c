@@ -5,7 +5,6 @@
  * Each bound interrupt has a vector of its own.  A level-triggered one is masked when it fires and
  * unmasked by GUISE_IRQ_EOI, so a driver that does not serve its device costs one interrupt.
  */
-#include <arch/arch.h>
 #include <arch/cpu.h>
 #include <core/domain.h>
 #include <core/event.h>
@@ -22,6 +21,7 @@ struct irq {
 	uint32_t port;
 	uint8_t vector; /* 0 = none yet; kept once given	*/
 	bool level, allocated;
+	uint16_t allocator; /* domain id	*/
 };
 
 static struct spinlock irq_lock;
@@ -47,8 +47,6 @@ void irq_handle(uint8_t vector)
 	struct irq *q;
 	uint32_t n;
 
-	if (apic_is_mine(vector))
-		return;
 	n = irq_of_vector[vector];
 	if (!n) {
 		arch_irq_ack();
@@ -144,7 +142,7 @@ static long msi_alloc(struct vcpu *v, guest_ptr_t p)
 	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++) {
 		int vector;
 
-		if (irqs[n].allocated || !may_use(v->domain, req.handle, n))
+		if (irqs[n].allocated || irqs[n].domain || !may_use(v->domain, req.handle, n))
 			continue;
 		vector = vector_get(n);
 		if (vector < 0)
@@ -153,6 +151,7 @@ static long msi_alloc(struct vcpu *v, guest_ptr_t p)
 		if (copy_to_guest(p, &req, sizeof(req)))
 			return -EFAULT;
 		irqs[n].allocated = true;
+		irqs[n].allocator = v->domain->id;
 		return (long)n;
 	}
 	return handle_any(v->domain, GUISE_HANDLE_IRQ) ? -ENOSPC : -EPERM;
@@ -168,6 +167,22 @@ static long msi_free(struct domain *d, uint64_t n)
 		return -EBUSY;
 	irqs[n].allocated = false;
 	return 0;
+}
+
+void irq_free_all(const struct domain *d)
+{
+	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++)
+		if (irqs[n].allocated && irqs[n].allocator == d->id)
+			irqs[n].allocated = false;
+}
+
+void irq_counters(uint32_t *bound, uint32_t *messages)
+{
+	*bound = *messages = 0;
+	for (uint32_t n = 0; n < NR_IRQS; n++) {
+		*bound += irqs[n].domain != NULL;
+		*messages += irqs[n].allocated;
+	}
 }
 
 long hc_irq_op(struct vcpu *v, const uint64_t *arg)

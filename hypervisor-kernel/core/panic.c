@@ -65,5 +65,5 @@ void panic(const char *fmt, ...)
 		printk("guise: panic: %s\n", text);
 		backtrace();
 	}
-	arch_reset();
+	arch_crash();
 }

@@ -193,7 +193,7 @@ long hc_sched_op(struct vcpu *v, const uint64_t *arg)
 
 	switch (arg[0]) {
 	case SCHEDOP_yield:
-		sched_yield_current();
+		sched_yield_current(v);
 		return 0;
 	case SCHEDOP_block:
 		/* Unmask first, then look: an event in between is not lost. */

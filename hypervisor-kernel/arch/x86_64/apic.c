@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <arch/percpu.h>
 #include <arch/x86.h>
+#include <core/irq.h>
 #include <core/lib.h>
 #include <core/timer.h>
 
@@ -66,14 +67,14 @@ bool arch_irq_waiting(void)
 
 /* The timer and spurious interrupts are the kernel's own; the timer work is done by whoever leaves
  * the kernel next. */
-bool apic_is_mine(uint8_t vector)
+void apic_interrupt(uint8_t vector)
 {
 	if (vector == VECTOR_TIMER) {
 		apic_eoi();
 		timer_run();
-		return true;
+	} else if (vector != VECTOR_SPURIOUS) {
+		irq_handle(vector);
 	}
-	return vector == VECTOR_SPURIOUS;
 }
 
 static void timer_calibrate(void)

@@ -62,24 +62,29 @@ static void iomap_open(uint8_t *map, uint64_t first, uint64_t end)
 		memset(map + first / 8, 0, (end - first) / 8);
 }
 
+/* Built anew only when it last showed another state of ports than this one. */
 static void iomap_load(struct cpu *c, const struct domain *d)
 {
-	c->tss.iomap_base = sizeof(struct tss);
-	if (!d->ports_held)
+	uint8_t *map = c->tss.iomap;
+
+	c->tss.iomap_base = d->ports_change ? offsetof(struct tss, iomap) : sizeof(struct tss);
+	if (!d->ports_change || c->iomap_change == d->ports_change)
 		return;
-	if (c->iomap_dirty) {
-		memset(c->tss.iomap, 0xff, sizeof(c->tss.iomap));
-		c->iomap_dirty = false;
-	}
+	memset(map + c->iomap_low, 0xff, c->iomap_high - c->iomap_low);
+	c->iomap_low = sizeof(c->tss.iomap);
+	c->iomap_high = 0;
 	for (unsigned i = 0; i < NR_HANDLES; i++) {
 		const struct handle *h = &d->handles[i];
+		uint64_t end = MIN(h->first + h->nr, 65536);
 
-		if (h->kind != GUISE_HANDLE_PORT)
+		if (h->kind != GUISE_HANDLE_PORT || h->first >= end)
 			continue;
-		iomap_open(c->tss.iomap, h->first, MIN(h->first + h->nr, 65536));
-		c->iomap_dirty = true;
-		c->tss.iomap_base = offsetof(struct tss, iomap);
+		iomap_open(map, h->first, end);
+		c->iomap_low = MIN(c->iomap_low, (uint32_t)h->first / 8);
+		c->iomap_high = MAX(c->iomap_high, (uint32_t)(end + 7) / 8);
 	}
+	c->iomap_low = MIN(c->iomap_low, c->iomap_high);
+	c->iomap_change = d->ports_change;
 }
 
 void arch_ports_changed(struct domain *d)

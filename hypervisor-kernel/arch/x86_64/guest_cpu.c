@@ -113,7 +113,8 @@ long hc_fpu_taskswitch(struct vcpu *v, const uint64_t *arg)
 /* Hardware breakpoints are not offered: the registers only remember. */
 long hc_set_debugreg(struct vcpu *v, const uint64_t *arg)
 {
-	if (arg[0] > 7)
+	/* What would read back as an error, or as a call to be issued again, is none. */
+	if (arg[0] > 7 || arg[1] >= (uint64_t)HC_CONTINUE)
 		return -EINVAL;
 	v->arch.dr[arg[0]] = arg[1];
 	return 0;

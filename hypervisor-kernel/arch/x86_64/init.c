@@ -317,6 +317,18 @@ void arch_start_first(void)
 	exit_to_guest();
 }
 
+#define PVPANIC_PORT	 0x505 /* QEMU's docs/specs/pvpanic.rst: reads as the events it takes	*/
+#define PVPANIC_PANICKED 1
+
+void arch_crash(void)
+{
+	uint8_t events = inb(PVPANIC_PORT);
+
+	if (events != 0xff && (events & PVPANIC_PANICKED))
+		outb(PVPANIC_PORT, PVPANIC_PANICKED);
+	arch_reset();
+}
+
 void arch_reset(void)
 {
 	struct {

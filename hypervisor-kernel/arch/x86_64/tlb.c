@@ -295,8 +295,7 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 	memset(e, 0, PAGE_SIZE);
 	t->node[n] = (struct tlb_node){ .table = (uint32_t)table, .level = (uint8_t)level };
 	f->cached = n + 1;
-	if (level == 1)
-		f->flags |= FRAME_TABLE;
+	f->flags = (uint8_t)(level == 1 ? f->flags | FRAME_TABLE : f->flags & ~FRAME_TABLE);
 	if (level == 4) {
 		for (unsigned i = SLOT_KERNEL; i < SLOT_END; i++)
 			e[i] = boot_l4[i];

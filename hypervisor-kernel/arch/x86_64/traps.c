@@ -12,7 +12,6 @@
 #include <arch/x86.h>
 #include <core/event.h>
 #include <core/hypercall.h>
-#include <core/irq.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 
@@ -140,7 +139,7 @@ void trap_from_guest(struct regs *r)
 		bounce_trap(v, vector, 0);
 	} else {
 		crossing_count(v, GUISE_CROSSING_INTERRUPT);
-		irq_handle((uint8_t)vector);
+		apic_interrupt((uint8_t)vector);
 	}
 	exit_to_guest();
 }
@@ -151,7 +150,7 @@ void trap_from_kernel(struct regs *r)
 	uint64_t va, error;
 
 	if (r->vector >= 0x30) {
-		irq_handle((uint8_t)r->vector);
+		apic_interrupt((uint8_t)r->vector);
 		return;
 	}
 	if (r->vector == TRAP_PF && c->current) {

@@ -96,7 +96,7 @@ void tsc_init(void);
 uint64_t tsc_of_time(uint64_t ns);
 paddr_t acpi_init(paddr_t rsdp); /* 0: search; returns the address of the XSDT or RSDT */
 void uart_init(void);
-bool apic_is_mine(uint8_t vector);
+void apic_interrupt(uint8_t vector);
 extern uint32_t tsc_khz;
 extern uint32_t pvclock_mul;
 extern int8_t pvclock_shift;

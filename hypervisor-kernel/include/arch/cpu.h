@@ -34,6 +34,8 @@ void arch_tlb_flush(struct domain *d);
 /* d's PORT handles changed: what it may not use any more is closed on return. */
 void arch_ports_changed(struct domain *d);
 void arch_reset(void) __attribute__((noreturn));
+/* The same after a panic, and the virtual machine's monitor is told. */
+void arch_crash(void) __attribute__((noreturn));
 
 /* Machine-to-physical: what gfn the owner of m knows it by; ~0 = none. */
 void m2p_set(mfn_t m, gfn_t g);

@@ -30,8 +30,9 @@ struct cpu {
 	bool ldt_loaded;     /* LDTR is not null						*/
 	struct vcpu *loaded; /* whose FPU, segments and bases are in the CPU		*/
 	uint32_t id, apic_id;
-	uint64_t flush_epoch; /* of the last full flush on this CPU			*/
-	bool iomap_dirty;     /* the I/O bitmap opens ports				*/
+	uint64_t flush_epoch;		/* of the last full flush on this CPU			*/
+	uint64_t iomap_change;		/* which state of whose ports the I/O bitmap shows	*/
+	uint32_t iomap_low, iomap_high; /* its bytes that open any		*/
 	struct tss tss;
 	uint64_t gdt[GDT_BYTES / 8] __attribute__((aligned(4096)));
 	uint8_t stack[CPU_STACK_SIZE] __attribute__((aligned(16)));

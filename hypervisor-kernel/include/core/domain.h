@@ -10,6 +10,7 @@
 #include <core/frame.h>
 #include <core/handle.h>
 #include <core/list.h>
+#include <core/timer.h>
 #include <core/tlb.h>
 #include <guise.h>
 
@@ -23,6 +24,17 @@
 struct port;
 struct grant_table;
 struct vcpu;
+
+/* Its share of the CPUs (sched.c). */
+struct sched_share {
+	uint32_t weight;  /* 1..65535				*/
+	uint32_t cap;	  /* percent of one CPU, 0 = none	*/
+	uint64_t virtual; /* run time by weight, ns at the default one	*/
+	int64_t budget;	  /* of a capped one in this period, ns; what was overdrawn is negative */
+	uint64_t period;  /* when this period began		*/
+	bool spent;	  /* it waits for refill	*/
+	struct timer refill;
+};
 
 struct domain {
 	uint16_t id;	    /* fixed at birth; read freely			*/
@@ -43,12 +55,14 @@ struct domain {
 	uint64_t max_kernel_pages;
 	char text[64]; /* why it crashed				*/
 	struct handle handles[NR_HANDLES];
-	bool ports_held; /* it holds, or did, a handle for I/O ports		*/
+	uint64_t ports_change; /* a new number when its PORT handles change, unlike any other's; 0: it has none */
 
 	struct vcpu *vcpu[MAX_VCPUS]; /* [0] from birth, others by VCPUOP_initialise; never removed	*/
 
 	shared_info_t *shared; /* one frame, FRAME_SHARED			*/
 	mfn_t shared_mfn;
+
+	struct sched_share sched;
 
 	struct spinlock event_lock;		       /* guards the ports				*/
 	struct port *ports[NR_PORTS / PORTS_PER_PAGE]; /* a page each, on demand */
@@ -57,8 +71,10 @@ struct domain {
 	struct grant_table *grants;
 	struct tlb tlb;
 
+	uint32_t nr_ports;		     /* in use; event_lock					*/
 	uint64_t cpu_ns, faults, hypercalls; /* counters; approximate reads are fine	*/
 	bool timed;			     /* the time of crossings is taken, too	*/
+	uint64_t events_sent, events_received;
 };
 
 /* A reference to the living domain with this id, or NULL. */
@@ -78,6 +94,10 @@ void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 /* May one of the domain's vCPUs run? */
 bool domain_runnable(const struct domain *d);
+
+/* It may run again: its runnable vCPUs enter the queue. */
+void domain_wake(struct domain *d);
+unsigned domain_count(void);
 
 /* Frames in and out of the domain's list; d->lock is taken inside. */
 void domain_add_frame(struct domain *d, mfn_t m);

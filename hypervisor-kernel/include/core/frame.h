@@ -18,7 +18,7 @@ struct domain;
 #define OWNER_KERNEL 0xfffe
 #define OWNER_NONE   0xfffd /* not RAM, or RAM the firmware keeps	*/
 
-#define FRAME_TABLE  1 /* the owner last used it as a page table: a direct write to it is unsynced	*/
+#define FRAME_TABLE  1 /* the owner last used it as a table of leaves: a direct write to it is unsynced	*/
 #define FRAME_SHARED 2 /* made by the kernel for its owner (shared info, grant table): never leaves	*/
 #define FRAME_PINNED 4 /* the owner pinned it; bookkeeping only					*/
 

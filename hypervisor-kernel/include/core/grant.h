@@ -14,6 +14,8 @@ struct domain;
 
 int grant_init(struct domain *d);
 mfn_t grant_frame(struct domain *d, uint32_t n);
+/* Entries of d's table that others use, and uses that d makes of others'. */
+void grant_counters(const struct domain *d, uint32_t *used, uint32_t *maps);
 /* The domain dies: unmap and unpin everything it mapped from others. */
 void grant_unmap_all(struct domain *d);
 /* Forget the domain's own table; its frames stay in the domain's list. */

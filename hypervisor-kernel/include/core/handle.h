@@ -29,5 +29,7 @@ bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
 /* Does d hold any handle of kind / a DOMAIN handle on target? */
 bool handle_any(struct domain *d, uint32_t kind);
 bool handle_manages(struct domain *d, const struct domain *target);
+void handle_ports_changed(struct domain *d);
+uint32_t handle_count(const struct domain *d);
 /* The domain dies: drop all. */
 void handle_drop_all(struct domain *d);

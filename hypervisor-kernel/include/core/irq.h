@@ -12,7 +12,10 @@ struct domain;
 #define NR_MSI	64
 #define NR_IRQS (256 + NR_MSI)
 
-/* The CPU took vector: find the irq, raise its port.  Called by traps.c with the APIC not yet acked. */
+/* The CPU took a vector that is not the kernel's own: find the irq, raise its port.  Not yet acked. */
 void irq_handle(uint8_t vector);
 /* Port of d for irq was closed: mask and forget. */
 void irq_unbind(struct domain *d, uint32_t irq);
+/* The domain dies: its messages may be given to others, which it did not bind itself stay bound. */
+void irq_free_all(const struct domain *d);
+void irq_counters(uint32_t *bound, uint32_t *messages);

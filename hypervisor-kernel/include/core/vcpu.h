@@ -99,7 +99,14 @@ void sched_enqueue(struct vcpu *v);
 void sched_dequeue(struct vcpu *v);
 void sched_forget(struct vcpu *v);
 void sched_init(void);
-void sched_yield_current(void);
+void sched_yield_current(struct vcpu *v);
+void sched_domain_init(struct domain *d);
+void sched_domain_end(struct domain *d);
+/* weight 1..65535; cap in percent of one CPU, 0 for none. */
+void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap);
+/* Run time of all of its vCPUs up to now. */
+uint64_t sched_cpu_ns(const struct domain *d);
+void sched_counters(uint64_t *idle_ns, uint64_t *switches);
 /* Something became runnable or a slice ended: choose again before returning to a guest. */
 void sched_kick(void);
 /* Pick, switch to and return the vCPU to run now; idles until there is one. */

@@ -39,6 +39,8 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 		struct guise_domain_start begin = { .handle = h, .rip = 0x200000, .cr3 = virt_to_mfn(mfns) };
 		struct guise_domain_info info = { .handle = h };
 		static struct guise_domain_count count;
+		struct guise_domain_sched sched = { .handle = h, .weight = 256 };
+		struct guise_domain_counters counters = { .handle = h };
 
 		expect_eq(guise_domain(GUISE_DOMAIN_CREATE, &create), -XEN_EPERM);
 		expect_eq(guise_domain(GUISE_DOMAIN_POPULATE, &populate), -XEN_EPERM);
@@ -49,11 +51,15 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 		expect_eq(guise_domain_nr(GUISE_DOMAIN_PAUSE, h), -XEN_EPERM);
 		expect_eq(guise_domain_nr(GUISE_DOMAIN_UNPAUSE, h), -XEN_EPERM);
 		expect_eq(guise_domain_nr(GUISE_DOMAIN_DESTROY, h), -XEN_EPERM);
-		if (h != GUISE_INFO_SELF)
-			expect_eq(guise_domain(GUISE_DOMAIN_INFO, &info), -XEN_EPERM);
+		expect_eq(guise_domain(GUISE_DOMAIN_SCHED, &sched), -XEN_EPERM);
+		sched.op = GUISE_SCHED_SET;
+		expect_eq(guise_domain(GUISE_DOMAIN_SCHED, &sched), -XEN_EPERM);
+		if (h == GUISE_INFO_SELF)
+			continue;
+		expect_eq(guise_domain(GUISE_DOMAIN_INFO, &info), -XEN_EPERM);
+		expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &counters), -XEN_EPERM);
 		count.handle = h;
-		if (h != GUISE_INFO_SELF)
-			expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &count), -XEN_EPERM);
+		expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &count), -XEN_EPERM);
 	}
 }
 
@@ -70,6 +76,32 @@ TEST("a domain learns about itself, and only what is its own")
 	expect_eq(info.text[0], 0);
 	expect_eq(guise_domain(GUISE_DOMAIN_INFO, NULL), -XEN_EFAULT);
 	expect_eq(guise_domain(GUISE_DOMAIN_INFO, (void *)0xffff808000100000), -XEN_EFAULT);
+}
+
+TEST("what a domain does is counted")
+{
+	struct guise_domain_counters before = { .handle = GUISE_INFO_SELF }, after = before;
+	evtchn_bind_ipi_t ipi = { 0 };
+	evtchn_send_t send;
+	evtchn_close_t close;
+
+	expect_eq(hc_event_channel(EVTCHNOP_bind_ipi, &ipi), 0);
+	send.port = close.port = ipi.port;
+
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &before), 0);
+	expect_eq(hc_event_channel(EVTCHNOP_send, &send), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &after), 0);
+	expect_eq(after.vcpus, 1);
+	expect_eq(after.events_sent, before.events_sent + 1);
+	expect_eq(after.events_received, before.events_received + 1);
+	expect_eq(after.hypercalls, before.hypercalls + 2);
+	expect(after.cpu_ns > before.cpu_ns);
+	expect(before.ports > 0 && before.handles == 0 && before.grants == 0 && before.grant_maps == 0);
+	expect(before.frames <= before.max_frames && before.kernel_frames <= before.max_kernel_frames);
+	expect(before.cache_frames <= before.max_cache_frames);
+	expect_eq(hc_event_channel(EVTCHNOP_close, &close), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &after), 0);
+	expect_eq(after.ports, before.ports - 1);
 }
 
 static struct guise_domain_count counted;
@@ -156,9 +188,10 @@ TEST("without a handle no interrupt is bound, allocated, freed or acknowledged")
 		expect_eq(guise_irq_nr(GUISE_IRQ_MSI_FREE, n), -XEN_EPERM);
 }
 
-TEST("without a handle the machine is not reset")
+TEST("without a handle the machine is neither reset nor counted")
 {
 	for_each_handle(h) expect_eq(guise_system(GUISE_SYSTEM_RESET, NULL, h), -XEN_EPERM);
+	for_each_handle(h) expect_eq(guise_system(GUISE_SYSTEM_COUNTERS, NULL, h), -XEN_EPERM);
 }
 
 TEST("anyone may ask for the machine's size")

@@ -74,9 +74,9 @@ static long populate(const struct toy *t, uint32_t nr, uint64_t first, uint64_t 
 	return guise_domain(GUISE_DOMAIN_POPULATE, &req);
 }
 
-static struct toy toy_make(const void *code, uint32_t len)
+static struct toy toy_make_as(uint16_t id, const void *code, uint32_t len)
 {
-	struct toy t = { .handle = create(GUISE_ROOT_MEMORY, 9, GUISE_PRIO_GUEST, GUISE_DOMAIN_NATIVE, 100, 1, 0) };
+	struct toy t = { .handle = create(GUISE_ROOT_MEMORY, id, GUISE_PRIO_GUEST, GUISE_DOMAIN_NATIVE, 100, 1, 0) };
 
 	expect(t.handle > 0);
 	expect_eq(populate(&t, FRAMES, 0, t.mfn), FRAMES);
@@ -88,6 +88,11 @@ static struct toy toy_make(const void *code, uint32_t len)
 	if (code)
 		expect_eq(copy(&t, GUISE_COPY_WRITE, t.mfn[4], 0, (void *)(uint64_t)code, len), 0);
 	return t;
+}
+
+static struct toy toy_make(const void *code, uint32_t len)
+{
+	return toy_make_as(9, code, len);
 }
 
 static long begin(const struct toy *t, uint64_t rip, uint64_t rsp, uint64_t cr3)
@@ -245,6 +250,170 @@ TEST("a domain without its root, its code or its stack stops with a reason")
 	expect_eq(info(&t).state, GUISE_STATE_CRASHED);
 	expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), -XEN_EBUSY);
 	destroy(t.handle);
+}
+
+/* ---- shares of the CPU ---- */
+
+static long share(long handle, uint32_t op, uint32_t weight, uint32_t cap)
+{
+	struct guise_domain_sched req = { (uint32_t)handle, op, weight, cap };
+
+	return guise_domain(GUISE_DOMAIN_SCHED, &req);
+}
+
+static void share_set(const struct toy *t, uint32_t weight, uint32_t cap)
+{
+	struct guise_domain_sched req = { (uint32_t)t->handle, GUISE_SCHED_GET, 0, 0 };
+
+	expect_eq(share(t->handle, GUISE_SCHED_SET, weight, cap), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_SCHED, &req), 0);
+	expect_eq(req.weight, weight);
+	expect_eq(req.cap, cap);
+}
+
+static struct guise_domain_counters counters(const struct toy *t)
+{
+	struct guise_domain_counters c = { .handle = (uint32_t)t->handle };
+
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &c), 0);
+	return c;
+}
+
+#define NR_SPINNERS 4
+
+/* They count, for so long; how much CPU time each got, ns. */
+static void spin_together(struct toy *t, unsigned nr, uint64_t ms, uint64_t *ns)
+{
+	uint64_t before[NR_SPINNERS];
+
+	for (unsigned i = 0; i < nr; i++)
+		guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t[i].handle);
+	sleep_ms(100);
+	for (unsigned i = 0; i < nr; i++)
+		before[i] = counters(&t[i]).cpu_ns;
+	sleep_ms(ms);
+	for (unsigned i = 0; i < nr; i++)
+		ns[i] = counters(&t[i]).cpu_ns - before[i];
+	for (unsigned i = 0; i < nr; i++)
+		guise_domain_nr(GUISE_DOMAIN_PAUSE, (uint32_t)t[i].handle);
+}
+
+static void spinners_make(struct toy *t, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		t[i] = toy_make_as((uint16_t)(9 + i), count_code, sizeof(count_code));
+		expect_eq(begin(&t[i], 0, 0x1000, t[i].mfn[0]), 0);
+	}
+}
+
+static void expect_share(const uint64_t *ns, unsigned i, unsigned nr, unsigned wanted)
+{
+	uint64_t sum = 0, percent;
+
+	for (unsigned k = 0; k < nr; k++)
+		sum += ns[k];
+	percent = (ns[i] * 1000 / sum + 5) / 10;
+	if (percent + 5 < wanted || percent > wanted + 5)
+		fails(__FILE__, __LINE__, "domain %u of %u got %lu %%, not %u %%", i, nr, percent, wanted);
+}
+
+TEST("domains that spin share the CPU by their weights")
+{
+	static const uint32_t weight[2][NR_SPINNERS] = { { 256, 256, 256, 256 }, { 100, 200, 300, 400 } };
+	struct toy t[NR_SPINNERS];
+	uint64_t ns[NR_SPINNERS];
+
+	spinners_make(t, NR_SPINNERS);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < NR_SPINNERS; i++)
+			share_set(&t[i], weight[round][i], 0);
+		spin_together(t, NR_SPINNERS, 2000, ns);
+		for (unsigned i = 0; i < NR_SPINNERS; i++)
+			expect_share(ns, i, NR_SPINNERS, round ? weight[round][i] / 10 : 25);
+	}
+	for (unsigned i = 0; i < NR_SPINNERS; i++)
+		destroy(t[i].handle);
+}
+
+TEST("a cap holds, whether or not others want the CPU")
+{
+	struct toy t[2];
+	uint64_t ns[2], began;
+
+	spinners_make(t, 2);
+	share_set(&t[0], GUISE_WEIGHT_MAX, 20);
+	for (unsigned nr = 1; nr <= 2; nr++) {
+		began = time_ns();
+		spin_together(t, nr, 2000, ns);
+		expect(ns[0] * 100 / (time_ns() - began) <= 25);
+		expect(ns[0] > 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		destroy(t[i].handle);
+}
+
+TEST("a weight or cap that is out of range, or of a domain one does not manage, is refused")
+{
+	struct toy t = toy_make(NULL, 0);
+
+	expect_eq(share(t.handle, GUISE_SCHED_SET, 0, 0), -XEN_EINVAL);
+	expect_eq(share(t.handle, GUISE_SCHED_SET, GUISE_WEIGHT_MAX + 1, 0), -XEN_EINVAL);
+	expect_eq(share(t.handle, GUISE_SCHED_SET, 256, GUISE_CAP_MAX + 1), -XEN_EINVAL);
+	expect_eq(share(t.handle, GUISE_SCHED_SET + 1, 256, 0), -XEN_EINVAL);
+	expect_eq(share(GUISE_ROOT_MEMORY, GUISE_SCHED_SET, 256, 0), -XEN_EPERM);
+	expect_eq(share(GUISE_INFO_SELF, GUISE_SCHED_GET, 256, 0), -XEN_EPERM);
+	expect_eq(guise_domain(GUISE_DOMAIN_SCHED, NULL), -XEN_EFAULT);
+	share_set(&t, 1, GUISE_CAP_MAX);
+	destroy(t.handle);
+}
+
+static struct guise_system_counters machine(void)
+{
+	struct guise_system_counters c;
+
+	expect_eq(guise_system(GUISE_SYSTEM_COUNTERS, &c, GUISE_ROOT_SYSTEM), 0);
+	return c;
+}
+
+TEST("after 100 domains came and went every counter is where it was")
+{
+	struct guise_domain_counters self = { .handle = GUISE_INFO_SELF }, after = self;
+	struct guise_system_counters before = machine(), now;
+
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &self), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		struct toy t = toy_make(count_code, sizeof(count_code));
+		struct guise_domain_counters c;
+		evtchn_alloc_unbound_t open = { .dom = 9, .remote_dom = DOMID_SELF };
+
+		expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), 0);
+		expect_eq(hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (uint64_t)&open, 0, 0, 0),
+			  0);
+		share_set(&t, 256, i % 2 ? 50 : 0);
+		guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle);
+		if (i % 10 == 0)
+			sleep_ms(5);
+		c = counters(&t);
+		expect_eq(c.vcpus, 1);
+		expect_eq(c.ports, 1);
+		expect(c.frames >= FRAMES && c.frames <= c.max_frames);
+		expect(c.kernel_frames > 0 && c.kernel_frames <= c.max_kernel_frames);
+		expect_eq(machine().domains, before.domains + 1);
+		destroy(t.handle);
+	}
+	now = machine();
+	expect_eq(now.free_frames, before.free_frames);
+	expect_eq(now.domains, before.domains);
+	expect_eq(now.irqs, before.irqs);
+	expect_eq(now.messages, before.messages);
+	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &after), 0);
+	expect_eq(after.frames, self.frames);
+	expect_eq(after.kernel_frames, self.kernel_frames);
+	expect_eq(after.ports, self.ports);
+	expect_eq(after.handles, self.handles);
+	expect_eq(after.grants, self.grants);
+	expect_eq(after.grant_maps, self.grant_maps);
+	expect(after.hypercalls > self.hypercalls);
 }
 
 TEST("a domain is destroyed in whatever state, and its handle is gone")

@@ -161,11 +161,6 @@ void arch_irq_ack(void)
 	fake.acks++;
 }
 
-bool apic_is_mine(uint8_t vector)
-{
-	return vector >= 0xe0;
-}
-
 void arch_console_putc(char c)
 {
 	if (fake.console_len < sizeof(fake.console) - 1)

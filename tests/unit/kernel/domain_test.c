@@ -295,6 +295,22 @@ START_TEST(messages_are_given_out_within_the_handle)
 }
 END_TEST
 
+START_TEST(messages_of_a_domain_that_is_gone_are_given_out_again)
+{
+	struct handle h = { .kind = GUISE_HANDLE_IRQ, .first = GUISE_IRQ_MSI, .nr = 1 };
+	struct guise_msi_alloc req = { 0 };
+	uint32_t bound, messages;
+
+	req.handle = (uint32_t)handle_add(a.d, &h);
+	ck_assert_int_eq(irq_op(&a, GUISE_IRQ_MSI_ALLOC, &req), GUISE_IRQ_MSI);
+	irq_counters(&bound, &messages);
+	ck_assert_uint_eq(messages, 1);
+	ck_assert_int_eq(domain_destroy(a.d), 0);
+	irq_counters(&bound, &messages);
+	ck_assert_uint_eq(bound + messages, 0);
+}
+END_TEST
+
 SUITE(domain)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
@@ -311,4 +327,5 @@ SUITE(domain)
 	tcase_add_test(tc, a_long_text_is_written_whole);
 	tcase_add_test(tc, an_interrupt_goes_to_whoever_holds_it_and_waits_for_the_eoi);
 	tcase_add_test(tc, messages_are_given_out_within_the_handle);
+	tcase_add_test(tc, messages_of_a_domain_that_is_gone_are_given_out_again);
 }

@@ -152,6 +152,7 @@ START_TEST(debug_registers_only_remember)
 {
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 3, 0x1234, 0, 0), 0);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_get_debugreg, 3, 0, 0, 0), 0x1234);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 3, (uint64_t)HC_CONTINUE, 0, 0), -EINVAL);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 8, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_get_debugreg, ~0ull, 0, 0, 0), -EINVAL);
 }

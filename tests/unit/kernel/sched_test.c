@@ -164,6 +164,145 @@ START_TEST(run_time_is_charged_to_the_domain_that_ran)
 }
 END_TEST
 
+/* Each runs until somebody else shall, for so long. */
+static void run_for(uint64_t ns)
+{
+	for (uint64_t end = fake.now + ns; fake.now < end;) {
+		if (boot_cpu.resched || !boot_cpu.current)
+			next();
+		fake.now = MIN(MAX(fake.programmed, fake.now + 1), end);
+		timer_run();
+	}
+	next();
+}
+
+static void from_now(void)
+{
+	next();
+	for (unsigned i = 0; i < 3; i++)
+		g[i].d->cpu_ns = 0;
+}
+
+static uint64_t percent(unsigned i)
+{
+	return g[i].d->cpu_ns * 100 / (g[0].d->cpu_ns + g[1].d->cpu_ns + g[2].d->cpu_ns);
+}
+
+START_TEST(equal_weights_get_equal_time)
+{
+	from_now();
+	run_for(3000000000);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(percent(i) >= 32 && percent(i) <= 34);
+}
+END_TEST
+
+START_TEST(time_is_shared_by_weight)
+{
+	sched_share_set(g[0].d, 100, 0);
+	sched_share_set(g[1].d, 300, 0);
+	sched_share_set(g[2].d, 600, 0);
+	from_now();
+	run_for(5000000000);
+	ck_assert(percent(0) >= 9 && percent(0) <= 11);
+	ck_assert(percent(1) >= 29 && percent(1) <= 31);
+	ck_assert(percent(2) >= 59 && percent(2) <= 61);
+}
+END_TEST
+
+START_TEST(the_least_weight_is_not_starved_by_the_greatest)
+{
+	sched_share_set(g[0].d, 1, 0);
+	sched_share_set(g[1].d, GUISE_WEIGHT_MAX, 0);
+	domain_pause(g[2].d);
+	from_now();
+	run_for(2000000000000);
+	ck_assert_uint_gt(g[0].d->cpu_ns, 0);
+	ck_assert_uint_lt(g[0].d->cpu_ns, 100000000);
+}
+END_TEST
+
+START_TEST(a_cap_holds_on_an_idle_cpu_and_below_the_share)
+{
+	for (unsigned busy = 0; busy < 2; busy++) {
+		sched_share_set(g[0].d, 60000, 20);
+		if (busy)
+			domain_unpause(g[1].d);
+		else
+			domain_pause(g[1].d);
+		if (!busy)
+			domain_pause(g[2].d);
+		from_now();
+		run_for(2000000000);
+		ck_assert_uint_ge(g[0].d->cpu_ns, 380000000);
+		ck_assert_uint_le(g[0].d->cpu_ns, 420000000);
+		domain_pause(g[1].d);
+	}
+	sched_share_set(g[0].d, 256, 0);
+	from_now();
+	run_for(1000000000);
+	ck_assert_uint_ge(g[0].d->cpu_ns, 990000000);
+}
+END_TEST
+
+START_TEST(one_that_sleeps_saves_up_little)
+{
+	guest_run(&g[0]);
+	vcpu_block(g[0].v);
+	next();
+	run_for(5000000000);
+	vcpu_wake(g[0].v);
+	for (unsigned i = 0; i < 3; i++)
+		g[i].d->cpu_ns = 0;
+	run_for(300000000);
+	ck_assert_uint_le(g[0].d->cpu_ns, 120000000);
+	ck_assert_uint_ge(g[1].d->cpu_ns, 80000000);
+}
+END_TEST
+
+START_TEST(one_that_had_less_preempts_soon_when_it_wakes)
+{
+	guest_run(&g[0]);
+	vcpu_block(g[0].v);
+	next();
+	run_for(100000000);
+	vcpu_wake(g[0].v);
+	ck_assert_uint_le(fake.programmed, fake.now + 500000);
+	fake.now += 500000;
+	timer_run();
+	ck_assert(boot_cpu.resched);
+	ck_assert_ptr_eq(next(), g[0].v);
+}
+END_TEST
+
+START_TEST(one_that_yields_lets_the_others_go_first)
+{
+	sched_share_set(g[0].d, GUISE_WEIGHT_MAX, 0);
+	for (unsigned i = 0; i < 10; i++) {
+		guest_run(&g[0]);
+		sched_yield_current(g[0].v);
+		ck_assert_ptr_ne(next(), g[0].v);
+	}
+}
+END_TEST
+
+START_TEST(a_domain_with_many_vcpus_gets_no_more_than_one_with_one)
+{
+	for (uint32_t i = 1; i < 4; i++) {
+		struct vcpu *v = vcpu_create(g[0].d, i);
+
+		ck_assert_ptr_nonnull(v);
+		vcpu_start_first(v);
+	}
+	from_now();
+	run_for(3000000000);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(percent(i) >= 32 && percent(i) <= 34);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_uint_ge(g[0].d->vcpu[i]->runstate.time[RUNSTATE_running], 200000000);
+}
+END_TEST
+
 START_TEST(time_in_each_state_adds_up)
 {
 	uint64_t sum = 0, begin = g[0].v->runstate.state_entry_time;
@@ -274,6 +413,14 @@ SUITE(sched)
 	tcase_add_test(tc, nobody_stands_in_the_queue_twice);
 	tcase_add_test(tc, an_idle_cpu_waits_for_the_next_timer);
 	tcase_add_test(tc, run_time_is_charged_to_the_domain_that_ran);
+	tcase_add_test(tc, equal_weights_get_equal_time);
+	tcase_add_test(tc, time_is_shared_by_weight);
+	tcase_add_test(tc, the_least_weight_is_not_starved_by_the_greatest);
+	tcase_add_test(tc, a_cap_holds_on_an_idle_cpu_and_below_the_share);
+	tcase_add_test(tc, one_that_sleeps_saves_up_little);
+	tcase_add_test(tc, one_that_had_less_preempts_soon_when_it_wakes);
+	tcase_add_test(tc, one_that_yields_lets_the_others_go_first);
+	tcase_add_test(tc, a_domain_with_many_vcpus_gets_no_more_than_one_with_one);
 	tcase_add_test(tc, time_in_each_state_adds_up);
 	tcase_add_test(tc, blocking_with_an_event_pending_returns_at_once);
 	tcase_add_test(tc, a_poll_wakes_on_its_port_though_it_is_masked);
