@@ -41,6 +41,7 @@ static const uint16_t class_size[] = { 32, 64, 128, 256, 512, 1008, 2016 };
 
 static struct run *runs;
 static size_t free_pages;
+static size_t total_pages, idle;    /* idle: bytes of slabs that are in no piece handed out */
 static struct slab *slabs[CLASSES]; /* those with a free piece */
 
 static char *run_end(struct run *r)
@@ -54,14 +55,14 @@ void heap_init(void *base, size_t size)
 	uintptr_t end = ((uintptr_t)base + size) & PAGE_MASK;
 
 	runs = NULL;
-	free_pages = 0;
+	free_pages = total_pages = idle = 0;
 	for (unsigned i = 0; i < CLASSES; i++)
 		slabs[i] = NULL;
 	if (begin >= end)
 		return;
 	runs = (struct run *)begin;
 	runs->next = NULL;
-	runs->pages = free_pages = (end - begin) / PAGE_SIZE;
+	runs->pages = free_pages = total_pages = (end - begin) / PAGE_SIZE;
 }
 
 void *page_alloc(unsigned nr)
@@ -122,6 +123,11 @@ size_t heap_free_bytes(void)
 	return free_pages * PAGE_SIZE;
 }
 
+size_t heap_used_bytes(void)
+{
+	return (total_pages - free_pages) * PAGE_SIZE - idle;
+}
+
 static void slab_list(struct slab *s)
 {
 	s->next = slabs[s->class];
@@ -155,6 +161,7 @@ static struct slab *slab_new(unsigned class)
 		p->next = s->free;
 		s->free = p;
 	}
+	idle += PAGE_SIZE;
 	slab_list(s);
 	return s;
 }
@@ -190,6 +197,7 @@ void *heap_alloc(size_t size)
 	p = s->free;
 	s->free = p->next;
 	s->used++;
+	idle -= s->size;
 	if (!s->free)
 		slab_unlist(s);
 	return memset(p, 0, s->size);
@@ -211,11 +219,13 @@ void heap_free(void *ptr)
 		panic("heap_free: %p is no piece of the heap\n", ptr);
 	p->next = s->free;
 	s->free = p;
+	idle += s->size;
 	if (!s->link)
 		slab_list(s);
 	if (--s->used == 0) {
 		slab_unlist(s);
 		s->kind = 0;
+		idle -= PAGE_SIZE;
 		page_free(s, 1);
 	}
 }

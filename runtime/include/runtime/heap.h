@@ -20,3 +20,6 @@ void page_free(void *pages, unsigned nr);
 
 /* Bytes in free pages. */
 size_t heap_free_bytes(void);
+/* Bytes in what heap_alloc() and page_alloc() gave and nobody gave back; small pieces count as large as
+ * they were cut. */
+size_t heap_used_bytes(void);

@@ -81,6 +81,30 @@ START_TEST(pieces_are_zeroed_aligned_and_never_overlap)
 }
 END_TEST
 
+START_TEST(what_is_in_use_is_counted)
+{
+	void *small[300], *large, *pages;
+
+	ck_assert_uint_eq(heap_used_bytes(), 0);
+	for (unsigned i = 0; i < 300; i++)
+		small[i] = runtime_heap_alloc(64);
+	ck_assert_uint_ge(heap_used_bytes(), 300 * 64);
+	ck_assert_uint_le(heap_used_bytes(), 300 * 64 + 5 * (PAGE_SIZE % 64 + 64));
+	large = runtime_heap_alloc(5000);
+	pages = page_alloc(3);
+	ck_assert_uint_ge(heap_used_bytes(), 300 * 64 + 5 * PAGE_SIZE);
+	for (unsigned i = 0; i < 300; i += 2)
+		runtime_heap_free(small[i]);
+	runtime_heap_free(large);
+	page_free(pages, 3);
+	ck_assert_uint_ge(heap_used_bytes(), 150 * 64);
+	ck_assert_uint_lt(heap_used_bytes(), 200 * 64);
+	for (unsigned i = 1; i < 300; i += 2)
+		runtime_heap_free(small[i]);
+	ck_assert_uint_eq(heap_used_bytes(), 0);
+}
+END_TEST
+
 START_TEST(an_empty_heap_gives_nothing_and_recovers)
 {
 	void *p[PAGES + 1];
@@ -157,6 +181,7 @@ SUITE(heap)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, pieces_are_zeroed_aligned_and_never_overlap);
+	tcase_add_test(tc, what_is_in_use_is_counted);
 	tcase_add_test(tc, an_empty_heap_gives_nothing_and_recovers);
 	tcase_add_test(tc, sizes_that_cannot_be_give_nothing);
 	tcase_add_test(tc, partial_pages_are_left_out);
