@@ -43,8 +43,8 @@ $(U)/kernel/%.o: tests/unit/kernel/%.c tests/unit.mk
 UNIT_NATIVE_CFLAGS := $(TEST_CFLAGS) -Iruntime/include -Ihypervisor-kernel/abi -iquote vmm
 
 UNIT_NATIVE_LIB := $(addprefix $(U)/runtime/, blk_ring.o net_ring.o net_switch.o net_header.o net_mac.o console_ring.o store_wire.o gpt.o crc32.o number.o heap.o \
-	format.o string.o) $(addprefix $(U)/vmm/, config.o elf.o store.o store_wire.o pvguest.o native.o) $(U)/native/fake.o
-UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, store_test.o store_tx_test.o store_wire_test.o config_test.o elf_test.o build_test.o \
+	format.o string.o) $(addprefix $(U)/vmm/, config.o json.o log.o control.o elf.o store.o store_wire.o pvguest.o native.o) $(U)/native/fake.o
+UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, json_test.o control_test.o store_test.o store_tx_test.o store_wire_test.o config_test.o elf_test.o build_test.o \
 	blk_ring_test.o console_ring_test.o gpt_test.o heap_test.o text_test.o \
 	net_ring_test.o net_switch_test.o net_header_test.o)
 

@@ -168,6 +168,21 @@ static int want_string(struct parser *s, char *to, size_t size)
 	return 0;
 }
 
+/* What can be told from a number, and stand in a path. */
+static int want_name(struct parser *s, char *to, size_t size)
+{
+	size_t digits = 0, n;
+
+	if (want_string(s, to, size))
+		return -1;
+	for (n = 0; to[n]; n++) {
+		if (!word_char(to[n]) && to[n] != '-' && to[n] != '.' && to[n] != '+')
+			return fail(s, "'%s' has a character that is no letter, digit, '-', '_', '.' or '+'", s->key);
+		digits += to[n] >= '0' && to[n] <= '9';
+	}
+	return n && digits == n ? fail(s, "'%s' must not be a number", s->key) : 0;
+}
+
 static int want_number(struct parser *s, unsigned *to, unsigned least, unsigned most)
 {
 	if (s->value.type != NUMBER)
@@ -447,6 +462,14 @@ static int machine_key(struct parser *s, struct machine_config *m)
 		m->stay = !strcmp(text, "stay");
 		return m->stay || !strcmp(text, "poweroff") ? 0 : fail(s, "'on_idle' must be \"poweroff\" or \"stay\"");
 	}
+	if (!strcmp(s->key, "control")) {
+		if (want_string(s, text, sizeof(text)))
+			return -1;
+		if (strncmp(text, "com", 3) || text[3] < '2' || text[3] > '4' || text[4])
+			return fail(s, "'control' must be \"com2\", \"com3\" or \"com4\"");
+		m->control = text[3] - '1';
+		return 0;
+	}
 	if (!strcmp(s->key, "exit_port"))
 		return want_number(s, &m->exit_port, 1, 0xffff);
 	return fail(s, "unknown key '%s'", s->key);
@@ -455,7 +478,7 @@ static int machine_key(struct parser *s, struct machine_config *m)
 static int guest_key(struct parser *s, struct guest_config *g)
 {
 	if (!strcmp(s->key, "name"))
-		return want_string(s, g->name, sizeof(g->name));
+		return want_name(s, g->name, sizeof(g->name));
 	if (!strcmp(s->key, "kernel"))
 		return want_string(s, g->kernel, sizeof(g->kernel));
 	if (!strcmp(s->key, "ramdisk"))
@@ -464,6 +487,8 @@ static int guest_key(struct parser *s, struct guest_config *g)
 		return want_string(s, g->extra, sizeof(g->extra));
 	if (!strcmp(s->key, "memory"))
 		return want_number(s, &g->memory, 64, 1u << 20);
+	if (!strcmp(s->key, "maxmem"))
+		return want_number(s, &g->maxmem, 64, 1u << 20);
 	if (!strcmp(s->key, "vcpus"))
 		return want_number(s, &g->vcpus, 1, 32);
 	if (!strcmp(s->key, "consoles"))
@@ -493,7 +518,7 @@ static int once(struct parser *s, char seen[][32], unsigned *nr)
 
 static int parse(struct parser *s, struct machine_config *m, struct guest_config *g)
 {
-	char seen[16][32];
+	char seen[24][32];
 	unsigned nr = 0;
 	int rc;
 
@@ -509,6 +534,7 @@ int config_machine(const char *file, const char *text, size_t len, struct machin
 	static struct parser s;
 
 	memset(out, 0, sizeof(*out));
+	out->control = -1;
 	s = (struct parser){
 		.file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size
 	};
@@ -527,6 +553,10 @@ int config_guest(const char *file, const char *text, size_t len, struct guest_co
 		return -1;
 	if (!out->name[0] || !out->kernel[0])
 		return fail(&s, "'%s' is missing", out->name[0] ? "kernel" : "name");
+	if (!out->maxmem)
+		out->maxmem = out->memory;
+	if (out->maxmem < out->memory)
+		return fail(&s, "'maxmem' is less than 'memory'");
 	vifs_address(out);
 	return 0;
 }

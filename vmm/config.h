@@ -19,6 +19,7 @@ struct machine_config {
 	unsigned nr_guests;
 	int stay;	    /* on_idle="stay": do not power off when the last guest is gone	*/
 	unsigned exit_port; /* isa-debug-exit device, 0: none					*/
+	int control;	    /* line of the control channel, 0: com1 ...; -1: none		*/
 };
 
 struct disk_config {
@@ -39,7 +40,7 @@ struct vif_config {
 
 struct guest_config {
 	char name[64], kernel[128], ramdisk[128], extra[CONFIG_STRING];
-	unsigned memory; /* MiB	*/
+	unsigned memory, maxmem; /* MiB	*/
 	unsigned vcpus;
 	unsigned consoles;
 	enum on_end on_poweroff, on_reboot, on_crash;

@@ -17,26 +17,8 @@ static void fail(struct domain *d, const char *why)
 		d->error = why;
 }
 
-static void populate(struct domain *d)
-{
-	for (uint64_t g = 0; g < d->nr && !d->error;) {
-		struct guise_domain_populate req = {
-			.handle = d->handle,
-			.nr = d->nr - g < POPULATE ? (uint32_t)(d->nr - g) : POPULATE,
-			.first_gfn = g,
-			.mfns = (uint64_t)&d->mfn[g],
-		};
-		long got = guise_domain(GUISE_DOMAIN_POPULATE, &req);
-
-		if (got <= 0)
-			fail(d, "the machine has too little free memory");
-		else
-			g += (uint64_t)got;
-	}
-}
-
-void domain_create(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, unsigned vcpus, unsigned priority,
-		   unsigned paging)
+void domain_begin(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, unsigned vcpus, unsigned priority,
+		  unsigned paging)
 {
 	struct guise_domain_create how = {
 		.memory = GUISE_ROOT_MEMORY,
@@ -61,7 +43,6 @@ void domain_create(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, uns
 		d->error = "the VMM server has too little memory for its list of frames (vmm_mem=)";
 		return;
 	}
-	populate(d);
 	info.handle = d->handle;
 	if (guise_domain(GUISE_DOMAIN_INFO, &info))
 		fail(d, "the kernel does not tell about it");
@@ -73,6 +54,34 @@ void domain_create(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, uns
 	d->console_port = rc > 0 ? (uint32_t)rc : 0;
 	if (!d->store_port || !d->console_port)
 		fail(d, "no event channels for it");
+}
+
+int domain_populate(struct domain *d, uint64_t most)
+{
+	while (d->populated < d->nr && most && !d->error) {
+		uint64_t want = d->nr - d->populated < POPULATE ? d->nr - d->populated : POPULATE;
+		struct guise_domain_populate req = {
+			.handle = d->handle,
+			.nr = (uint32_t)want,
+			.first_gfn = d->populated,
+			.mfns = (uint64_t)&d->mfn[d->populated],
+		};
+		long got = guise_domain(GUISE_DOMAIN_POPULATE, &req);
+
+		if (got <= 0)
+			fail(d, "the machine has too little free memory");
+		else
+			d->populated += (uint64_t)got;
+		most -= most < want ? most : want;
+	}
+	return !d->error && d->populated < d->nr;
+}
+
+void domain_create(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, unsigned vcpus, unsigned priority,
+		   unsigned paging)
+{
+	domain_begin(d, id, nr, max, vcpus, priority, paging);
+	domain_populate(d, nr);
 }
 
 static void copy(struct domain *d, uint64_t mfn, uint32_t offset, const void *data, uint32_t len)

@@ -13,6 +13,7 @@ struct domain {
 	uint16_t id;
 	uint32_t handle;		   /* GUISE_HANDLE_DOMAIN			*/
 	uint64_t nr;			   /* pages					*/
+	uint64_t populated;		   /* that it has already			*/
 	uint64_t *mfn;			   /* [gfn]; only while it is built		*/
 	uint64_t shared_info;		   /* machine frame of			*/
 	uint64_t grant_frame;		   /* machine frame of the first		*/
@@ -20,8 +21,13 @@ struct domain {
 	const char *error;		   /* first thing that went wrong, NULL: none */
 };
 
-/* Create a domain with nr pages of zeroed memory, and unbound event channels to domain 0 for store
- * and console.  *d is valid in any case; d->error says why not. */
+/* Create a domain that shall have nr pages and may have max, and unbound event channels to domain 0 for
+ * store and console.  *d is valid in any case; d->error says why not. */
+void domain_begin(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, unsigned vcpus, unsigned priority,
+		  unsigned paging);
+/* Give it about so many of its pages, zeroed.  1: more are missing. */
+int domain_populate(struct domain *d, uint64_t most);
+/* Both, with all of its pages. */
 void domain_create(struct domain *d, uint16_t id, uint64_t nr, uint64_t max, unsigned vcpus, unsigned priority,
 		   unsigned paging);
 /* Write len bytes at byte address at of its memory (guest frame 0 begins at 0). */

@@ -19,7 +19,7 @@
 #include "peer.h"
 #include "store.h"
 
-#define MAX_DRIVERS   16
+#define MAX_DRIVERS   28
 #define FIRST_DOMAIN  1
 #define DRIVER_PAGES  2048 /* 8 MiB */
 #define READY_SECONDS 20
@@ -199,16 +199,18 @@ static void find_pci(void)
 	}
 }
 
-static void find_lines(void)
+static void find_lines(int control)
 {
 	static const struct {
 		uint16_t port;
 		uint32_t irq;
-	} uart[] = { { 0x3f8, 4 }, { 0x2f8, 3 } };
+	} uart[] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 5 }, { 0x2e8, 7 } };
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct driver *d;
 
+		if (i >= 2 && (int)i != control)
+			continue;
 		outb(uart[i].port + 7, 0xa5); /* the scratch register keeps what is written */
 		if (inb(uart[i].port + 7) != 0xa5)
 			continue;
@@ -222,10 +224,10 @@ static void find_lines(void)
 	}
 }
 
-void drivers_start(const void *archive, size_t len)
+void drivers_start(const void *archive, size_t len, int control)
 {
 	find_pci();
-	find_lines();
+	find_lines(control);
 	for (unsigned i = 0; i < nr_drivers; i++)
 		if (drivers[i].state == DRIVER_STARTING)
 			build(&drivers[i], archive, len);

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Find the devices and start a driver VM for each that has a driver in the archive. */
-void drivers_start(const void *archive, size_t len);
+/* Find the devices and start a driver VM for each that has a driver in the archive.  control: a serial
+ * line beside com1 and com2 that is wanted, or -1. */
+void drivers_start(const void *archive, size_t len, int control);
 /* Wait until each has said that its device works or that it does not. */
 void drivers_wait(void);
 /* Domain id of the driver of disk n (0: vda), or -1: there is no such disk, or it does not work. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * guest.c - build a guest, show it its devices in the store, and see to its end: power-off, reboot or
- * crash.
+ * guest.c - build a guest, show it its devices in the store, and see to its end: power-off, reboot,
+ * crash, or that somebody wants it gone.
+ *
+ * One guest is built at a time: the server has memory for one list of frames (vmm_mem=).
  */
 #include <archive.h>
 #include <runtime/event.h>
@@ -11,40 +13,22 @@
 #include <runtime/print.h>
 #include <runtime/string.h>
 
-#include "console.h"
+#include "control.h"
 #include "driver.h"
 #include "guest.h"
-#include "peer.h"
-#include "pvguest.h"
 #include "store.h"
 
 #define FIRST_DOMAIN 32
 #define LAST_DOMAIN  0x7fef
-#define MAX_CONSOLES 4
-#define END_SECONDS  20 /* for drivers to let go of a guest's memory */
-
-struct guest_console {
-	struct guest *guest;
-	unsigned number;
-	struct console *console;
-	void *page;
-	uint32_t handle;
-};
-
-struct guest {
-	struct guest *next;
-	struct guest_config config;
-	struct domain domain;
-	struct peer peer;
-	struct guest_console console[MAX_CONSOLES];
-	int first; /* the first guest's consoles are on the serial lines */
-	const void *archive;
-	size_t archive_len;
-};
+#define END_SECONDS  20	  /* for drivers to let go of a guest's memory, before it is said	*/
+#define STEP_PAGES   2048 /* populated at a time					*/
 
 static struct guest *guests;
 static unsigned nr_crashed;
+static int leaving; /* the machine goes down: no guest is begun */
 static uint16_t last_id = FIRST_DOMAIN - 1;
+static const void *archive;
+static size_t archive_len;
 
 /* ---- the store ---- */
 
@@ -150,10 +134,20 @@ static void console_stop(struct guest_console *c)
 {
 	if (c->console)
 		console_close(c->console);
+	if (c->input)
+		control_answer(c->input, "the guest's console is gone", 0);
+	c->input = 0;
 	if (c->page)
 		grant_unmap(c->page, c->handle);
 	c->console = NULL;
 	c->page = NULL;
+}
+
+static void console_ready(struct guest_console *c)
+{
+	console_connect(c->console, c->guest->first ? (int)c->number : -1);
+	if (c->tap)
+		console_tap(c->console, c->tap, c);
 }
 
 static void console_show(const struct guest_console *c, const char *state)
@@ -186,12 +180,12 @@ static void console_front_changed(uint16_t dom, const char *path, const char *to
 	remote = xs_get_uint(home(g, "/device/console/%u/port", c->number), 0);
 	c->page = grant_map(g->domain.id, ref, 0, &c->handle);
 	port = c->page ? event_bind(g->domain.id, remote) : -1;
-	c->console = port < 0 ? NULL : console_open(g->domain.id, c->number, c->page, (uint32_t)port);
+	c->console = port < 0 ? NULL : console_open(c->page, (uint32_t)port);
 	if (!c->console) {
 		print("guise: %s: its console %u cannot be served\n", g->config.name, c->number);
 		return;
 	}
-	console_connect(c->console, g->first ? (int)c->number : -1);
+	console_ready(c);
 	console_show(c, "4");
 }
 
@@ -221,7 +215,7 @@ static const char *show(struct guest *g)
 		xs_dir(home(g, "/%s", writable[i]), perms);
 	xs_putf(home(g, "/control/shutdown"), "%s", "");
 	xs_putf(home(g, "/control/sysrq"), "%s", "");
-	xs_putf(home(g, "/memory/static-max"), "%u", g->config.memory * 1024);
+	xs_putf(home(g, "/memory/static-max"), "%u", g->config.maxmem * 1024);
 	xs_putf(home(g, "/memory/target"), "%u", g->config.memory * 1024);
 	for (unsigned i = 0; i < g->config.nr_disks; i++) {
 		int driver = driver_of_disk(g->config.disk[i].device);
@@ -229,6 +223,7 @@ static const char *show(struct guest *g)
 		if (driver < 0)
 			return g->config.disk[i].device < driver_disks() ? "a disk of it does not work" :
 									   "a disk of it is not in this machine";
+		g->disk_driver[i] = (uint16_t)driver;
 		show_disk(g, &g->config.disk[i], (unsigned)driver);
 	}
 	for (unsigned i = 0; i < g->config.nr_vifs; i++) {
@@ -238,6 +233,7 @@ static const char *show(struct guest *g)
 			return g->config.vif[i].device < driver_nets() ?
 				       "a network device of it does not work" :
 				       "a network device of it is not in this machine";
+		g->vif_driver[i] = (uint16_t)driver;
 		show_vif(g, i, (unsigned)driver);
 	}
 	for (unsigned n = 1; n < g->config.consoles; n++) {
@@ -256,20 +252,16 @@ static void hide(struct guest *g)
 		xs_unwatch(0, home(g, "/device/console/%u/state", n), "console");
 	xs_rm(NULL, 0, home(g, ""));
 	for (unsigned i = 0; i < g->config.nr_disks; i++) {
-		int driver = driver_of_disk(g->config.disk[i].device);
-
-		if (driver < 0)
-			continue;
-		snprintf(path, sizeof(path), "/local/domain/%d/backend/vbd/%u", driver, g->domain.id);
-		xs_rm(NULL, 0, path);
+		snprintf(path, sizeof(path), "/local/domain/%u/backend/vbd/%u", g->disk_driver[i], g->domain.id);
+		if (g->disk_driver[i])
+			xs_rm(NULL, 0, path);
+		g->disk_driver[i] = 0;
 	}
 	for (unsigned i = 0; i < g->config.nr_vifs; i++) {
-		int driver = driver_of_net(g->config.vif[i].device);
-
-		if (driver < 0)
-			continue;
-		snprintf(path, sizeof(path), "/local/domain/%d/backend/vif/%u", driver, g->domain.id);
-		xs_rm(NULL, 0, path);
+		snprintf(path, sizeof(path), "/local/domain/%u/backend/vif/%u", g->vif_driver[i], g->domain.id);
+		if (g->vif_driver[i])
+			xs_rm(NULL, 0, path);
+		g->vif_driver[i] = 0;
 	}
 	snprintf(path, sizeof(path), "/local/domain/0/backend/console/%u", g->domain.id);
 	xs_rm(NULL, 0, path);
@@ -284,10 +276,10 @@ static const char *console_first(struct guest *g)
 
 	c->page = grant_map(g->domain.id, GRANT_REF_CONSOLE, 0, &c->handle);
 	port = c->page ? event_bind(g->domain.id, g->domain.console_port) : -1;
-	c->console = port < 0 ? NULL : console_open(g->domain.id, 0, c->page, (uint32_t)port);
+	c->console = port < 0 ? NULL : console_open(c->page, (uint32_t)port);
 	if (!c->console)
 		return "its console cannot be served";
-	console_connect(c->console, g->first ? 0 : -1);
+	console_ready(c);
 	return NULL;
 }
 
@@ -299,39 +291,36 @@ static const char *kernel_error(const struct guest_config *c, const char *why)
 	return text;
 }
 
-static const char *build(struct guest *g)
+/* Find and check its files, and plan its memory. */
+static const char *plan(struct guest *g)
 {
 	const struct guest_config *c = &g->config;
-	const void *kernel, *ramdisk = NULL;
-	size_t kernel_len, ramdisk_len = 0;
-	struct elf_image elf;
-	struct pv_layout l;
+	struct pv_build *b = &g->build;
+	const void *kernel;
 	const char *error;
-	uint64_t nr = (uint64_t)c->memory << 8;
+	size_t len;
 
-	kernel = archive_find(g->archive, g->archive_len, c->kernel, &kernel_len);
+	*b = (struct pv_build){ .cmdline = c->extra };
+	kernel = archive_find(archive, archive_len, c->kernel, &len);
 	if (!kernel)
 		return "its kernel is not in the boot archive";
 	if (c->ramdisk[0]) {
-		ramdisk = archive_find(g->archive, g->archive_len, c->ramdisk, &ramdisk_len);
-		if (!ramdisk)
+		b->ramdisk = archive_find(archive, archive_len, c->ramdisk, &b->ramdisk_len);
+		if (!b->ramdisk)
 			return "its ramdisk is not in the boot archive";
 	}
-	error = elf_parse(kernel, kernel_len, &elf);
+	error = elf_parse(kernel, len, &b->elf);
 	if (error)
 		return kernel_error(c, error);
-	error = pv_layout_plan(&l, &elf, nr, ramdisk_len);
-	if (error)
-		return error;
-	last_id = last_id == LAST_DOMAIN ? FIRST_DOMAIN : (uint16_t)(last_id + 1);
-	domain_create(&g->domain, last_id, nr, nr, c->vcpus, GUISE_PRIO_GUEST, GUISE_DOMAIN_STOCK);
-	if (!g->domain.error)
-		pv_build(&g->domain, &elf, &l, ramdisk, ramdisk_len, c->extra);
-	domain_built(&g->domain);
-	if (g->domain.error)
-		return g->domain.error;
-	for (unsigned i = 0; i < MAX_CONSOLES; i++)
-		g->console[i] = (struct guest_console){ .guest = g, .number = i };
+	return pv_layout_plan(&b->layout, &b->elf, (uint64_t)c->memory << 8, b->ramdisk_len);
+}
+
+/* Its memory is complete: let it meet the world. */
+static const char *finish(struct guest *g)
+{
+	const struct guest_config *c = &g->config;
+	const char *error;
+
 	error = show(g);
 	if (!error)
 		error = peer_open(&g->peer, &g->domain);
@@ -342,57 +331,230 @@ static const char *build(struct guest *g)
 	xs_fire_special("@introduceDomain");
 	print("guise: guest %u: %s, %u MiB, %u vCPU%s, kernel %s\n", g->domain.id, c->name, c->memory, c->vcpus,
 	      c->vcpus == 1 ? "" : "s", c->kernel);
-	domain_unpause(&g->domain);
+	g->state = GUEST_RUNNING;
+	g->since = time_ns();
+	if (!g->paused)
+		domain_unpause(&g->domain);
 	return NULL;
 }
 
-const char *guest_start(const struct guest_config *config, const void *archive, size_t len)
+static void tell(struct guest *g, struct guest_waiter *w, const char *error)
 {
-	struct guest *g = heap_alloc(sizeof(*g));
+	struct guest_waiter now = *w;
+
+	*w = (struct guest_waiter){ 0 };
+	if (now.fn)
+		now.fn(g, now.id, error);
+}
+
+static void end(struct guest *g, int restart);
+
+/* One step of building.  Each takes milliseconds. */
+static void build(struct guest *g)
+{
+	struct domain *d = &g->domain;
 	const char *error;
 
+	if (!d->handle) {
+		last_id = last_id == LAST_DOMAIN ? FIRST_DOMAIN : (uint16_t)(last_id + 1);
+		domain_begin(d, last_id, (uint64_t)g->config.memory << 8, (uint64_t)g->config.maxmem << 8,
+			     g->config.vcpus, GUISE_PRIO_GUEST, GUISE_DOMAIN_STOCK);
+		g->build.stage = 0;
+		g->build.done = 0;
+	} else if (domain_populate(d, STEP_PAGES) || (!d->error && pv_build_step(d, &g->build))) {
+		return;
+	}
+	error = d->error;
+	if (!error && d->populated < d->nr)
+		return;
+	domain_built(d);
+	if (!error)
+		error = finish(g);
+	if (!error) {
+		control_event("started", g->config.name, d->id, NULL);
+		tell(g, &g->built, NULL);
+		return;
+	}
+	if (!g->built.fn) { /* it was to be restarted */
+		print("guise: error: %s cannot be started again: %s\n", g->config.name, error);
+		nr_crashed++;
+	}
+	tell(g, &g->built, error);
+	end(g, 0);
+}
+
+/* Two may read the same, but what one writes is its own. */
+static int disks_clash(const struct guest_config *a, const struct guest_config *b)
+{
+	for (unsigned i = 0; i < a->nr_disks; i++) {
+		for (unsigned k = 0; k < b->nr_disks; k++) {
+			const struct disk_config *x = &a->disk[i], *y = &b->disk[k];
+
+			if (x->device == y->device && !(x->read_only && y->read_only) &&
+			    (x->partition == y->partition || !x->partition || !y->partition))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+const char *guest_create(const struct guest_config *config, struct guest_waiter built)
+{
+	struct guest **at = &guests, *g;
+	const char *error;
+	int first = 1;
+
+	if (leaving)
+		return "the machine is going down";
+	for (; *at; at = &(*at)->next) {
+		if (!strcmp((*at)->config.name, config->name))
+			return "there is a guest of its name";
+		if (disks_clash(&(*at)->config, config))
+			return "a disk of it belongs to another guest";
+		first &= !(*at)->first;
+	}
+	g = heap_alloc(sizeof(*g));
 	if (!g)
 		return "no memory for its description";
 	g->config = *config;
-	g->first = !guests;
-	g->archive = archive;
-	g->archive_len = len;
-	error = build(g);
+	g->first = first;
+	g->built = built;
+	for (unsigned i = 0; i < GUEST_CONSOLES; i++)
+		g->console[i] = (struct guest_console){ .guest = g, .number = i };
+	error = plan(g);
 	if (error)
-		return error;
-	g->next = guests;
-	guests = g;
-	return NULL;
+		heap_free(g);
+	else
+		*at = g;
+	return error;
+}
+
+void guests_init(const void *files, size_t len)
+{
+	archive = files;
+	archive_len = len;
+}
+
+struct guest *guest_next(struct guest *g)
+{
+	return g ? g->next : guests;
+}
+
+struct guest *guest_find(const char *name)
+{
+	const char *end;
+	uint64_t id = parse_u64(name, &end);
+	struct guest *g = guests;
+
+	while (g && strcmp(g->config.name, name))
+		g = g->next;
+	if (g || end == name || *end)
+		return g;
+	for (g = guests; g && (g->domain.id != id || !id); g = g->next)
+		;
+	return g;
+}
+
+/* ---- while it runs ---- */
+
+void guest_pause(struct guest *g, int paused)
+{
+	if (g->paused == paused)
+		return;
+	g->paused = paused;
+	if (g->state == GUEST_RUNNING)
+		guise_domain_nr(paused ? GUISE_DOMAIN_PAUSE : GUISE_DOMAIN_UNPAUSE, g->domain.handle);
+	control_event(paused ? "paused" : "unpaused", g->config.name, g->domain.id, NULL);
+}
+
+void guest_ask(struct guest *g, const char *what)
+{
+	xs_put(home(g, "/control/shutdown"), what);
+}
+
+void guest_set_memory(struct guest *g, unsigned memory)
+{
+	xs_putf(home(g, "/memory/target"), "%u", memory * 1024);
+}
+
+void guest_tap(struct guest_console *c, const struct console_tap *tap)
+{
+	c->tap = tap;
+	if (c->console)
+		console_tap(c->console, tap, c);
 }
 
 /* ---- the end ---- */
 
-static void take_apart(struct guest *g)
+/* Nothing of it runs and nobody sees it any more; guests_work() does the rest. */
+static void end(struct guest *g, int restart)
 {
-	uint64_t until = time_ns() + END_SECONDS * 1000000000ull;
-	int rc;
-
-	for (unsigned i = 0; i < MAX_CONSOLES; i++)
+	if (g->domain.handle)
+		guise_domain_nr(GUISE_DOMAIN_PAUSE, g->domain.handle);
+	for (unsigned i = 0; i < GUEST_CONSOLES; i++)
 		console_stop(&g->console[i]);
-	hide(g);
+	if (g->domain.id)
+		hide(g);
 	peer_close(&g->peer);
 	xs_fire_special("@releaseDomain");
-	for (;;) {
-		peers_work();
-		rc = domain_destroy(&g->domain);
-		if (!rc || time_ns() > until)
-			break;
-		event_loop_once(time_ns() + 1000000);
+	g->state = GUEST_ENDING;
+	g->restart = restart;
+	g->since = time_ns();
+}
+
+void guest_destroy(struct guest *g, struct guest_waiter gone)
+{
+	tell(g, &g->gone, "somebody else destroys it, too");
+	g->gone = gone;
+	if (g->state == GUEST_ENDING) {
+		g->restart = 0;
+		return;
 	}
-	if (rc)
+	print("guise: guest %u: %s destroyed\n", g->domain.id, g->config.name);
+	control_event("stopped", g->config.name, g->domain.id, "destroyed");
+	end(g, 0);
+}
+
+static void forget(struct guest *g)
+{
+	struct guest **at = &guests;
+
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
+	control_event("gone", g->config.name, g->domain.id, NULL);
+	tell(g, &g->gone, NULL);
+	heap_free(g);
+}
+
+/* Take it apart as far as it goes.  When to try again. */
+static uint64_t take_apart(struct guest *g)
+{
+	uint64_t now = time_ns(), late = g->since + END_SECONDS * 1000000000ull;
+
+	if (!domain_destroy(&g->domain)) {
+		if (g->restart) {
+			g->state = GUEST_BUILDING;
+			g->paused = 0;
+		} else {
+			forget(g);
+		}
+		return 0;
+	}
+	if (now < late)
+		return now + 1000000;
+	if (g->since) {
+		g->since = 0;
 		print("guise: %s: some of its memory is still held by a driver\n", g->config.name);
+		tell(g, &g->gone, "some of its memory is still held by a driver");
+	}
+	return now + 1000000000;
 }
 
 static void guest_ended(struct guest *g, const struct guise_domain_info *info)
 {
 	enum on_end then = g->config.on_crash;
 	const char *what = "crashed";
-	const char *error;
 
 	if (info->state == GUISE_STATE_SHUTDOWN && info->reason == SHUTDOWN_poweroff) {
 		then = g->config.on_poweroff;
@@ -403,34 +565,19 @@ static void guest_ended(struct guest *g, const struct guise_domain_info *info)
 	} else if (then == END_DESTROY) {
 		nr_crashed++;
 	}
-	take_apart(g);
 	print("guise: guest %u: %s %s%s%s\n", g->domain.id, g->config.name, what, info->text[0] ? ": " : "",
 	      info->text);
-	if (then == END_RESTART) {
-		error = build(g);
-		if (!error)
-			return;
-		print("guise: error: %s cannot be started again: %s\n", g->config.name, error);
-		nr_crashed++;
-	}
-	for (struct guest **at = &guests; *at; at = &(*at)->next) {
-		if (*at == g) {
-			*at = g->next;
-			heap_free(g);
-			return;
-		}
-	}
+	control_event(what[0] == 'c' ? "crashed" : "stopped", g->config.name, g->domain.id,
+		      info->text[0] ? info->text : what);
+	end(g, then == END_RESTART);
 }
 
 void guests_check(void)
 {
-	struct guest *next;
-
-	for (struct guest *g = guests; g; g = next) {
+	for (struct guest *g = guests; g; g = g->next) {
 		struct guise_domain_info info = { .handle = g->domain.handle };
 
-		next = g->next;
-		if (!guise_domain(GUISE_DOMAIN_INFO, &info) &&
+		if (g->state == GUEST_RUNNING && !guise_domain(GUISE_DOMAIN_INFO, &info) &&
 		    (info.state == GUISE_STATE_SHUTDOWN || info.state == GUISE_STATE_CRASHED))
 			guest_ended(g, &info);
 	}
@@ -438,10 +585,38 @@ void guests_check(void)
 
 void guests_shutdown(void)
 {
+	leaving = 1;
 	for (struct guest *g = guests; g; g = g->next) {
 		g->config.on_poweroff = g->config.on_reboot = g->config.on_crash = END_DESTROY;
-		xs_put(home(g, "/control/shutdown"), "poweroff");
+		g->restart = 0;
+		if (g->state == GUEST_BUILDING)
+			end(g, 0);
+		if (g->state != GUEST_RUNNING)
+			continue;
+		guest_pause(g, 0);
+		guest_ask(g, "poweroff");
 	}
+}
+
+uint64_t guests_work(void)
+{
+	uint64_t when = EVENT_FOREVER, again;
+	int building = 0;
+	struct guest *next;
+
+	for (struct guest *g = guests; g; g = next) {
+		next = g->next;
+		again = EVENT_FOREVER;
+		if (g->state == GUEST_ENDING)
+			again = take_apart(g);
+		else if (g->state == GUEST_BUILDING && !building++) {
+			build(g);
+			again = 0;
+		}
+		if (again < when)
+			when = again;
+	}
+	return when;
 }
 
 unsigned guests_alive(void)
@@ -449,7 +624,7 @@ unsigned guests_alive(void)
 	unsigned nr = 0;
 
 	for (struct guest *g = guests; g; g = g->next)
-		nr++;
+		nr += g->state != GUEST_ENDING || g->restart || g->since;
 	return nr;
 }
 

@@ -99,9 +99,11 @@ static int number(struct parser *s, int64_t *out)
 	if (*s->p == '0' && s->p + 1 < s->end && s->p[1] >= '0' && s->p[1] <= '9')
 		return fail(s, "a number begins with 0");
 	for (; s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++) {
-		if (n > (INT64_MAX - 9) / 10)
+		uint64_t digit = (uint64_t)(*s->p - '0');
+
+		if (n > (INT64_MAX - digit) / 10)
 			return fail(s, "a number is too large");
-		n = n * 10 + (uint64_t)(*s->p - '0');
+		n = n * 10 + digit;
 	}
 	if (s->p < s->end && (*s->p == '.' || (*s->p | 32) == 'e'))
 		return fail(s, "a number is not whole");

@@ -17,8 +17,8 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 
 struct json_value {
 	enum json_type type;
-	unsigned parent; /* its array or object; the first value's own index	*/
-	const char *key; /* in an object, else NULL	*/
+	unsigned parent;  /* its array or object; the first value's own index	*/
+	const char *key;  /* in an object, else NULL	*/
 	const char *text; /* STRING: its bytes and a NUL	*/
 	size_t len;
 	int64_t number;

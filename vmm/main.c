@@ -10,7 +10,10 @@
 #include <runtime/print.h>
 #include <runtime/start.h>
 
+#include "command.h"
 #include "config.h"
+#include "console.h"
+#include "control.h"
 #include "driver.h"
 #include "guest.h"
 #include "peer.h"
@@ -19,6 +22,7 @@
 static const void *archive;
 static size_t archive_len;
 static int somebody_ended, leaving;
+static struct machine_config machine;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void give_up(const char *fmt, ...)
 {
@@ -49,7 +53,7 @@ static void button_pressed(void)
 	guests_shutdown();
 }
 
-static void read_config(struct machine_config *machine)
+static void read_config(void)
 {
 	size_t len;
 	const char *text = archive_find(archive, archive_len, "guise.cfg", &len);
@@ -57,9 +61,9 @@ static void read_config(struct machine_config *machine)
 
 	if (!text)
 		give_up("the boot archive holds no guise.cfg, or is damaged before it");
-	if (config_machine("guise.cfg", text, len, machine, error, sizeof(error)))
+	if (config_machine("guise.cfg", text, len, &machine, error, sizeof(error)))
 		give_up("%s", error);
-	if (!machine->nr_guests)
+	if (!machine.nr_guests && !machine.stay)
 		give_up("guise.cfg: no guests are named (guests = [ \"FILE\" ])");
 }
 
@@ -75,16 +79,40 @@ static void read_guest(const char *file, struct guest_config *guest)
 		give_up("%s", error);
 }
 
+/* The boot fails with its guests. */
+static void built(struct guest *g, uint64_t id, const char *error)
+{
+	(void)g;
+	if (error)
+		give_up("%s: %s", machine.guests[id], error);
+}
+
+static void work(void)
+{
+	uint64_t when;
+
+	do {
+		when = guests_work();
+		peers_work();
+	} while (control_work());
+	event_loop_once(when);
+	if (somebody_ended) {
+		somebody_ended = 0;
+		drivers_check();
+		guests_check();
+	}
+}
+
 int domain_main(void)
 {
-	static struct machine_config machine;
 	static struct guest_config guest[CONFIG_GUESTS];
 	int port;
 
+	print_sink(console_log);
 	archive = (const void *)start->mod_start;
 	archive_len = start->mod_len;
 	power_init(0);
-	read_config(&machine);
+	read_config();
 	power_init(machine.exit_port);
 	for (unsigned i = 0; i < machine.nr_guests; i++)
 		read_guest(machine.guests[i], &guest[i]);
@@ -95,23 +123,17 @@ int domain_main(void)
 	event_handler((uint32_t)port, domain_ended, NULL);
 
 	power_button(button_pressed);
-	drivers_start(archive, archive_len);
+	drivers_start(archive, archive_len, machine.control);
 	drivers_wait();
-	for (unsigned i = 0; i < machine.nr_guests; i++) {
-		const char *error = guest_start(&guest[i], archive, archive_len);
+	commands_register();
+	if (machine.control >= 0 && control_open((unsigned)machine.control))
+		give_up("guise.cfg: this machine has no com%d for 'control'", machine.control + 1);
+	guests_init(archive, archive_len);
+	for (unsigned i = 0; i < machine.nr_guests; i++)
+		built(NULL, i, guest_create(&guest[i], (struct guest_waiter){ built, i }));
 
-		if (error)
-			give_up("%s: %s", machine.guests[i], error);
-	}
-
-	while (guests_alive() || (machine.stay && !leaving)) {
-		peers_work();
-		event_loop_once(EVENT_FOREVER);
-		if (somebody_ended) {
-			somebody_ended = 0;
-			drivers_check();
-			guests_check();
-		}
-	}
+	while (guests_alive() || (machine.stay && !leaving))
+		work();
+	control_work(); /* how the last one ended */
 	power_off(guests_crashed() ? VERDICT_GUEST_CRASHED : VERDICT_GOOD);
 }

@@ -16,7 +16,8 @@
 #define SPARE	  128ull  /* pages behind the stack: 512 KiB	*/
 #define MAP_ALIGN 1024ull /* pages: 4 MiB			*/
 #define PER_TABLE 512ull
-#define PTE_RW	  0x63ull /* present, writable, accessed, dirty	*/
+#define PIECE	  (1ul << 20) /* bytes written at a time	*/
+#define PTE_RW	  0x63ull     /* present, writable, accessed, dirty	*/
 #define PTE_RO	  0x21ull
 #define PTE_TABLE 0x67ull
 
@@ -114,10 +115,10 @@ static void tables(struct domain *d, const struct elf_image *elf, const struct p
 	}
 }
 
-void pv_build(struct domain *d, const struct elf_image *elf, const struct pv_layout *l, const void *ramdisk,
-	      size_t ramdisk_len, const char *cmdline)
+static void start_info(struct domain *d, const struct pv_build *b)
 {
-	uint64_t base = elf->virt_base;
+	const struct pv_layout *l = &b->layout;
+	uint64_t base = b->elf.virt_base;
 	start_info_t si = {
 		.nr_pages = d->nr,
 		.shared_info = d->shared_info * PAGE_SIZE,
@@ -127,22 +128,59 @@ void pv_build(struct domain *d, const struct elf_image *elf, const struct pv_lay
 		.console.domU = { .mfn = d->mfn[l->console], .evtchn = d->console_port },
 		.pt_base = base + l->tables * PAGE_SIZE,
 		.nr_pt_frames = l->nr_tables,
-		.mfn_list = elf->init_p2m,
-		.mod_start = ramdisk_len ? l->ramdisk : 0,
-		.mod_len = ramdisk_len,
+		.mfn_list = b->elf.init_p2m,
+		.mod_start = b->ramdisk_len ? l->ramdisk : 0,
+		.mod_len = b->ramdisk_len,
 		.first_p2m_pfn = l->p2m,
 		.nr_p2m_frames = l->nr_p2m + l->nr_p2m_tables,
 	};
 
 	memcpy(si.magic, "xen-3.0-x86_64", 15);
-	snprintf((char *)si.cmd_line, sizeof(si.cmd_line), "%s", cmdline);
-	for (unsigned i = 0; i < elf->nr; i++)
-		domain_write(d, elf->segment[i].paddr, elf->segment[i].data, elf->segment[i].filesz);
+	snprintf((char *)si.cmd_line, sizeof(si.cmd_line), "%s", b->cmdline);
 	domain_write(d, l->start_info * PAGE_SIZE, &si, sizeof(si));
-	tables(d, elf, l);
-	domain_write(d, l->ramdisk * PAGE_SIZE, ramdisk, ramdisk_len);
-	domain_write(d, l->p2m * PAGE_SIZE, d->mfn, d->nr * sizeof(uint64_t));
+}
+
+/* The next piece of a stage's len bytes at address at. */
+static void piece(struct domain *d, struct pv_build *b, uint64_t at, const void *data, size_t len)
+{
+	size_t n = len - b->done < PIECE ? len - b->done : PIECE;
+
+	if (n)
+		domain_write(d, at + b->done, (const char *)data + b->done, n);
+	b->done += n;
+	if (b->done == len) {
+		b->stage++;
+		b->done = 0;
+	}
+}
+
+int pv_build_step(struct domain *d, struct pv_build *b)
+{
+	const struct pv_layout *l = &b->layout;
+	unsigned stage = b->stage;
+
+	if (stage < b->elf.nr) {
+		const struct elf_segment *s = &b->elf.segment[stage];
+
+		piece(d, b, s->paddr, s->data, s->filesz);
+		return !d->error;
+	}
+	switch (stage - b->elf.nr) {
+	case 0:
+		start_info(d, b);
+		tables(d, &b->elf, l);
+		b->stage++;
+		return !d->error;
+	case 1:
+		piece(d, b, l->ramdisk * PAGE_SIZE, b->ramdisk, b->ramdisk_len);
+		return !d->error;
+	case 2:
+		piece(d, b, l->p2m * PAGE_SIZE, d->mfn, d->nr * sizeof(uint64_t));
+		return !d->error;
+	}
 	domain_offer(d, GRANT_REF_CONSOLE, l->console);
 	domain_offer(d, GRANT_REF_STORE, l->store);
-	domain_start(d, elf->pv_entry, base + (l->stack + 1) * PAGE_SIZE, base + l->start_info * PAGE_SIZE, l->tables);
+	domain_start(d, b->elf.pv_entry, b->elf.virt_base + (l->stack + 1) * PAGE_SIZE,
+		     b->elf.virt_base + l->start_info * PAGE_SIZE, l->tables);
+	return 0;
 }

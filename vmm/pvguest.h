@@ -15,6 +15,16 @@ struct pv_layout { /* all in pages from guest frame 0 */
 /* Where everything goes for a guest of nr pages.  NULL, or why it cannot be. */
 const char *pv_layout_plan(struct pv_layout *l, const struct elf_image *elf, uint64_t nr, uint64_t ramdisk_bytes);
 
-/* Fill a created domain and set its first vCPU's context; d->error says what went wrong. */
-void pv_build(struct domain *d, const struct elf_image *elf, const struct pv_layout *l, const void *ramdisk,
-	      size_t ramdisk_len, const char *cmdline);
+struct pv_build {
+	struct elf_image elf;
+	struct pv_layout layout;
+	const char *ramdisk; /* stays valid while it is built	*/
+	size_t ramdisk_len;
+	const char *cmdline;
+	unsigned stage; /* what is being written, and how much of it is	*/
+	size_t done;
+};
+
+/* Fill a populated domain a piece at a time and set its first vCPU's context; d->error says what went
+ * wrong.  1: call again. */
+int pv_build_step(struct domain *d, struct pv_build *b);

@@ -8,7 +8,7 @@
 
 #include "pvguest.h"
 
-/* What pv_build() would call: nothing is built here. */
+/* What pv_build_step() would call: nothing is built here. */
 void domain_write(struct domain *d, uint64_t at, const void *data, size_t len)
 {
 	(void)d, (void)at, (void)data, (void)len;

@@ -97,6 +97,18 @@ static uint64_t frame_at(uint64_t va)
 	return e ? gfn_of(e >> 12 & 0xffffffffff) : ~0ull;
 }
 
+/* All steps; each is one, so that the server can do other things between. */
+static unsigned build(const struct elf_image *elf, const struct pv_layout *l, const char *ramdisk, size_t len,
+		      const char *cmdline)
+{
+	struct pv_build b = { .elf = *elf, .layout = *l, .ramdisk = ramdisk, .ramdisk_len = len, .cmdline = cmdline };
+	unsigned steps = 1;
+
+	while (pv_build_step(&d, &b))
+		steps++;
+	return steps;
+}
+
 static struct elf_image kernel = {
 	.nr = 1,
 	.low = 0x1000000,
@@ -118,7 +130,7 @@ START_TEST(a_stock_guest_finds_everything_where_its_start_info_says)
 
 	domain_make(32768);
 	ck_assert_ptr_null(pv_layout_plan(&l, &kernel, d.nr, sizeof(ramdisk)));
-	pv_build(&d, &kernel, &l, ramdisk, sizeof(ramdisk), "quiet");
+	build(&kernel, &l, ramdisk, sizeof(ramdisk), "quiet");
 	ck_assert_ptr_null(d.error);
 	ck_assert_uint_eq(start.started, 1);
 	ck_assert_uint_eq(start.rip, kernel.pv_entry);
@@ -143,13 +155,31 @@ START_TEST(a_stock_guest_finds_everything_where_its_start_info_says)
 }
 END_TEST
 
+START_TEST(a_guest_is_built_a_megabyte_at_a_time)
+{
+	static char ramdisk[5 << 20];
+	struct pv_layout l;
+	const start_info_t *si;
+
+	for (size_t i = 0; i < sizeof(ramdisk); i++)
+		ramdisk[i] = (char)(i / 4096);
+	domain_make(32768);
+	ck_assert_ptr_null(pv_layout_plan(&l, &kernel, d.nr, sizeof(ramdisk)));
+	ck_assert_uint_ge(build(&kernel, &l, ramdisk, sizeof(ramdisk), ""), 8);
+	ck_assert_ptr_null(d.error);
+	ck_assert_uint_eq(start.started, 1);
+	si = (const start_info_t *)(memory + frame_at(start.rsi) * PAGE_SIZE);
+	ck_assert_int_eq(memcmp(memory + si->mod_start * PAGE_SIZE, ramdisk, sizeof(ramdisk)), 0);
+}
+END_TEST
+
 START_TEST(a_stock_guests_first_mapping_is_linear_and_its_tables_read_only)
 {
 	struct pv_layout l;
 
 	domain_make(65536);
 	ck_assert_ptr_null(pv_layout_plan(&l, &kernel, d.nr, 0));
-	pv_build(&d, &kernel, &l, NULL, 0, "");
+	build(&kernel, &l, NULL, 0, "");
 	ck_assert_uint_eq(l.mapped % 1024, 0);
 	ck_assert_uint_ge(l.mapped - l.stack, 128);
 	for (uint64_t g = 0; g < l.mapped; g++) {
@@ -272,6 +302,7 @@ END_TEST
 SUITE(build)
 {
 	tcase_add_test(tc, a_stock_guest_finds_everything_where_its_start_info_says);
+	tcase_add_test(tc, a_guest_is_built_a_megabyte_at_a_time);
 	tcase_add_test(tc, a_stock_guests_first_mapping_is_linear_and_its_tables_read_only);
 	tcase_add_test(tc, nothing_of_a_plan_overlaps);
 	tcase_add_test(tc, a_kernel_that_cannot_be_started_is_named_so);

@@ -62,6 +62,7 @@ START_TEST(every_key_of_a_guest_is_understood)
 	ck_assert_str_eq(g.ramdisk, "boot/initrd");
 	ck_assert_str_eq(g.extra, "root=/dev/xvda1 quiet # not a comment");
 	ck_assert_uint_eq(g.memory, 1024);
+	ck_assert_uint_eq(g.maxmem, 1024);
 	ck_assert_uint_eq(g.vcpus, 4);
 	ck_assert_uint_eq(g.consoles, 2);
 	ck_assert_int_eq(g.on_poweroff, END_RESTART);
@@ -89,8 +90,13 @@ START_TEST(the_machines_keys_are_understood)
 	ck_assert_str_eq(m.guests[1], "b.cfg");
 	ck_assert_int_eq(m.stay, 1);
 	ck_assert_uint_eq(m.exit_port, 0xf4);
+	ck_assert_int_eq(m.control, -1);
 	ck_assert_int_eq(machine("on_idle = \"poweroff\""), 0);
 	ck_assert_int_eq(m.stay, 0);
+	ck_assert_int_eq(machine("control = \"com3\""), 0);
+	ck_assert_int_eq(m.control, 2);
+	ck_assert_int_eq(machine("control = 'com1'"), -1);
+	ck_assert_ptr_nonnull(strstr(error, "guise.cfg:1: 'control'"));
 }
 END_TEST
 
@@ -107,6 +113,10 @@ static const struct {
 	{ BASE "memory 512", ":3:", "memory" },
 	{ BASE "memory =", ":3:", "memory" },
 	{ BASE "memory = 512 1", ":3:", "memory" },
+	{ BASE "maxmem = 63", ":3:", "maxmem" },
+	{ BASE "memory = 128\nmaxmem = 127\n", ":", "maxmem" },
+	{ "name = '12'\nkernel = 'k'", ":1:", "name" },
+	{ "name = 'a b'\nkernel = 'k'", ":1:", "name" },
 	{ BASE "vcpus = 0", ":3:", "vcpus" },
 	{ BASE "vcpus = 33", ":3:", "vcpus" },
 	{ BASE "memory = 512\n\n# x\nmemory = 512", ":6:", "memory" },

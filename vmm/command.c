@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command.c - the host's commands about guests and the machine.
+ */
+#include <runtime/event.h>
+#include <runtime/heap.h>
+#include <runtime/hypercall.h>
+#include <runtime/print.h>
+#include <runtime/string.h>
+
+#include "command.h"
+#include "control.h"
+#include "guest.h"
+
+#define MEMORY_LEAST 64u /* MiB, as in a configuration	*/
+
+/* The guest that a request names; else *error says why not. */
+static struct guest *guest_of(const struct json *request, const char **error)
+{
+	const char *name = json_string(request, "guest", NULL);
+	struct guest *g = name ? guest_find(name) : NULL;
+	static char text[128];
+
+	if (!name)
+		*error = "'guest' is missing: a name, or a domain id in quotes";
+	else if (!g)
+		snprintf(text, sizeof(text), "there is no guest '%s'", name);
+	if (name && !g)
+		*error = text;
+	return g;
+}
+
+/* One that runs or is paused. */
+static struct guest *running_guest(const struct json *request, const char **error)
+{
+	struct guest *g = guest_of(request, error);
+
+	if (g && g->state != GUEST_RUNNING) {
+		*error = g->state == GUEST_BUILDING ? "it is not built yet" : "it is being destroyed";
+		return NULL;
+	}
+	return g;
+}
+
+static void later(struct guest *g, uint64_t id, const char *error)
+{
+	control_answer(id, error, error ? 0 : g->domain.id);
+}
+
+/* ---- what there is ---- */
+
+static void put_counters(struct json_out *o, const struct guise_domain_info *info)
+{
+	json_put_number(o, "memory_kib", (int64_t)info->frames * 4);
+	json_put_number(o, "cpu_ns", (int64_t)info->cpu_ns);
+	json_put_number(o, "cache_kib", (int64_t)info->cache_frames * 4);
+	json_put_number(o, "faults", (int64_t)info->faults);
+	json_put_number(o, "hypercalls", (int64_t)info->hypercalls);
+}
+
+static const char *state_name(const struct guest *g)
+{
+	return g->state == GUEST_BUILDING ? "building" :
+	       g->state == GUEST_ENDING	  ? "ending" :
+	       g->paused		  ? "paused" :
+					    "running";
+}
+
+static void put_guest(struct json_out *o, struct guest *g)
+{
+	struct guise_domain_info info = { .handle = g->domain.handle };
+
+	json_put_string(o, "name", g->config.name);
+	json_put_number(o, "domid", g->domain.id);
+	json_put_string(o, "state", state_name(g));
+	json_put_number(o, "vcpus", g->config.vcpus);
+	json_put_number(o, "maxmem_kib", (int64_t)g->config.maxmem * 1024);
+	if (g->domain.handle && !guise_domain(GUISE_DOMAIN_INFO, &info))
+		put_counters(o, &info);
+}
+
+static const char *list(const struct json *request, struct json_out *reply)
+{
+	(void)request;
+	json_put_number(reply, "time_ns", (int64_t)time_ns());
+	json_open(reply, "guests", '[');
+	for (struct guest *g = NULL; (g = guest_next(g));) {
+		json_open(reply, NULL, '{');
+		put_guest(reply, g);
+		json_close(reply, '}');
+	}
+	json_close(reply, ']');
+	return NULL;
+}
+
+static const char *info_machine(struct json_out *reply)
+{
+	struct guise_domain_info self = { .handle = GUISE_INFO_SELF };
+	struct guise_system_info sys;
+	unsigned nr = 0;
+
+	if (guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM) || guise_domain(GUISE_DOMAIN_INFO, &self))
+		return "the kernel does not tell";
+	for (struct guest *g = NULL; (g = guest_next(g));)
+		nr++;
+	json_put_number(reply, "time_ns", (int64_t)time_ns());
+	json_put_number(reply, "cpus", sys.nr_cpus);
+	json_put_number(reply, "tsc_khz", sys.tsc_khz);
+	json_put_bool(reply, "iommu", (sys.features & GUISE_FEATURE_IOMMU) != 0);
+	json_put_number(reply, "total_kib", (int64_t)sys.total_frames * 4);
+	json_put_number(reply, "free_kib", (int64_t)sys.free_frames * 4);
+	json_put_number(reply, "guests", nr);
+	json_open(reply, "server", '{');
+	put_counters(reply, &self);
+	json_put_number(reply, "heap_used", (int64_t)heap_used_bytes());
+	json_put_number(reply, "heap_free", (int64_t)heap_free_bytes());
+	json_close(reply, '}');
+	return NULL;
+}
+
+static const char *const end_names[] = { [END_DESTROY] = "destroy", [END_RESTART] = "restart" };
+
+static const char *info(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	const struct guest_config *c;
+	struct guest *g;
+
+	if (!json_has(request, "guest"))
+		return info_machine(reply);
+	g = guest_of(request, &error);
+	if (!g)
+		return error;
+	c = &g->config;
+	put_guest(reply, g);
+	if (g->state == GUEST_RUNNING)
+		json_put_number(reply, "uptime_ns", (int64_t)(time_ns() - g->since));
+	json_put_string(reply, "kernel", c->kernel);
+	json_put_string(reply, "ramdisk", c->ramdisk);
+	json_put_string(reply, "extra", c->extra);
+	json_put_number(reply, "consoles", c->consoles);
+	json_put_string(reply, "on_poweroff", end_names[c->on_poweroff]);
+	json_put_string(reply, "on_reboot", end_names[c->on_reboot]);
+	json_put_string(reply, "on_crash", end_names[c->on_crash]);
+	json_open(reply, "disks", '[');
+	for (unsigned i = 0; i < c->nr_disks; i++) {
+		char target[16];
+
+		snprintf(target, sizeof(target), c->disk[i].partition ? "vd%c%u" : "vd%c",
+			 'a' + (char)c->disk[i].device, c->disk[i].partition);
+		json_open(reply, NULL, '{');
+		json_put_string(reply, "target", target);
+		json_put_string(reply, "vdev", c->disk[i].name);
+		json_put_bool(reply, "read_only", c->disk[i].read_only);
+		json_close(reply, '}');
+	}
+	json_close(reply, ']');
+	json_open(reply, "vifs", '[');
+	for (unsigned i = 0; i < c->nr_vifs; i++) {
+		const uint8_t *m = c->vif[i].mac;
+		char text[24];
+
+		json_open(reply, NULL, '{');
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+		json_put_string(reply, "mac", text);
+		snprintf(text, sizeof(text), "net%u", c->vif[i].device);
+		json_put_string(reply, "bridge", text);
+		json_close(reply, '}');
+	}
+	json_close(reply, ']');
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static const char *create(const struct json *request, struct json_out *reply)
+{
+	static struct guest_config config;
+	static char error[256];
+	const char *file = json_string(request, "file", NULL), *text, *why;
+	size_t len;
+
+	(void)reply;
+	text = json_string(request, "config", &len);
+	if (!text)
+		return "'config' is missing: the text of a guest's configuration";
+	if (config_guest(file ? file : "config", text, len, &config, error, sizeof(error)))
+		return error;
+	why = guest_create(&config, (struct guest_waiter){ later, 0 });
+	if (why)
+		return why;
+	for (struct guest *g = NULL; (g = guest_next(g));)
+		if (!strcmp(g->config.name, config.name))
+			g->built.id = control_later();
+	return CONTROL_LATER;
+}
+
+static const char *destroy(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	struct guest *g = guest_of(request, &error);
+
+	(void)reply;
+	if (!g)
+		return error;
+	if (g->state == GUEST_BUILDING)
+		return "it is not built yet";
+	guest_destroy(g, (struct guest_waiter){ later, control_later() });
+	return CONTROL_LATER;
+}
+
+static const char *pause(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	struct guest *g = running_guest(request, &error);
+
+	(void)reply;
+	if (g)
+		guest_pause(g, 1);
+	return error;
+}
+
+static const char *unpause(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	struct guest *g = running_guest(request, &error);
+
+	(void)reply;
+	if (g)
+		guest_pause(g, 0);
+	return error;
+}
+
+static const char *ask(const struct json *request, const char *what)
+{
+	const char *error = NULL;
+	struct guest *g = running_guest(request, &error);
+
+	if (g && g->paused)
+		return "it is paused";
+	if (g)
+		guest_ask(g, what);
+	return error;
+}
+
+static const char *shutdown(const struct json *request, struct json_out *reply)
+{
+	(void)reply;
+	return ask(request, "poweroff");
+}
+
+static const char *reboot(const struct json *request, struct json_out *reply)
+{
+	(void)reply;
+	return ask(request, "reboot");
+}
+
+static const char *set_mem(const struct json *request, struct json_out *reply)
+{
+	static char text[96];
+	const char *error = NULL;
+	struct guest *g = running_guest(request, &error);
+	int64_t mib;
+
+	(void)reply;
+	if (!g)
+		return error;
+	if (json_number(request, "memory", MEMORY_LEAST, g->config.maxmem, &mib)) {
+		snprintf(text, sizeof(text), "'memory' must be between %u and %u MiB (maxmem)", MEMORY_LEAST,
+			 g->config.maxmem);
+		return text;
+	}
+	guest_set_memory(g, (unsigned)mib);
+	return NULL;
+}
+
+/* ---- consoles ---- */
+
+static size_t tap_room(void *arg)
+{
+	(void)arg;
+	return control_console_room();
+}
+
+static void tap_put(void *arg, const char *bytes, size_t len)
+{
+	struct guest_console *c = arg;
+
+	control_console(c->guest->config.name, c->guest->domain.id, c->number, bytes, len);
+}
+
+static void tap_taken(void *arg)
+{
+	struct guest_console *c = arg;
+	uint64_t id = c->input;
+
+	c->input = 0;
+	if (id)
+		control_answer(id, NULL, 0);
+}
+
+static const struct console_tap tap = { tap_room, tap_put, tap_taken };
+
+static struct guest_console *console_of(const struct json *request, const char **error)
+{
+	struct guest *g = guest_of(request, error);
+	int64_t n = 0;
+
+	if (!g)
+		return NULL;
+	if (json_has(request, "console") && json_number(request, "console", 0, g->config.consoles - 1, &n)) {
+		*error = "it has no console of this number";
+		return NULL;
+	}
+	return &g->console[n];
+}
+
+static const char *console(const struct json *request, struct json_out *reply)
+{
+	char backlog[2048];
+	const char *error = NULL;
+	struct guest_console *c = console_of(request, &error);
+
+	if (!c)
+		return error;
+	json_put_string(reply, "guest", c->guest->config.name);
+	json_put_number(reply, "domid", c->guest->domain.id);
+	json_put_number(reply, "console", c->number);
+	if (c->console)
+		json_put_bytes(reply, "backlog", backlog, console_backlog(c->console, backlog, sizeof(backlog)));
+	c->tap = &tap;
+	return NULL;
+}
+
+static const char *detach(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	struct guest_console *c = console_of(request, &error);
+
+	(void)reply;
+	if (c)
+		guest_tap(c, NULL);
+	return error;
+}
+
+static const char *input(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL, *data;
+	struct guest_console *c = console_of(request, &error);
+	size_t len;
+
+	(void)reply;
+	if (!c)
+		return error;
+	data = json_string(request, "data", &len);
+	if (!data || len > CONSOLE_INPUT)
+		return "'data' is missing, or has more than 1024 bytes";
+	if (!c->console)
+		return "the guest does not use this console now";
+	switch (console_input(c->console, data, len)) {
+	case 0:
+		return NULL;
+	case 1:
+		c->input = control_later();
+		return CONTROL_LATER;
+	}
+	return "earlier input still waits";
+}
+
+static const struct control_command commands[] = {
+	{ "list", list },	{ "info", info },	{ "create", create }, { "destroy", destroy },
+	{ "pause", pause },	{ "unpause", unpause }, { "reboot", reboot }, { "shutdown", shutdown },
+	{ "set-mem", set_mem }, { "console", console }, { "detach", detach }, { "input", input },
+};
+
+void commands_register(void)
+{
+	control_register(commands, sizeof(commands) / sizeof(commands[0]));
+}
