@@ -30,6 +30,7 @@ include hypervisor-kernel/build.mk
 include runtime/build.mk
 include vmm/build.mk
 include drivers-vm/build.mk
+include scripts/guise/build.mk
 include images/build.mk
 include tests/build.mk
 

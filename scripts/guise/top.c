@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * top.c - two lists of the guests, a moment apart, and what changed between them.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guise.h"
+#include "top.h"
+
+/* The same guest in an earlier list, or NULL. */
+static struct json_object *earlier(struct json_object *list, int64_t domid)
+{
+	struct json_object *guests;
+
+	if (!list || !json_object_object_get_ex(list, "guests", &guests))
+		return NULL;
+	for (size_t i = 0; i < json_object_array_length(guests); i++) {
+		struct json_object *o = json_object_array_get_idx(guests, i);
+
+		if (guise_number(o, "domid") == domid)
+			return o;
+	}
+	return NULL;
+}
+
+static double rate(struct json_object *now, struct json_object *then, const char *key, double ns)
+{
+	return then && ns > 0 ? (double)(guise_number(now, key) - guise_number(then, key)) / ns : 0;
+}
+
+static void table(struct json_object *now, struct json_object *then)
+{
+	double ns = then ? (double)(guise_number(now, "time_ns") - guise_number(then, "time_ns")) : 0;
+	struct json_object *guests;
+
+	if (isatty(1))
+		fputs("\033[H\033[J", stdout);
+	printf("%-24s %5s  %-8s %6s %10s %10s %12s %12s\n", "Name", "ID", "State", "CPU%", "Time(s)", "Mem(MiB)",
+	       "Faults/s", "Hypercalls/s");
+	json_object_object_get_ex(now, "guests", &guests);
+	for (size_t i = 0; i < json_object_array_length(guests); i++) {
+		struct json_object *o = json_object_array_get_idx(guests, i);
+		struct json_object *old = earlier(then, guise_number(o, "domid"));
+
+		printf("%-24s %5ld  %-8s %6.1f %10.1f %10ld %12.0f %12.0f\n", guise_string(o, "name"),
+		       (long)guise_number(o, "domid"), guise_string(o, "state"), 100 * rate(o, old, "cpu_ns", ns),
+		       (double)guise_number(o, "cpu_ns") / 1e9, (long)(guise_number(o, "memory_kib") / 1024),
+		       1e9 * rate(o, old, "faults", ns), 1e9 * rate(o, old, "hypercalls", ns));
+	}
+	fflush(stdout);
+}
+
+int top(struct guise *g, long rounds, long seconds)
+{
+	struct json_object *then = NULL, *now;
+	int rc = 0;
+
+	for (long i = 0; !rc && (!rounds || i <= rounds); i++) { /* the first is what the others are compared to */
+		now = guise_call(g, guise_request_new("list"));
+		if (!now || guise_error(now))
+			rc = failed("top", now);
+		else if (i)
+			table(now, then);
+		json_object_put(then);
+		then = now;
+		if (!rc && (!rounds || i < rounds))
+			poll(NULL, 0, (int)(seconds * 1000));
+	}
+	json_object_put(then);
+	return rc;
+}
