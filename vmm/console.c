@@ -222,10 +222,10 @@ void console_tap(struct console *c, const struct console_tap *tap, void *arg)
 
 size_t console_backlog(const struct console *c, char *buf, size_t size)
 {
-	uint64_t at = c->written > BACKLOG ? c->written - BACKLOG : 0;
+	uint64_t have = least(least(c->written, BACKLOG), size), at = c->written - have;
 	size_t n = 0;
 
-	while (n < size && at < c->written)
+	while (at < c->written)
 		buf[n++] = c->backlog[at++ % BACKLOG];
 	return n;
 }

@@ -31,7 +31,7 @@ void console_close(struct console *c);
 void console_connect(struct console *c, int line);
 /* NULL: no more. */
 void console_tap(struct console *c, const struct console_tap *tap, void *arg);
-/* The end of the output so far, at most 4096 bytes. */
+/* The end of the output so far, at most size bytes. */
 size_t console_backlog(const struct console *c, char *buf, size_t size);
 /* Up to CONSOLE_INPUT bytes of input.  0: the guest has them; 1: some wait, taken() will be called; -1: earlier
  * ones still wait. */
