@@ -31,6 +31,7 @@ include runtime/build.mk
 include vmm/build.mk
 include drivers-vm/build.mk
 include scripts/guise/build.mk
+include scripts/guised/build.mk
 include images/build.mk
 include tests/build.mk
 

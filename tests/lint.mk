@@ -4,4 +4,4 @@ lint: ## check sources: two compilers, headers, format, cppcheck, shellcheck, si
 	@tests/lint/run $(B)
 
 lint-programs:
-	@printf '%s\n' $(GUISE) $(VMM) $(DRIVERS)
+	@printf '%s\n' $(GUISE) $(VMM) $(DRIVERS) $(HOST_GUISE) $(GUISED)

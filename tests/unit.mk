@@ -67,6 +67,22 @@ $(U)/native/%.o: tests/unit/native/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
 
+# ---- the libvirt daemon's files, with a machine that does at once what it is told ----
+UNIT_GUISED_CFLAGS := $(TEST_CFLAGS) -D_GNU_SOURCE -iquote scripts/guised $(shell pkg-config --cflags libxml-2.0 libtirpc 2> /dev/null)
+UNIT_GUISED_LIB := $(addprefix $(U)/guised-lib/, wire.o xml.o error.o log.o loop.o rpc.o client.o calls.o calls_domain.o \
+	calls_device.o stream.o events.o domain.o) $(U)/guised/fake.o
+UNIT_GUISED_TESTS := $(addprefix $(U)/guised/, xml_test.o rpc_test.o)
+
+$(U)/guised-lib/loop.o: UNIT_GUISED_CFLAGS += -Dloop_work=loop_work_in_thread
+
+$(U)/guised-lib/%.o: scripts/guised/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_GUISED_CFLAGS) -c -o $@ $<
+
+$(U)/guised/%.o: tests/unit/guised/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_GUISED_CFLAGS) -c -o $@ $<
+
 $(U)/main.o: tests/unit/main.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(TEST_CFLAGS) -c -o $@ $<
@@ -79,7 +95,10 @@ $(U)/unit-kernel: $(U)/main.o $(UNIT_KERNEL_LIB) $(UNIT_KERNEL_TESTS)
 $(U)/unit-native: $(U)/main.o $(UNIT_NATIVE_LIB) $(UNIT_NATIVE_TESTS)
 	$(TEST_LINK)
 
-UNIT_PROGRAMS := $(U)/unit-kernel $(U)/unit-native
+$(U)/unit-guised: $(U)/main.o $(UNIT_GUISED_LIB) $(UNIT_GUISED_TESTS)
+	$(Q)$(TEST_CC) -fsanitize=address,undefined -pthread -o $@ $^ $(shell pkg-config --libs check libxml-2.0 libtirpc)
+
+UNIT_PROGRAMS := $(U)/unit-kernel $(U)/unit-native $(U)/unit-guised
 
 # Leaks are not looked for: each test ends with its process.
 .PHONY: test-unit
@@ -92,3 +111,4 @@ test-unit: $(UNIT_PROGRAMS)
 			exit bad + lost > 0 }' $(U)/log
 
 -include $(UNIT_KERNEL_LIB:.o=.d) $(UNIT_KERNEL_TESTS:.o=.d) $(UNIT_NATIVE_LIB:.o=.d) $(UNIT_NATIVE_TESTS:.o=.d) $(U)/main.d
+-include $(UNIT_GUISED_LIB:.o=.d) $(UNIT_GUISED_TESTS:.o=.d)

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "driver.h"
 #include "guest.h"
+#include "shelf.h"
 #include "store.h"
 
 #define FIRST_DOMAIN 32
@@ -29,6 +30,14 @@ static int leaving; /* the machine goes down: no guest is begun */
 static uint16_t last_id = FIRST_DOMAIN - 1;
 static const void *archive;
 static size_t archive_len;
+
+/* A kernel or ramdisk: of the boot archive, or one that the host put on the shelf since. */
+static const void *file_find(const char *name, size_t *len)
+{
+	const void *file = archive_find(archive, archive_len, name, len);
+
+	return file ? file : shelf_find(name, len);
+}
 
 /* ---- the store ---- */
 
@@ -301,11 +310,11 @@ static const char *plan(struct guest *g)
 	size_t len;
 
 	*b = (struct pv_build){ .cmdline = c->extra };
-	kernel = archive_find(archive, archive_len, c->kernel, &len);
+	kernel = file_find(c->kernel, &len);
 	if (!kernel)
 		return "its kernel is not in the boot archive";
 	if (c->ramdisk[0]) {
-		b->ramdisk = archive_find(archive, archive_len, c->ramdisk, &b->ramdisk_len);
+		b->ramdisk = file_find(c->ramdisk, &b->ramdisk_len);
 		if (!b->ramdisk)
 			return "its ramdisk is not in the boot archive";
 	}

@@ -18,6 +18,7 @@
 #include "guest.h"
 #include "peer.h"
 #include "power.h"
+#include "shelf.h"
 
 static const void *archive;
 static size_t archive_len;
@@ -128,6 +129,7 @@ int domain_main(void)
 	commands_register();
 	if (machine.control >= 0 && control_open((unsigned)machine.control))
 		give_up("guise.cfg: this machine has no com%d for 'control'", machine.control + 1);
+	shelf_open();
 	guests_init(archive, archive_len);
 	for (unsigned i = 0; i < machine.nr_guests; i++)
 		built(NULL, i, guest_create(&guest[i], (struct guest_waiter){ built, i }));

@@ -172,6 +172,15 @@ const char *pci_prepare(const struct pci_function *f, struct guise_device *dev)
 	return error;
 }
 
+void pci_memory(const struct pci_function *f, unsigned n, struct guise_bar *bar)
+{
+	struct guise_device dev = { 0 };
+
+	bars_size(f->bdf, &dev);
+	write16(f->bdf, COMMAND, COMMAND_MEMORY | COMMAND_NO_INTX);
+	*bar = dev.bar[n];
+}
+
 void pci_quiesce(const struct guise_device *dev)
 {
 	write16((uint16_t)dev->bdf, COMMAND, COMMAND_NO_INTX);

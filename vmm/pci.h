@@ -24,5 +24,7 @@ const char *pci_prepare(const struct pci_function *f, struct guise_device *dev);
 /* Give domain (a DOMAIN handle of ours) the right to the device's BARs and interrupts; fills
  * dev->irq_handle.  The pages of the MSI-X table stay with us. */
 const char *pci_give(struct guise_device *dev, uint32_t domain);
+/* Only make its memory accessible: where BAR n is.  A size of 0: it is not there. */
+void pci_memory(const struct pci_function *f, unsigned n, struct guise_bar *bar);
 /* Stop it: no more DMA, no more interrupts. */
 void pci_quiesce(const struct guise_device *dev);

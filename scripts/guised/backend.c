@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * backend.c - domains as guests of the machine.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../guise/client.h"
+#include "backend.h"
+#include "domain.h"
+#include "link.h"
+#include "log.h"
+#include "loop.h"
+#include "machine.h"
+#include "shelf.h"
+#include "stream.h"
+
+#define ASK_MS	 30000
+#define BUILD_MS 300000 /* for a guest to be built, or taken apart	*/
+
+static int simple(const char *cmd, struct domain *d, int ms, struct error *e)
+{
+	return link_do(link_about(cmd, d->def->name), ms, e);
+}
+
+/* ---- start and end ---- */
+
+static void disks_remove(const struct def *def, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		struct error e = { 0 };
+
+		if (machine_disk_remove(def, i, &e))
+			log_error("domain %s, disk %s: %s", def->name, def->disk[i].target, e.text);
+	}
+}
+
+/* Domains whose disks are leaving the machine: they cannot start again before. */
+struct leaving {
+	struct leaving *next;
+	struct def *def;
+};
+
+static struct leaving *leaving;
+static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
+
+static void disks_remove_later(void *arg)
+{
+	struct leaving *l = arg, **at;
+
+	if (link_up())
+		disks_remove(l->def, l->def->nr_disks);
+	for (at = &leaving; *at != l; at = &(*at)->next)
+		;
+	*at = l->next;
+	pthread_cond_broadcast(&left);
+	def_free(l->def);
+	free(l);
+}
+
+static void disks_leave(const struct domain *d)
+{
+	struct leaving *l = d->def->nr_disks && link_up() ? calloc(1, sizeof(*l)) : NULL;
+
+	if (!l)
+		return;
+	l->def = def_copy(d->def);
+	l->next = leaving;
+	leaving = l;
+	if (!l->def || !loop_work(disks_remove_later, l)) {
+		log_error("domain %s: its disks stay in the machine", d->def->name);
+		leaving = l->next;
+		def_free(l->def);
+		free(l);
+	}
+}
+
+static void wait_for_disks(const struct def *def)
+{
+	int64_t until = loop_now() + BUILD_MS;
+	struct leaving *l;
+
+	do {
+		for (l = leaving; l && memcmp(l->def->uuid, def->uuid, UUID_BYTES); l = l->next)
+			;
+	} while (l && lock_wait(&left, until));
+}
+
+/* It has stopped: its disks leave the machine. */
+static void stopped(struct domain *d, int reason)
+{
+	disks_leave(d);
+	domain_stopped(d, reason);
+}
+
+static int create(const struct def *def, int *id, struct error *e)
+{
+	char kernel[SHELF_NAME], ramdisk[SHELF_NAME], disks[DEF_DISKS][16] = { 0 };
+	struct json_object *request, *answer;
+	unsigned added = 0;
+	char *config = NULL;
+
+	wait_for_disks(def);
+	if (machine_file(def->kernel, true, kernel, e) ||
+	    (def->ramdisk && machine_file(def->ramdisk, false, ramdisk, e)))
+		return -1;
+	while (added < def->nr_disks && !machine_disk_add(def, added, disks[added], e))
+		added++;
+	if (added == def->nr_disks)
+		config = def_config(def, kernel, def->ramdisk ? ramdisk : NULL, disks, e);
+	if (config) {
+		request = link_request("create");
+		json_object_object_add(request, "file", json_object_new_string(def->name));
+		json_object_object_add(request, "config", json_object_new_string(config));
+		answer = link_call(request, BUILD_MS, e);
+		if (answer)
+			*id = (int)guise_number(answer, "domid");
+		json_object_put(answer);
+		free(config);
+	}
+	if (e->code && link_up())
+		disks_remove(def, added);
+	return e->code ? -1 : 0;
+}
+
+int backend_start(struct domain *d, bool paused, struct error *e)
+{
+	struct def *def;
+	int id = -1, rc;
+
+	if (machine_up(e))
+		return -1;
+	if (d->id >= 0)
+		return error_set(e, ERROR_OPERATION_INVALID, "domain is already running");
+	if (d->def->max_kib > machine_memory_kib())
+		return error_set(e, ERROR_CONFIG_UNSUPPORTED, "memory: %ju MiB are more than the machine's %ju",
+				 (uintmax_t)d->def->max_kib / 1024, (uintmax_t)machine_memory_kib() / 1024);
+	def = def_copy(d->def); /* while we wait somebody may define it anew */
+	rc = def ? create(def, &id, e) : error_set(e, ERROR_NO_MEMORY, "for a definition");
+	if (!rc && paused)
+		rc = link_do(link_about("pause", def->name), ASK_MS, e);
+	def_free(def);
+	if (rc)
+		return rc;
+	domain_started(d, id);
+	if (paused)
+		domain_paused(d);
+	return 0;
+}
+
+int backend_shutdown(struct domain *d, struct error *e)
+{
+	return simple("shutdown", d, ASK_MS, e);
+}
+
+int backend_reboot(struct domain *d, struct error *e)
+{
+	return simple("reboot", d, ASK_MS, e);
+}
+
+int backend_destroy(struct domain *d, struct error *e)
+{
+	d->ending = SHUTOFF_DESTROYED;
+	if (simple("destroy", d, BUILD_MS, e))
+		return -1;
+	if (d->listed && d->id >= 0)
+		stopped(d, SHUTOFF_DESTROYED);
+	return 0;
+}
+
+int backend_reset(struct domain *d, struct error *e)
+{
+	struct def *def = def_copy(d->def);
+	int id = -1, rc;
+
+	d->restarting = true;
+	rc = simple("destroy", d, BUILD_MS, e);
+	if (!rc)
+		rc = create(def, &id, e);
+	d->restarting = false;
+	def_free(def);
+	if (!rc)
+		domain_rebooted(d, id);
+	else if (d->listed && d->id >= 0)
+		stopped(d, SHUTOFF_FAILED);
+	return rc;
+}
+
+int backend_suspend(struct domain *d, struct error *e)
+{
+	if (d->state == DOMAIN_PAUSED)
+		return 0;
+	if (simple("pause", d, ASK_MS, e))
+		return -1;
+	domain_paused(d);
+	return 0;
+}
+
+int backend_resume(struct domain *d, struct error *e)
+{
+	if (d->state == DOMAIN_RUNNING)
+		return error_set(e, ERROR_OPERATION_INVALID, "domain is already running");
+	if (simple("unpause", d, ASK_MS, e))
+		return -1;
+	domain_resumed(d);
+	return 0;
+}
+
+int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
+{
+	struct json_object *request = link_about("set-mem", d->def->name);
+
+	json_object_object_add(request, "memory", json_object_new_int64((int64_t)kib / 1024));
+	return link_do(request, ASK_MS, e);
+}
+
+/* ---- devices ---- */
+
+static int not_yet(struct error *e, const char *what)
+{
+	return error_set(e, ERROR_NO_SUPPORT, "%s of a running domain", what);
+}
+
+int backend_attach_disk(struct domain *d, const struct def *def, unsigned n, struct error *e)
+{
+	(void)d;
+	(void)def;
+	(void)n;
+	return not_yet(e, "attaching a disk");
+}
+
+int backend_detach_disk(struct domain *d, unsigned n, struct error *e)
+{
+	(void)d;
+	(void)n;
+	return not_yet(e, "detaching a disk");
+}
+
+int backend_attach_vif(struct domain *d, const struct def *def, unsigned n, struct error *e)
+{
+	(void)d;
+	(void)def;
+	(void)n;
+	return not_yet(e, "attaching an interface");
+}
+
+int backend_detach_vif(struct domain *d, unsigned n, struct error *e)
+{
+	(void)d;
+	(void)n;
+	return not_yet(e, "detaching an interface");
+}
+
+/* ---- what there is ---- */
+
+int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
+{
+	struct json_object *o = link_call(link_about("info", d->def->name), ASK_MS, e);
+
+	if (!o)
+		return -1;
+	out->memory_kib = (uint64_t)guise_number(o, "memory_kib");
+	out->cpu_ns = (uint64_t)guise_number(o, "cpu_ns");
+	json_object_put(o);
+	return 0;
+}
+
+void backend_machine(struct backend_machine *out)
+{
+	struct error e = { 0 };
+	struct json_object *o = machine_runs() ? link_call(link_request("info"), ASK_MS, &e) : NULL;
+
+	*out = (struct backend_machine){ .total_kib = machine_memory_kib(),
+					 .free_kib = machine_memory_kib(),
+					 .cpus = 1 };
+	if (!o)
+		return;
+	out->runs = true;
+	out->total_kib = (uint64_t)guise_number(o, "total_kib");
+	out->free_kib = (uint64_t)guise_number(o, "free_kib");
+	out->cpus = (unsigned)guise_number(o, "cpus");
+	out->mhz = (unsigned)(guise_number(o, "tsc_khz") / 1000);
+	json_object_put(o);
+}
+
+/* ---- consoles ---- */
+
+int backend_console_attach(struct domain *d, unsigned number, struct error *e)
+{
+	struct json_object *request = link_about("console", d->def->name), *answer;
+	char *backlog;
+	size_t len = 0;
+
+	json_object_object_add(request, "console", json_object_new_int((int)number));
+	answer = link_call(request, ASK_MS, e);
+	if (!answer)
+		return -1;
+	backlog = guise_bytes(answer, "backlog", &len);
+	if (backlog && len)
+		stream_output(d, number, backlog, len);
+	free(backlog);
+	json_object_put(answer);
+	return 0;
+}
+
+void backend_console_detach(struct domain *d, unsigned number)
+{
+	struct json_object *request = link_about("detach", d->def->name);
+
+	json_object_object_add(request, "console", json_object_new_int((int)number));
+	link_send(request, NULL, 0);
+}
+
+static void (*input_taken)(unsigned id, const char *error);
+
+static void input_answered(unsigned id, struct json_object *answer)
+{
+	input_taken(id, answer ? guise_error(answer) : "the machine has ended");
+}
+
+int backend_console_input(struct domain *d, unsigned number, const char *data, size_t len,
+			  void (*taken)(unsigned id, const char *error), unsigned id)
+{
+	struct json_object *request = link_about("input", d->def->name);
+
+	input_taken = taken;
+	json_object_object_add(request, "console", json_object_new_int((int)number));
+	json_object_object_add(request, "data", guise_text(data, len));
+	return link_send(request, input_answered, id);
+}
+
+/* ---- what the machine tells ---- */
+
+/* A guest that somebody else started: what can be said of it, as a definition. */
+static void adopt(const char *name, struct json_object *info)
+{
+	struct error e = { 0 };
+	struct json_object *list;
+	struct domain *d;
+	char *text = NULL;
+	struct def *def;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return;
+	fprintf(f, "<domain type='xen'><name>%s</name><memory unit='KiB'>%jd</memory><vcpu>%jd</vcpu>", name,
+		(intmax_t)guise_number(info, "maxmem_kib"), (intmax_t)guise_number(info, "vcpus"));
+	fprintf(f, "<os><type machine='xenpv'>linux</type><kernel>/archive/%s</kernel></os><devices>",
+		guise_string(info, "kernel") ? guise_string(info, "kernel") : "");
+	for (size_t i = 0; json_object_object_get_ex(info, "disks", &list) && i < json_object_array_length(list); i++) {
+		struct json_object *disk = json_object_array_get_idx(list, i);
+
+		fprintf(f, "<disk type='block'><source dev='guise:%s'/><target dev='%s' bus='xen'/></disk>",
+			guise_string(disk, "target"), guise_string(disk, "vdev"));
+	}
+	for (size_t i = 0; json_object_object_get_ex(info, "vifs", &list) && i < json_object_array_length(list); i++) {
+		struct json_object *vif = json_object_array_get_idx(list, i);
+
+		fprintf(f, "<interface type='bridge'><mac address='%s'/><source bridge='%s'/></interface>",
+			guise_string(vif, "mac"), guise_string(vif, "bridge"));
+	}
+	fprintf(f, "</devices></domain>");
+	fclose(f);
+	def = def_parse(text, &e);
+	d = def ? domain_transient(def, &e) : NULL;
+	if (d)
+		domain_started(d, (int)guise_number(info, "domid"));
+	else
+		log_error("guest %s cannot be shown: %s", name, e.text);
+	free(text);
+}
+
+static void found(const char *name, int id, const char *state)
+{
+	struct domain *d = domain_by_name(name);
+	bool paused = !strcmp(state, "paused");
+	struct json_object *info;
+	struct error e = { 0 };
+
+	if (!d) {
+		info = link_call(link_about("info", name), ASK_MS, &e);
+		if (info && !domain_by_name(name))
+			adopt(name, info);
+		json_object_put(info);
+	} else if (d->id < 0 && !d->busy) {
+		domain_known(d, id, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING);
+		log_info("domain %s still runs, id %d", name, id);
+	} else if (d->id >= 0 && d->id != id) {
+		domain_rebooted(d, id);
+	}
+}
+
+static bool listed(struct json_object *guests, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(guests); i++) {
+		const char *text = guise_string(json_object_array_get_idx(guests, i), "name");
+
+		if (text && !strcmp(text, name))
+			return true;
+	}
+	return false;
+}
+
+void backend_sync(void)
+{
+	struct error e = { 0 };
+	struct json_object *answer = link_call(link_request("list"), ASK_MS, &e), *guests;
+	struct domain *next;
+
+	if (!answer || !json_object_object_get_ex(answer, "guests", &guests)) {
+		json_object_put(answer);
+		log_error("the machine does not tell of its guests: %s", e.text);
+		return;
+	}
+	for (struct domain *d = domain_first(); d; d = next) {
+		next = d->next;
+		if ((d->was_running || (d->id >= 0 && !d->busy)) && !listed(guests, d->def->name))
+			stopped(d, SHUTOFF_UNKNOWN);
+	}
+	for (size_t i = 0; i < json_object_array_length(guests); i++) {
+		struct json_object *g = json_object_array_get_idx(guests, i);
+		const char *name = guise_string(g, "name"), *state = guise_string(g, "state");
+
+		if (name && state && strcmp(state, "building") && strcmp(state, "ending"))
+			found(name, (int)guise_number(g, "domid"), state);
+	}
+	json_object_put(answer);
+}
+
+static void sync_again(void *unused)
+{
+	(void)unused;
+	if (link_up())
+		backend_sync();
+}
+
+void backend_machine_gone(void)
+{
+	struct domain *next;
+
+	for (struct domain *d = domain_first(); d; d = next) {
+		next = d->next;
+		if (d->id >= 0 || d->was_running)
+			domain_stopped(d, d->id >= 0 ? SHUTOFF_CRASHED : SHUTOFF_UNKNOWN);
+	}
+}
+
+/* Why a guest stops, from what the server says. */
+static int reason(const char *event, const char *text)
+{
+	if (!strcmp(event, "crashed"))
+		return SHUTOFF_CRASHED;
+	return text && !strcmp(text, "destroyed") ? SHUTOFF_DESTROYED : SHUTOFF_SHUTDOWN;
+}
+
+static void console_event(struct json_object *event, const struct domain *d)
+{
+	size_t len = 0;
+	char *data = guise_bytes(event, "data", &len);
+
+	if (data)
+		stream_output(d, (unsigned)guise_number(event, "console"), data, len);
+	free(data);
+}
+
+static void guest_event(const char *what, struct json_object *event, struct domain *d)
+{
+	const char *text = guise_string(event, "text");
+	int id = (int)guise_number(event, "domid");
+
+	if (!strcmp(what, "started") && d->id >= 0 && d->id != id && !d->restarting) {
+		domain_rebooted(d, id);
+	} else if (!strcmp(what, "started") && d->id < 0 && !d->busy) {
+		domain_started(d, id);
+	} else if (d->id < 0 || d->restarting) {
+		/* who starts it gets an answer */
+	} else if (!strcmp(what, "paused")) {
+		domain_paused(d);
+	} else if (!strcmp(what, "unpaused")) {
+		domain_resumed(d);
+	} else if (!strcmp(what, "stopped") || !strcmp(what, "crashed")) {
+		d->ending = reason(what, text);
+		if (d->ending == SHUTOFF_CRASHED)
+			log_warning("domain %s has crashed: %s", d->def->name, text ? text : "");
+	} else if (!strcmp(what, "gone") && d->id == id) {
+		stopped(d, d->ending);
+	}
+}
+
+void backend_event(struct json_object *event)
+{
+	const char *what = guise_string(event, "event"), *guest = guise_string(event, "guest");
+	struct domain *d = guest ? domain_by_name(guest) : NULL;
+
+	if (!strcmp(what, "console")) {
+		if (d)
+			console_event(event, d);
+	} else if (!strcmp(what, "log")) {
+		log_debug("machine: %s", guise_string(event, "text"));
+	} else if (!strcmp(what, "lost") || (guest && !d)) {
+		loop_work(sync_again, NULL);
+	} else if (d) {
+		guest_event(what, event, d);
+	}
+}

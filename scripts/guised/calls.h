@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * calls.h - libvirt's procedures that we have; calls.def lists them.
+ */
+#pragma once
+
+#include "rpc.h"
+
+struct domain;
+
+enum {
+	CALL_WRITES = 1, /* not on a connection that was opened read-only	*/
+	CALL_WAITS = 2,	 /* for the machine: it runs in a worker		*/
+	CALL_EARLY = 4,	 /* also before OPEN					*/
+};
+
+struct procedure {
+	int number;
+	unsigned flags;
+	const char *name;
+	int (*handler)(struct call *call);
+};
+
+/* NULL: we do not have it. */
+const struct procedure *procedure_find(int number);
+
+/* A domain that the body names, by its uuid.  NULL: there is none, or the body is bad. */
+struct domain *call_domain(struct call *call);
+/* The same, and that it runs. */
+struct domain *call_active(struct call *call);
+
+#define CALL(number, name, flags) int call_##name(struct call *call);
+#include "calls.def"
+#undef CALL

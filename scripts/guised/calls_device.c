@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * calls_device.c - calls about what domains consist of: memory, vCPUs, devices, metadata, and what they used.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "calls.h"
+#include "domain.h"
+#include "events.h"
+
+#define AFFECT_LIVE   1u
+#define AFFECT_CONFIG 2u
+#define AFFECT_MAX    4u /* the maximum, of memory or vCPUs	*/
+
+#define DOMAINS_MOST 16384u
+
+/* virDomainStatsTypes */
+enum { STATS_STATE = 1, STATS_CPU = 2, STATS_BALLOON = 4, STATS_VCPU = 8, STATS_NET = 16, STATS_BLOCK = 32 };
+/* virTypedParameterType */
+enum { PARAM_INT = 1, PARAM_UINT, PARAM_LLONG, PARAM_ULLONG, PARAM_STRING = 7 };
+
+/* What the flags mean for this domain: without any it is what it is now.  0: an error is kept. */
+static uint32_t affected(struct call *call, const struct domain *d, uint32_t flags)
+{
+	uint32_t what = flags & (AFFECT_LIVE | AFFECT_CONFIG);
+
+	if (!what)
+		what = d->id >= 0 ? AFFECT_LIVE : AFFECT_CONFIG;
+	if (what & AFFECT_LIVE && d->id < 0)
+		fail(call, ERROR_OPERATION_INVALID, "domain is not running");
+	else if (what & AFFECT_CONFIG && !d->persistent)
+		fail(call, ERROR_OPERATION_INVALID, "transient domains do not have any persistent config");
+	return call->error.code ? 0 : what;
+}
+
+/* ---- memory and vCPUs ---- */
+
+int call_get_max_memory(struct call *call)
+{
+	struct domain *d = call_domain(call);
+
+	if (!d)
+		return -1;
+	out_u64(&call->out, d->def->max_kib);
+	return 0;
+}
+
+static int set_memory(struct call *call, struct domain *d, uint64_t kib, uint32_t flags)
+{
+	uint32_t what = affected(call, d, flags);
+	struct def *live = NULL, *config = NULL;
+	bool maximum = flags & AFFECT_MAX;
+	int rc = -1;
+
+	if (!what)
+		return -1;
+	if (maximum && what & AFFECT_LIVE)
+		return fail(call, ERROR_OPERATION_INVALID, "cannot resize the maximum memory on an active domain");
+	domain_get(d);
+	if (domain_begin(d, &call->error)) {
+		domain_put(d);
+		return -1;
+	}
+	if (what & AFFECT_LIVE)
+		live = def_set_memory(d->def, kib, false, &call->error);
+	if (what & AFFECT_CONFIG && !call->error.code)
+		config = def_set_memory(domain_persistent(d), kib, maximum, &call->error);
+	if (!call->error.code && (!live || !backend_set_memory(d, kib, &call->error))) {
+		rc = domain_change(d, live, config, &call->error);
+		if (!rc && what & AFFECT_LIVE)
+			event_balloon(d, kib);
+	} else {
+		def_free(live);
+		def_free(config);
+	}
+	domain_end(d);
+	domain_put(d);
+	return rc;
+}
+
+int call_set_memory(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint64_t kib = in_u64(&call->in);
+
+	return d && !call->in.bad ? set_memory(call, d, kib, AFFECT_LIVE) : -1;
+}
+
+int call_set_memory_flags(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint64_t kib = in_u64(&call->in);
+	uint32_t flags = in_u32(&call->in);
+
+	return d && !call->in.bad ? set_memory(call, d, kib, flags) : -1;
+}
+
+int call_set_max_memory(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint64_t kib = in_u64(&call->in);
+	struct def *def;
+
+	if (!d || call->in.bad)
+		return -1;
+	if (d->id >= 0)
+		return fail(call, ERROR_OPERATION_INVALID, "cannot resize the maximum memory on an active domain");
+	def = def_set_memory(d->def, kib, true, &call->error);
+	return def ? domain_change(d, NULL, def, &call->error) : -1;
+}
+
+static int set_vcpus(struct call *call, struct domain *d, uint32_t n, uint32_t flags)
+{
+	uint32_t what = affected(call, d, flags);
+	struct def *def;
+
+	if (!what)
+		return -1;
+	if (what & AFFECT_LIVE)
+		return fail(call, ERROR_OPERATION_INVALID, "the number of vCPUs of a running domain cannot be changed");
+	def = def_set_vcpus(domain_persistent(d), n, &call->error);
+	return def ? domain_change(d, NULL, def, &call->error) : -1;
+}
+
+int call_set_vcpus(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint32_t n = in_u32(&call->in);
+
+	return d && !call->in.bad ? set_vcpus(call, d, n, AFFECT_LIVE) : -1;
+}
+
+int call_set_vcpus_flags(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint32_t n = in_u32(&call->in), flags = in_u32(&call->in);
+
+	return d && !call->in.bad ? set_vcpus(call, d, n, flags) : -1;
+}
+
+int call_get_vcpus_flags(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint32_t what = d ? affected(call, d, in_u32(&call->in)) : 0;
+
+	if (!what)
+		return -1;
+	out_i32(&call->out, (int)(what & AFFECT_CONFIG ? domain_persistent(d) : d->def)->vcpus);
+	return 0;
+}
+
+int call_get_domain_max_vcpus(struct call *call)
+{
+	struct domain *d = call_domain(call);
+
+	if (!d)
+		return -1;
+	out_i32(&call->out, (int)d->def->vcpus);
+	return 0;
+}
+
+/* ---- use ---- */
+
+/* What it uses; zeros of memory and time for one that is off. */
+static int usage(struct call *call, struct domain *d, struct backend_guest *g)
+{
+	*g = (struct backend_guest){ .memory_kib = d->def->memory_kib };
+	return d->id < 0 ? 0 : backend_guest(d, g, &call->error);
+}
+
+int call_get_info(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	struct backend_guest g;
+	int rc;
+
+	if (!d)
+		return -1;
+	domain_get(d);
+	rc = usage(call, d, &g);
+	out_u32(&call->out, (uint32_t)d->state);
+	out_u64(&call->out, d->def->max_kib);
+	out_u64(&call->out, g.memory_kib);
+	out_u32(&call->out, d->def->vcpus);
+	out_u64(&call->out, g.cpu_ns);
+	domain_put(d);
+	return rc;
+}
+
+int call_get_vcpus(struct call *call)
+{
+	struct domain *d = call_active(call);
+	uint32_t most = in_u32(&call->in), length = in_u32(&call->in), n;
+	struct backend_guest g;
+	uint8_t map[64] = { 1 };
+
+	if (!d)
+		return -1;
+	if (d->def->vcpus > 1)
+		return fail(call, ERROR_NO_SUPPORT, "times of single vCPUs");
+	n = most ? 1 : 0;
+	domain_get(d);
+	if (!usage(call, d, &g)) {
+		out_u32(&call->out, n);
+		if (n) {
+			out_u32(&call->out, 0);
+			out_i32(&call->out, 1); /* running or runnable	*/
+			out_u64(&call->out, g.cpu_ns);
+			out_i32(&call->out, 0);
+		}
+		out_opaque(&call->out, map, length && length <= sizeof(map) ? n * length : 0);
+	}
+	domain_put(d);
+	return call->error.code ? -1 : 0;
+}
+
+int call_memory_stats(struct call *call)
+{
+	struct domain *d = call_active(call);
+	uint32_t most = in_u32(&call->in);
+	struct backend_guest g;
+
+	if (!d)
+		return -1;
+	domain_get(d);
+	if (!usage(call, d, &g)) {
+		out_u32(&call->out, most ? 1 : 0);
+		if (most) {
+			out_i32(&call->out, 6); /* what the balloon leaves	*/
+			out_u64(&call->out, g.memory_kib);
+		}
+	}
+	domain_put(d);
+	return call->error.code ? -1 : 0;
+}
+
+static void param_u64(struct out *out, uint32_t *n, const char *name, uint64_t v)
+{
+	out_string(out, name);
+	out_i32(out, PARAM_ULLONG);
+	out_u64(out, v);
+	++*n;
+}
+
+static void param_word(struct out *out, uint32_t *n, const char *name, int type, uint32_t v)
+{
+	out_string(out, name);
+	out_i32(out, type);
+	out_u32(out, v);
+	++*n;
+}
+
+static void param_string(struct out *out, uint32_t *n, const char *name, const char *v)
+{
+	out_string(out, name);
+	out_i32(out, PARAM_STRING);
+	out_string(out, v);
+	++*n;
+}
+
+int call_get_cpu_stats(struct call *call)
+{
+	struct domain *d = call_active(call);
+	uint32_t params = in_u32(&call->in);
+	int first = in_i32(&call->in);
+	uint32_t cpus = in_u32(&call->in), n = 0;
+	struct backend_machine m = { .cpus = 1 };
+	struct backend_guest g;
+
+	if (!d || call->in.bad)
+		return -1;
+	domain_get(d);
+	if (first >= 0)
+		backend_machine(&m);
+	if (first >= 0 && m.cpus > 1)
+		fail(call, ERROR_NO_SUPPORT, "times on single CPUs");
+	else if (first > 0)
+		fail(call, ERROR_INVALID_ARG, "there is no CPU %d", first);
+	else if (!usage(call, d, &g)) {
+		size_t mark = out_mark(&call->out);
+
+		if (params)
+			param_u64(&call->out, &n, "cpu_time", g.cpu_ns);
+		out_patch(&call->out, mark, n);
+		/* Asked without room it is how many parameters there are, or how many CPUs. */
+		out_i32(&call->out, params || cpus || first < 0 ? 1 : (int)m.cpus);
+	}
+	domain_put(d);
+	return call->error.code ? -1 : 0;
+}
+
+static void record(struct call *call, struct domain *d, uint32_t stats, const struct backend_guest *g)
+{
+	struct out *out = &call->out;
+	char name[64];
+	uint32_t n = 0;
+	size_t mark;
+
+	out_domain(out, d);
+	mark = out_mark(out);
+	if (stats & STATS_STATE) {
+		param_word(out, &n, "state.state", PARAM_INT, (uint32_t)d->state);
+		param_word(out, &n, "state.reason", PARAM_INT, (uint32_t)d->reason);
+	}
+	if (stats & STATS_CPU && d->id >= 0)
+		param_u64(out, &n, "cpu.time", g->cpu_ns);
+	if (stats & STATS_BALLOON) {
+		param_u64(out, &n, "balloon.current", g->memory_kib);
+		param_u64(out, &n, "balloon.maximum", d->def->max_kib);
+	}
+	if (stats & STATS_VCPU) {
+		param_word(out, &n, "vcpu.current", PARAM_UINT, d->def->vcpus);
+		param_word(out, &n, "vcpu.maximum", PARAM_UINT, d->def->vcpus);
+	}
+	if (stats & STATS_NET && d->id >= 0) {
+		param_word(out, &n, "net.count", PARAM_UINT, d->def->nr_vifs);
+		for (unsigned i = 0; i < d->def->nr_vifs; i++) {
+			snprintf(name, sizeof(name), "net.%u.name", i);
+			param_string(out, &n, name, d->def->vif[i].mac);
+		}
+	}
+	if (stats & STATS_BLOCK) {
+		param_word(out, &n, "block.count", PARAM_UINT, d->def->nr_disks);
+		for (unsigned i = 0; i < d->def->nr_disks; i++) {
+			snprintf(name, sizeof(name), "block.%u.name", i);
+			param_string(out, &n, name, d->def->disk[i].target);
+			snprintf(name, sizeof(name), "block.%u.path", i);
+			param_string(out, &n, name, d->def->disk[i].source);
+		}
+	}
+	out_patch(out, mark, n);
+}
+
+int call_all_stats(struct call *call)
+{
+	uint32_t n = in_count(&call->in, DOMAINS_MOST, 24), stats, flags, records = 0;
+	uint8_t(*uuid)[UUID_BYTES] = calloc(n + 1, UUID_BYTES);
+	struct domain **list;
+	size_t mark, nr = 0;
+
+	for (uint32_t i = 0; uuid && i < n; i++) {
+		in_string(&call->in);
+		in_uuid(&call->in, uuid[i]);
+		in_i32(&call->in);
+	}
+	stats = in_u32(&call->in);
+	flags = in_u32(&call->in);
+	list = call->in.bad || !uuid ? NULL : calloc(2048, sizeof(*list));
+	if (!list) {
+		free(uuid);
+		return fail(call, ERROR_NO_MEMORY, "for a list");
+	}
+	for (struct domain *d = domain_first(); d && nr < 2048; d = d->next) {
+		bool wanted = !n && (!(flags & 3) || flags & (d->id >= 0 ? 1 : 2));
+
+		for (uint32_t i = 0; i < n && !wanted; i++)
+			wanted = !memcmp(d->def->uuid, uuid[i], UUID_BYTES);
+		if (wanted)
+			list[nr++] = domain_get(d);
+	}
+	if (!stats)
+		stats = STATS_STATE | STATS_CPU | STATS_BALLOON | STATS_VCPU | STATS_NET | STATS_BLOCK;
+	mark = out_mark(&call->out);
+	for (size_t i = 0; i < nr; i++) {
+		struct backend_guest g;
+
+		/* One that ended meanwhile is told of as it is now. */
+		if (list[i]->listed && usage(call, list[i], &g)) {
+			call->error.code = 0;
+			g = (struct backend_guest){ 0 };
+		}
+		if (list[i]->listed) {
+			record(call, list[i], stats, &g);
+			records++;
+		}
+		domain_put(list[i]);
+	}
+	out_patch(&call->out, mark, records);
+	free(list);
+	free(uuid);
+	return 0;
+}
+
+/* ---- metadata ---- */
+
+int call_set_metadata(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	int type = in_i32(&call->in);
+	const char *text = in_optional(&call->in), *key = in_optional(&call->in), *uri = in_optional(&call->in);
+	uint32_t flags = in_u32(&call->in), what;
+	struct def *live = NULL, *config = NULL;
+
+	if (!d || call->in.bad)
+		return -1;
+	if (type < 0 || type > 2 || (type == 2 && (!uri || (text && !key))))
+		return fail(call, ERROR_INVALID_ARG, "metadata of type %d needs a key and a uri", type);
+	what = affected(call, d, flags);
+	if (what & AFFECT_LIVE)
+		live = def_set_metadata(d->def, type, text, key, uri, &call->error);
+	if (what & AFFECT_CONFIG && !call->error.code)
+		config = def_set_metadata(domain_persistent(d), type, text, key, uri, &call->error);
+	if (call->error.code) {
+		def_free(live);
+		def_free(config);
+		return -1;
+	}
+	return domain_change(d, live, config, &call->error);
+}
+
+int call_get_metadata(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	int type = in_i32(&call->in);
+	const char *uri = in_optional(&call->in);
+	uint32_t flags = in_u32(&call->in), what;
+	char *text;
+
+	if (!d || call->in.bad)
+		return -1;
+	if (type < 0 || type > 2 || (type == 2 && !uri))
+		return fail(call, ERROR_INVALID_ARG, "metadata of type %d", type);
+	what = affected(call, d, flags);
+	if (!what)
+		return -1;
+	text = def_metadata(what & AFFECT_CONFIG ? domain_persistent(d) : d->def, type, uri);
+	if (!text)
+		return fail(call, ERROR_NO_METADATA, "Requested metadata element is not present");
+	out_string(&call->out, text);
+	free(text);
+	return 0;
+}
+
+/* ---- devices ---- */
+
+static int change_devices(struct call *call, bool attach, bool with_flags)
+{
+	struct domain *d = call_domain(call);
+	const char *xml = in_string(&call->in);
+	uint32_t flags = with_flags ? in_u32(&call->in) : AFFECT_LIVE, what;
+	struct def *live = NULL, *config = NULL;
+	int disk = -1, vif = -1, rc = -1;
+
+	if (!d || call->in.bad)
+		return -1;
+	what = affected(call, d, flags);
+	if (!what)
+		return -1;
+	domain_get(d);
+	if (domain_begin(d, &call->error)) {
+		domain_put(d);
+		return -1;
+	}
+	if (what & AFFECT_CONFIG)
+		config = attach ? def_attach(domain_persistent(d), xml, &disk, &vif, &call->error) :
+				  def_detach(domain_persistent(d), xml, &disk, &vif, &call->error);
+	if (what & AFFECT_LIVE && !call->error.code)
+		live = attach ? def_attach(d->def, xml, &disk, &vif, &call->error) :
+				def_detach(d->def, xml, &disk, &vif, &call->error);
+	if (live && !call->error.code) {
+		if (disk >= 0)
+			attach ? backend_attach_disk(d, live, (unsigned)disk, &call->error) :
+				 backend_detach_disk(d, (unsigned)disk, &call->error);
+		else
+			attach ? backend_attach_vif(d, live, (unsigned)vif, &call->error) :
+				 backend_detach_vif(d, (unsigned)vif, &call->error);
+	}
+	if (!call->error.code) {
+		rc = domain_change(d, live, config, &call->error);
+	} else {
+		def_free(live);
+		def_free(config);
+	}
+	domain_end(d);
+	domain_put(d);
+	return rc;
+}
+
+int call_attach_device(struct call *call)
+{
+	return change_devices(call, true, false);
+}
+
+int call_detach_device(struct call *call)
+{
+	return change_devices(call, false, false);
+}
+
+int call_attach_device_flags(struct call *call)
+{
+	return change_devices(call, true, true);
+}
+
+int call_detach_device_flags(struct call *call)
+{
+	return change_devices(call, false, true);
+}
