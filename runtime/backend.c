@@ -9,6 +9,8 @@
  * A directory that shows state 4 when we first see it was served by an earlier incarnation of
  * this driver: its rings are adopted, and the frontend sees nothing of it.
  */
+#include <stdarg.h>
+
 #include <runtime/grant.h>
 #include <runtime/heap.h>
 #include <runtime/print.h>
@@ -88,6 +90,23 @@ static void refuse(struct backend *b, const char *why)
 	b->refused = 1;
 	b->state = BACKEND_CLOSED;
 	show(b, XenbusStateClosed);
+}
+
+static void report_path(const struct backend *b, char *path, size_t size)
+{
+	snprintf(path, size, "data%s", strchr(b->path, '/'));
+}
+
+void backend_report(struct backend *b, const char *fmt, ...)
+{
+	char path[STORE_PATH_MAX], text[320];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	report_path(b, path, sizeof(path));
+	store_post(path, text);
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */
@@ -212,13 +231,15 @@ static int step(struct backend *b)
 
 static void forget(struct backend *b)
 {
-	char watched[STORE_PATH_MAX];
+	char path[STORE_PATH_MAX];
 	struct backend **link = &backends;
 
 	if (b->frontend[0]) {
-		snprintf(watched, sizeof(watched), "%s/state", b->frontend);
-		store_unwatch(watched, b->path);
+		snprintf(path, sizeof(path), "%s/state", b->frontend);
+		store_unwatch(path, b->path);
 	}
+	report_path(b, path, sizeof(path));
+	store_rm(path);
 	if (kind->forget)
 		kind->forget(b);
 	while (*link != b)

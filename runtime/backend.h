@@ -93,6 +93,9 @@ int key_flag(const char *dir, const char *key); /* is it there, and not 0? */
 /* Write a key of our own directory. */
 void backend_write(struct backend *b, const char *key, uint64_t value);
 
+/* Tell whoever watches what it has done, without waiting: words name=number, in data/<kind>/<domain>/<number>. */
+void backend_report(struct backend *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* A ring, granted by the frontend. */
 struct backend_page {
 	void *va; /* NULL: none */

@@ -23,6 +23,8 @@
 
 #define BATCH 16 /* requests; their indirect segments fit in one page */
 
+#define TICK_NS	    1000000000ull
+#define STUCK_TICKS 60u	 /* a device that has not answered for so long is taken for dead */
 #define PINNED_MOST 3584 /* pages at a time; the kernel's table holds 4096, rings included */
 
 _Static_assert(BATCH *BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
@@ -39,6 +41,8 @@ static struct job_list finished = { NULL, &finished.first }; /* to be unpinned a
 static struct vbd *turn; /* whose ring is looked at first, may be stale: only compared */
 static int submitted;	 /* since the last kick */
 static unsigned pinned;	 /* pages */
+static unsigned ticks = 1;
+static uint64_t tick_at = EVENT_FOREVER; /* the next; they stop while nothing happens */
 static struct blkif_request_segment (*scratch)[BLK_SEGMENTS];
 
 static void list_add(struct job_list *list, struct job *job)
@@ -77,6 +81,7 @@ static void part_done(struct blk_request *req, int status)
 {
 	struct job *job = (struct job *)((char *)req - offsetof(struct job, io));
 
+	job->since = 0;
 	job->sectors_done += req->nr_sectors;
 	job->extents_done += req->nr_extents;
 	if (status)
@@ -101,12 +106,8 @@ static void part_prepare(struct job *job)
 
 	if (io->op == BLK_DISCARD && device->max_discard && io->nr_sectors > device->max_discard)
 		io->nr_sectors = device->max_discard;
-	if (io->nr_extents > device->max_segments) {
-		io->nr_extents = device->max_segments;
-		io->nr_sectors = 0;
-		for (unsigned i = 0; i < io->nr_extents; i++)
-			io->nr_sectors += io->extent[i].len / BLK_SECTOR;
-	}
+	if (io->nr_extents)
+		io->nr_extents = blk_extents_fit(device, io->extent, io->nr_extents, &io->nr_sectors);
 }
 
 /* Returns -EBUSY, and has done nothing, when the device has no room. */
@@ -116,10 +117,12 @@ static int job_submit(struct job *job)
 
 	part_prepare(job);
 	rc = device->submit(device, &job->io);
-	if (!rc)
+	if (!rc) {
 		submitted = 1;
-	else if (rc != -XEN_EBUSY)
+		job->since = ticks;
+	} else if (rc != -XEN_EBUSY) {
 		job_finish(job, BLKIF_RSP_ERROR);
+	}
 	return rc;
 }
 
@@ -154,6 +157,7 @@ static struct job *take_one(struct vbd *v)
 		job->vbd = v;
 		job->index = index;
 		job->sectors_done = 0;
+		job->since = 0;
 		job->nr_extents = job->extents_done = job->nr_cookies = 0;
 		status = blk_command_decode(&job->cmd, &req, &v->limits);
 		if (status == BLKIF_RSP_OKAY)
@@ -342,6 +346,18 @@ static void unpin_finished(void)
 	unpin(cookie, nr);
 }
 
+static void count(const struct job *job)
+{
+	struct vbd *v = job->vbd;
+
+	if (job->status != BLKIF_RSP_OKAY) {
+		v->errors++;
+	} else {
+		v->requests[job->cmd.op]++;
+		v->bytes[job->cmd.op] += job->cmd.nr_sectors * BLK_SECTOR;
+	}
+}
+
 static void answer_finished(void)
 {
 	struct job *job;
@@ -349,11 +365,62 @@ static void answer_finished(void)
 	if (!finished.first)
 		return;
 	unpin_finished();
-	while ((job = list_take(&finished)))
+	while ((job = list_take(&finished))) {
+		count(job);
 		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply, job->status);
+	}
 	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
 		if (v->page.va && blk_ring_publish(&v->ring))
 			event_send(v->port);
+}
+
+/* ---- each second ------------------------------------------------------------------------------ */
+
+/* Tell of what was done since the last time: returns whether something was. */
+static int report(struct vbd *v)
+{
+	uint64_t all = v->errors;
+
+	for (unsigned i = 0; i < BLK_OPS; i++)
+		all += v->requests[i];
+	if (all == v->reported)
+		return 0;
+	v->reported = all;
+	backend_report(&v->backend,
+		       "reads=%lu writes=%lu flushes=%lu discards=%lu read_bytes=%lu written_bytes=%lu "
+		       "discarded_bytes=%lu errors=%lu",
+		       v->requests[BLK_READ], v->requests[BLK_WRITE], v->requests[BLK_FLUSH], v->requests[BLK_DISCARD],
+		       v->bytes[BLK_READ], v->bytes[BLK_WRITE], v->bytes[BLK_DISCARD], v->errors);
+	return 1;
+}
+
+/* How many requests of it the device has, and no longer than it may. */
+static unsigned at_device(const struct vbd *v)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < BLK_RING_SLOTS; i++) {
+		if (!v->job[i].since)
+			continue;
+		nr++;
+		if (ticks - v->job[i].since > STUCK_TICKS)
+			panic("%s: the device does not answer\n", device->name);
+	}
+	return nr;
+}
+
+static void tick(void)
+{
+	unsigned busy = 0, reported = 0;
+
+	ticks++;
+	for (struct vbd *v = vbd_first(); v; v = vbd_next(v)) {
+		busy += at_device(v);
+		reported += report(v);
+	}
+	if (busy && device->check)
+		device->check(device);
+	tick_at = busy || reported ? time_ns() + TICK_NS : EVENT_FOREVER;
 }
 
 /* One round: returns 1 when there is work for another right away. */
@@ -362,6 +429,8 @@ static int round(void)
 	submit_waiting();
 	while (take_requests())
 		;
+	if ((submitted || finished.first) && tick_at == EVENT_FOREVER)
+		tick_at = time_ns() + TICK_NS;
 	if (submitted)
 		device->kick(device);
 	submitted = 0;
@@ -393,7 +462,9 @@ int blk_serve(struct blk_device *dev)
 	      dev->read_only ? ", read-only" : "");
 	device_ready();
 	for (;;) {
-		event_loop_once(more ? 0 : EVENT_FOREVER);
+		event_loop_once(more ? 0 : tick_at);
+		if (tick_at != EVENT_FOREVER && time_ns() >= tick_at)
+			tick();
 		backend_update();
 		more = round();
 	}

@@ -118,6 +118,24 @@ int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req, cons
 	return status == BLKIF_RSP_OKAY ? blk_command_segments(cmd, req->seg, limits) : status;
 }
 
+unsigned blk_extents_fit(const struct blk_device *dev, const struct blk_extent *extent, unsigned nr, uint64_t *sectors)
+{
+	uint64_t bytes = extent[0].len;
+	unsigned n = 1;
+
+	for (; n < nr && n < dev->max_segments; n++) {
+		const struct blk_extent *e = &extent[n];
+
+		if (dev->max_bytes && bytes + e->len > dev->max_bytes)
+			break;
+		if (dev->seam && ((e[-1].bus + e[-1].len) | e->bus) & (dev->seam - 1))
+			break;
+		bytes += e->len;
+	}
+	*sectors = bytes / BLK_SECTOR;
+	return n;
+}
+
 /* ---- the ring -------------------------------------------------------------------------------- */
 
 static RING_IDX index_read(const RING_IDX *index)

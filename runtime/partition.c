@@ -8,9 +8,12 @@
 #include <runtime/event.h>
 #include <runtime/gpt.h>
 #include <runtime/heap.h>
+#include <runtime/print.h>
 #include <runtime/start.h>
 
 #include "vbd.h"
+
+#define READ_NS 60000000000ull
 
 struct waiting_read {
 	struct blk_request req;
@@ -39,15 +42,19 @@ static int read_page(struct blk_device *dev, uint64_t sector, void *buf, uint32_
 			.done = read_done,
 		},
 	};
+	uint64_t until = time_ns() + READ_NS;
 	int rc;
 
 	while ((rc = dev->submit(dev, &r.req)) == -XEN_EBUSY)
-		event_loop_once(EVENT_FOREVER);
+		event_loop_once(until);
 	if (rc)
 		return rc;
 	dev->kick(dev);
-	while (!r.finished)
-		event_loop_once(EVENT_FOREVER);
+	while (!r.finished) {
+		if (time_ns() > until) /* it may still write to buf: nothing but the end is safe */
+			panic("%s: the device does not answer\n", dev->name);
+		event_loop_once(until);
+	}
 	return r.status;
 }
 

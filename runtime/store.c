@@ -173,6 +173,25 @@ int store_printf(const char *path, const char *fmt, ...)
 	return (size_t)len < sizeof(value) ? store_write(path, value) : -XEN_E2BIG;
 }
 
+/* The answer is for request 0, which nobody waits for. */
+int store_post(const char *path, const char *value)
+{
+	struct part part[] = { text_part(path), { value, strlen(value) } };
+	struct xsd_sockmsg head = { .type = XS_WRITE, .len = part[0].len + part[1].len };
+	uint32_t used;
+
+	if (!ring)
+		return -XEN_ENOSYS;
+	used = ring->req_prod - *(volatile XENSTORE_RING_IDX *)&ring->req_cons;
+	if (used > XENSTORE_RING_SIZE || sizeof(head) + head.len > XENSTORE_RING_SIZE - used)
+		return -XEN_EAGAIN;
+	send(&head, sizeof(head));
+	send(part[0].data, part[0].len);
+	send(part[1].data, part[1].len);
+	event_send(port);
+	return 0;
+}
+
 int store_rm(const char *path)
 {
 	struct part part = text_part(path);

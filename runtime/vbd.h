@@ -20,6 +20,7 @@ struct job {
 	int status; /* BLKIF_RSP_*			*/
 	struct blk_command cmd;
 	struct blk_request io; /* the part that the device has now	*/
+	unsigned since;	       /* the tick when it got it, 0: it has none */
 	uint64_t sectors_done; /* of earlier parts			*/
 	unsigned nr_extents, extents_done;
 	unsigned nr_cookies;
@@ -35,6 +36,9 @@ struct vbd {
 	struct blk_ring ring;
 	int kicked; /* the ring may hold requests */
 	struct job job[BLK_RING_SLOTS];
+
+	uint64_t requests[BLK_OPS], bytes[BLK_OPS], errors; /* answered */
+	uint64_t reported;				    /* requests, then */
 };
 
 /* All of them, in no order. */

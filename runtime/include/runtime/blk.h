@@ -12,7 +12,7 @@
 #define BLK_SECTOR   512u /* unit of all sector numbers, whatever the device's own	*/
 #define BLK_SEGMENTS 32u  /* most pages in one request from a frontend		*/
 
-enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD };
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_OPS };
 
 struct blk_extent {
 	uint64_t bus; /* physically contiguous memory for the device	*/
@@ -35,6 +35,8 @@ struct blk_device {
 	uint32_t physical_size;	      /* bytes that the medium writes at once; 0: sector_size */
 	uint32_t max_segments;	      /* most extents in one request, at least 1	*/
 	uint32_t max_extent;	      /* most bytes in one, at least 4096; 0: any	*/
+	uint32_t max_bytes;	      /* most in one request, pages; 0: any		*/
+	uint32_t seam;		      /* extents of one request end and begin at its multiples; 0: anywhere */
 	uint32_t max_discard;	      /* most sectors in one discard; 0: any		*/
 	uint32_t discard_granularity; /* bytes; 0: sector_size			*/
 	int has_flush;		      /* writes are durable only after a flush	*/
@@ -48,6 +50,9 @@ struct blk_device {
 
 	/* Tell the device about all that was submitted since the last kick. */
 	void (*kick)(struct blk_device *dev);
+
+	/* Each second while it has requests: look whether it still works.  May be NULL. */
+	void (*check)(struct blk_device *dev);
 };
 
 /* From the driver's event handler: the device finished a request.  status 0 or -errno;

@@ -44,6 +44,9 @@ int blk_command_decode(struct blk_command *cmd, const blkif_request_t *req, cons
 int blk_command_segments(struct blk_command *cmd, const struct blkif_request_segment *segment,
 			 const struct blk_limits *limits);
 
+/* How many of these extents, of nr > 0, the device takes in one request; *sectors: what they hold. */
+unsigned blk_extents_fit(const struct blk_device *dev, const struct blk_extent *extent, unsigned nr, uint64_t *sectors);
+
 /* ---- the ring: responses leave in the order in which requests came -------------------------- */
 
 struct blk_ring {

@@ -22,6 +22,11 @@ int store_read(const char *path, char *buf, size_t size);
 int store_read_u64(const char *path, uint64_t *value); /* 0, or -errno; -EINVAL: not a number */
 int store_write(const char *path, const char *value);  /* 0 or -errno, as below */
 int store_printf(const char *path, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Write without waiting, for what is only told: -EAGAIN when the ring has no room now.  Whether it
+ * was written is not known. */
+int store_post(const char *path, const char *value);
+
 int store_rm(const char *path);
 
 /* Names below path, each NUL-terminated, one behind the other in buf: their count, or -errno. */
