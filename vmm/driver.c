@@ -43,14 +43,16 @@ static struct driver drivers[MAX_DRIVERS];
 static unsigned nr_drivers, nr_disks, nr_nets;
 
 static const struct {
+	uint32_t class_code; /* 0: by vendor and device */
 	uint16_t vendor, device;
 	const char *program;
 	enum driver_kind kind;
 } known[] = {
-	{ 0x1af4, 0x1042, "drivers/virtio-blk", DRIVER_BLOCK }, /* virtio 1.0 block device	*/
-	{ 0x1af4, 0x1001, "drivers/virtio-blk", DRIVER_BLOCK }, /* the same, also speaking legacy */
-	{ 0x1af4, 0x1041, "drivers/virtio-net", DRIVER_NET },	/* virtio 1.0 network device	*/
-	{ 0x1af4, 0x1000, "drivers/virtio-net", DRIVER_NET },	/* the same, also speaking legacy */
+	{ 0x010802, 0, 0, "drivers/nvme", DRIVER_BLOCK },	   /* any NVMe controller		*/
+	{ 0, 0x1af4, 0x1042, "drivers/virtio-blk", DRIVER_BLOCK }, /* virtio 1.0 block device	*/
+	{ 0, 0x1af4, 0x1001, "drivers/virtio-blk", DRIVER_BLOCK }, /* the same, also speaking legacy */
+	{ 0, 0x1af4, 0x1041, "drivers/virtio-net", DRIVER_NET },   /* virtio 1.0 network device	*/
+	{ 0, 0x1af4, 0x1000, "drivers/virtio-net", DRIVER_NET },   /* the same, also speaking legacy */
 };
 
 static void fail(struct driver *d, const char *why)
@@ -186,7 +188,9 @@ static void find_pci(void)
 			const char *error;
 			struct driver *d;
 
-			if (functions[i].vendor != known[k].vendor || functions[i].device != known[k].device)
+			if (known[k].class_code ?
+				    functions[i].class_code != known[k].class_code :
+				    functions[i].vendor != known[k].vendor || functions[i].device != known[k].device)
 				continue;
 			d = driver_add(known[k].program, known[k].kind,
 				       known[k].kind == DRIVER_NET ? nr_nets++ : nr_disks++);

@@ -328,10 +328,35 @@ START_TEST(every_request_is_answered_once_whatever_the_order)
 }
 END_TEST
 
+START_TEST(a_request_has_no_more_than_the_device_takes)
+{
+	struct blk_device dev = { .max_segments = 3, .max_bytes = 8192, .seam = 4096 };
+	struct blk_extent e[] = { { 0x10200, 0xe00 }, { 0x20000, 0x1000 }, { 0x30000, 0x200 }, { 0x40000, 0x1000 } };
+	uint64_t sectors;
+
+	ck_assert_uint_eq(blk_extents_fit(&dev, e, 4, &sectors), 3);
+	ck_assert_uint_eq(sectors, 16);
+	ck_assert_uint_eq(blk_extents_fit(&dev, e + 2, 2, &sectors), 1); /* it ends in the middle of a page */
+	ck_assert_uint_eq(sectors, 1);
+	e[1].bus += 512;
+	ck_assert_uint_eq(blk_extents_fit(&dev, e, 4, &sectors), 1); /* it begins there */
+	e[1].bus -= 512;
+	dev.max_bytes = 4096;
+	ck_assert_uint_eq(blk_extents_fit(&dev, e, 4, &sectors), 1);
+	ck_assert_uint_eq(sectors, 7);
+	dev = (struct blk_device){ .max_segments = 32 };
+	ck_assert_uint_eq(blk_extents_fit(&dev, e, 4, &sectors), 4);
+	ck_assert_uint_eq(sectors, 24);
+	ck_assert_uint_eq(blk_extents_fit(&dev, e, 1, &sectors), 1);
+	ck_assert_uint_eq(sectors, 7);
+}
+END_TEST
+
 SUITE(blk_ring)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, a_transfer_is_moved_to_where_its_partition_begins);
+	tcase_add_test(tc, a_request_has_no_more_than_the_device_takes);
 	tcase_add_test(tc, nothing_outside_the_partition_is_reached);
 	tcase_add_test(tc, a_segment_that_cannot_be_is_refused);
 	tcase_add_test(tc, too_many_segments_or_none_are_refused);
