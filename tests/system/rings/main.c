@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - first domain of a test machine with one disk behind its real driver VM: an honest frontend
+ * works on one partition, and a hostile one after the other has its way with the ring of another.
+ *
+ * The server's own files start the driver and serve the store.  Output as the judge's.
+ */
+#include <archive.h>
+#include <runtime/event.h>
+#include <runtime/hypercall.h>
+#include <runtime/io.h>
+#include <runtime/print.h>
+#include <runtime/start.h>
+#include <runtime/string.h>
+
+#include "attacks.h"
+#include "domain.h"
+#include "driver.h"
+#include "elf.h"
+#include "native.h"
+#include "peer.h"
+#include "store.h"
+
+#define EXIT_PORT 0xf4
+#define PAGES	  512u
+#define HONEST	  100u
+#define VDEV	  51712u
+#define SECOND	  1000000000ull
+#define PATIENCE  (60 * SECOND)
+
+struct frontend {
+	struct domain domain;
+	struct peer peer;
+	unsigned partition;
+};
+
+static struct elf_image program;
+static uint16_t next_id = HONEST;
+static char why[300];
+
+static const char *const sentences[] = {
+#define X(function, sentence) sentence,
+	ATTACKS(X)
+#undef X
+};
+
+static void somebody_ended(uint32_t port, void *arg)
+{
+}
+
+static uint64_t free_frames(void)
+{
+	struct guise_system_info info;
+
+	guise_system(GUISE_SYSTEM_INFO, &info, GUISE_ROOT_SYSTEM);
+	return info.free_frames;
+}
+
+static void back_path(const struct frontend *f, char *path, size_t size)
+{
+	snprintf(path, size, "/local/domain/%d/backend/vbd/%u/%u", driver_of_disk(0), f->domain.id, VDEV);
+}
+
+static void show(const struct frontend *f)
+{
+	char front[96], back[96], path[128], perms[24];
+	int driver = driver_of_disk(0);
+	unsigned id = f->domain.id;
+
+	snprintf(path, sizeof(path), "/local/domain/%u", id);
+	snprintf(perms, sizeof(perms), "n%u", id);
+	xs_dir(path, perms);
+	snprintf(path, sizeof(path), "/local/domain/%u/data", id);
+	xs_dir(path, perms);
+	snprintf(front, sizeof(front), "/local/domain/%u/device/vbd/%u", id, VDEV);
+	back_path(f, back, sizeof(back));
+#define PUT(dir, key, ...) (snprintf(path, sizeof(path), "%s/%s", dir, key), xs_putf(path, __VA_ARGS__))
+	snprintf(perms, sizeof(perms), "n%u,r%d", id, driver);
+	xs_dir(front, perms);
+	PUT(front, "backend", "%s", back);
+	PUT(front, "backend-id", "%d", driver);
+	PUT(front, "state", "1");
+	snprintf(perms, sizeof(perms), "n%d,r%u", driver, id);
+	xs_dir(back, perms);
+	PUT(back, "params", "%u", f->partition);
+	PUT(back, "mode", "w");
+	PUT(back, "frontend-id", "%u", id);
+	PUT(back, "frontend", "%s", front);
+	PUT(back, "state", "1");
+#undef PUT
+}
+
+static const char *begin(struct frontend *f, unsigned partition, const char *line)
+{
+	const char *error;
+
+	memset(f, 0, sizeof(*f));
+	f->partition = partition;
+	domain_create(&f->domain, next_id++, PAGES, PAGES, 1, GUISE_PRIO_GUEST, GUISE_DOMAIN_NATIVE);
+	if (!f->domain.error)
+		native_build(&f->domain, &program, NULL, 0, line);
+	domain_built(&f->domain);
+	error = f->domain.error;
+	if (!error)
+		error = peer_open(&f->peer, &f->domain);
+	if (error)
+		return error;
+	show(f);
+	domain_unpause(&f->domain);
+	return NULL;
+}
+
+static void wait_a_little(void)
+{
+	peers_work();
+	event_loop_once(time_ns() + SECOND / 100);
+	drivers_check();
+}
+
+/* Take it apart: 0, or -EAGAIN when somebody keeps some of its memory. */
+static int end(struct frontend *f)
+{
+	uint64_t until = time_ns() + PATIENCE;
+	char path[96];
+	int rc;
+
+	snprintf(path, sizeof(path), "/local/domain/%u", f->domain.id);
+	xs_rm(NULL, 0, path);
+	back_path(f, path, sizeof(path));
+	xs_rm(NULL, 0, path);
+	peer_close(&f->peer);
+	while ((rc = domain_destroy(&f->domain)) && time_ns() < until)
+		wait_a_little();
+	return rc;
+}
+
+static int said(const struct frontend *f, const char *key, char *text, size_t size)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/data/%s", f->domain.id, key);
+	return !xs_get(path, text, size);
+}
+
+static int over(const struct frontend *f)
+{
+	struct guise_domain_info info = { .handle = f->domain.handle };
+
+	return guise_domain(GUISE_DOMAIN_INFO, &info) || info.state >= GUISE_STATE_SHUTDOWN;
+}
+
+/* The honest one goes on, n rounds more: NULL, or why not. */
+static const char *goes_on(const struct frontend *honest, unsigned n)
+{
+	uint64_t until = time_ns() + PATIENCE, rounds = 0, first = 0;
+	static char text[200];
+
+	while (time_ns() < until && driver_of_disk(0) >= 0 && !over(honest)) {
+		if (said(honest, "rounds", text, sizeof(text)))
+			rounds = parse_u64(text, NULL);
+		if (!first)
+			first = rounds;
+		if (first && rounds >= first + n)
+			return NULL;
+		wait_a_little();
+	}
+	if (driver_of_disk(0) < 0)
+		return "the driver ended";
+	return said(honest, "fails", text, sizeof(text)) ? text : "the honest frontend is held up";
+}
+
+static const char *attack(const struct frontend *honest, unsigned number)
+{
+	uint64_t before = free_frames(), until = time_ns() + PATIENCE;
+	struct frontend f;
+	const char *error;
+	char line[16];
+
+	snprintf(line, sizeof(line), "%u", number);
+	error = begin(&f, 1, line);
+	if (error)
+		return error;
+	error = goes_on(honest, 2);
+	while (!error && !over(&f)) {
+		wait_a_little();
+		if (time_ns() > until)
+			error = "the attack takes too long";
+	}
+	if (!error && said(&f, "fails", why, sizeof(why)))
+		error = why;
+	else if (!error && !said(&f, "holds", why, sizeof(why)))
+		error = "the attacker ended early";
+	if (end(&f))
+		return error ? error : "some of its memory is still held";
+	if (!error)
+		error = goes_on(honest, 2);
+	/* The kernel's table of what a driver has pinned grows with the first, and stays. */
+	if (!error && number && free_frames() != before) {
+		snprintf(why, sizeof(why), "%ld frames did not come back", (long)(before - free_frames()));
+		error = why;
+	}
+	return error;
+}
+
+static const char *prepare(struct frontend *honest)
+{
+	const void *archive = (const void *)start->mod_start, *file;
+	const char *error;
+	size_t len;
+	int port = event_bind_virq(VIRQ_DOM_EXC);
+
+	if (port < 0)
+		return "the kernel does not tell of domains' ends";
+	event_handler(port, somebody_ended, NULL);
+	file = archive_find(archive, start->mod_len, "frontend", &len);
+	error = file ? elf_parse(file, len, &program) : "the archive holds no 'frontend'";
+	if (error)
+		return error;
+	drivers_start(archive, start->mod_len, -1);
+	drivers_wait();
+	if (driver_of_disk(0) < 0)
+		return "there is no disk";
+	error = begin(honest, 2, "honest");
+	return error ? error : goes_on(honest, 1);
+}
+
+int domain_main(void)
+{
+	unsigned nr = sizeof(sentences) / sizeof(sentences[0]), failed = 0;
+	struct frontend honest;
+	const char *error = prepare(&honest);
+
+	if (error)
+		print("rings: %s\n", error);
+	print("1..%u\n", error ? 0 : nr);
+	for (unsigned i = 0; !error && i < nr; i++) {
+		const char *wrong;
+
+		print("# %u %s\n", i + 1, sentences[i]);
+		wrong = attack(&honest, i);
+		failed += wrong != NULL;
+		if (wrong)
+			print("not ok %u - %s: %s\n", i + 1, sentences[i], wrong);
+		else
+			print("ok %u - %s\n", i + 1, sentences[i]);
+	}
+	print("done: %u passed, %u failed, 0 skipped\n", nr - failed, failed);
+	outl(EXIT_PORT, error || failed);
+	return 1;
+}
