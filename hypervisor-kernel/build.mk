@@ -4,7 +4,7 @@ ALL += $(GUISE)
 
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -fno-stack-protector -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(KERNEL_EXTRA)
+	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(EXTRA)
 
 KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	arch/x86_64/head.o arch/x86_64/entry.o \
@@ -24,7 +24,7 @@ $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h: hypervisor-kernel/arch/x86_64/
 	$(Q)$(CC) $(filter-out $(DEPS),$(KERNEL_CFLAGS)) -MMD -MT $@ -MF $@.d -S -o $@.s $<
 	$(Q)sed -n 's/^[[:space:]]*#define \([A-Z_0-9]*\) \$$*\([0-9]*\)$$/#define \1 \2/p' $@.s > $@
 
-$(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.c
+$(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.c hypervisor-kernel/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 

@@ -3,7 +3,7 @@
 
 NATIVE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -mno-sse -mno-mmx \
 	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -fno-asynchronous-unwind-tables \
-	-Iruntime/include -Ihypervisor-kernel/abi $(WARN) $(DEPS)
+	-Iruntime/include -Ihypervisor-kernel/abi $(WARN) $(DEPS) $(EXTRA)
 
 RUNTIME := $(B)/runtime/libruntime.a
 RUNTIME_OBJS := $(addprefix $(B)/runtime/, entry.o start.o event.o time.o grant.o window.o store.o \
@@ -17,11 +17,11 @@ $(RUNTIME): $(RUNTIME_OBJS)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(B)/runtime/%.o: runtime/%.c
+$(B)/runtime/%.o: runtime/%.c runtime/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
 
-$(B)/runtime/%.o: runtime/%.S
+$(B)/runtime/%.o: runtime/%.S runtime/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
 

@@ -1,6 +1,6 @@
 # Checks that need no run of the code.  Last line: N passed, N failed.
 .PHONY: lint lint-programs
-lint: ## check sources: two compilers, headers, format, cppcheck, shellcheck, size
+lint: ## check sources: two compilers, analyzer, headers, format, cppcheck, shellcheck, size
 	@tests/lint/run $(B)
 
 lint-programs:

@@ -5,7 +5,7 @@ ALL += $(VMM)
 VMM_OBJS := $(addprefix $(B)/vmm/, main.o config.o driver.o guest.o domain.o pvguest.o native.o elf.o \
 	store.o store_wire.o peer.o console.o log.o json.o control.o command.o pci.o shelf.o power.o acpi.o archive.o)
 
-$(B)/vmm/%.o: vmm/%.c
+$(B)/vmm/%.o: vmm/%.c runtime/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(NATIVE_CFLAGS) -c -o $@ $<
 
