@@ -11,7 +11,7 @@ NVME_OBJS := $(call driver_objs, nvme/main.o nvme/nvme.o nvme/nvme_queue.o)
 SERIAL_OBJS := $(call driver_objs, serial/main.o serial/uart.o)
 HELLO_OBJS := $(call driver_objs, hello/main.o)
 
-$(B)/drivers-vm/obj/%.o: drivers-vm/%.c
+$(B)/drivers-vm/obj/%.o: drivers-vm/%.c runtime/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(NATIVE_CFLAGS) -Idrivers-vm -c -o $@ $<
 
