@@ -80,6 +80,7 @@ void segment_init_cpu(struct cpu *c)
 	asm volatile("ltr %w0" ::"r"(SEL_TSS));
 	wrmsr(MSR_GS_BASE, (uint64_t)c);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
+	wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER is #GP (SDM 2, "SYSENTER") */
 	wrmsr(MSR_STAR, (uint64_t)SEL_GUEST_CS32 << 48 | (uint64_t)SEL_KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry);

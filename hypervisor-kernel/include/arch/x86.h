@@ -35,6 +35,7 @@
 #define X86_RFLAGS_GUEST 0x00240dd5u
 
 #define MSR_APIC_BASE	   0x1b
+#define MSR_SYSENTER_CS	   0x174
 #define MSR_PAT		   0x277
 #define MSR_TSC_DEADLINE   0x6e0
 #define MSR_EFER	   0xc0000080

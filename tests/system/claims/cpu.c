@@ -289,6 +289,7 @@ INSN(invlpg, "invlpg (%rdi)")
 INSN(swapgs, "swapgs")
 INSN(sysretq, "sysretq")
 INSN(sysexit, "sysexitl")
+INSN(sysenter, "sysenter")
 INSN(rdpmc, "xor %ecx, %ecx; rdpmc")
 INSN(vmcall, "vmcall")
 INSN(vmmcall, "vmmcall")
@@ -342,6 +343,15 @@ TEST("privileged instructions are the guest's own faults, and the machine goes o
 		}
 		expect_eq(hypercall(__HYPERVISOR_physdev_op, 6, (uint64_t)&iopl, 0, 0, 0), 0);
 	}
+}
+
+/* AMD has no such instruction in long mode. */
+TEST("SYSENTER enters nothing", .watched = 1)
+{
+	expect(traps(sysenter, 0, 0));
+	expect(trapped.vector == TRAP_GP || trapped.vector == TRAP_UD);
+	expect_eq(trapped.error, 0);
+	expect_eq(trapped.rip, (uint64_t)sysenter);
 }
 
 TEST("soft interrupts of any number come to the guest, never to the machine", .watched = 1)
