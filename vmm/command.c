@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "control.h"
+#include "driver.h"
 #include "guest.h"
 
 #define MEMORY_LEAST 64u /* MiB, as in a configuration	*/
@@ -367,10 +368,37 @@ static const char *input(const struct json *request, struct json_out *reply)
 	return "earlier input still waits";
 }
 
+/* ---- devices ---- */
+
+static const char *devices(const struct json *request, struct json_out *reply)
+{
+	(void)request;
+	drivers_put(reply);
+	return NULL;
+}
+
+static const char *plug(const struct json *request, struct json_out *reply)
+{
+	(void)request;
+	(void)reply;
+	drivers_look();
+	return NULL;
+}
+
+static const char *unplug(const struct json *request, struct json_out *reply)
+{
+	int64_t bus;
+
+	(void)reply;
+	return json_number(request, "bus", 0, 255, &bus) ? "'bus' is missing: a number up to 255" :
+							   driver_unplug((uint8_t)bus);
+}
+
 static const struct control_command commands[] = {
 	{ "list", list },	{ "info", info },	{ "create", create }, { "destroy", destroy },
 	{ "pause", pause },	{ "unpause", unpause }, { "reboot", reboot }, { "shutdown", shutdown },
 	{ "set-mem", set_mem }, { "console", console }, { "detach", detach }, { "input", input },
+	{ "devices", devices }, { "plug", plug },	{ "unplug", unplug },
 };
 
 void commands_register(void)

@@ -14,9 +14,11 @@
 
 #include "console.h"
 #include "driver.h"
+#include "json.h"
 #include "native.h"
 #include "pci.h"
 #include "peer.h"
+#include "slot.h"
 #include "store.h"
 
 #define MAX_DRIVERS   28
@@ -25,7 +27,7 @@
 #define READY_SECONDS 20
 
 enum driver_kind { DRIVER_BLOCK, DRIVER_NET, DRIVER_SERIAL };
-enum driver_state { DRIVER_STARTING, DRIVER_READY, DRIVER_FAILED };
+enum driver_state { DRIVER_STARTING, DRIVER_READY, DRIVER_FAILED, DRIVER_LEAVING, DRIVER_GONE };
 
 struct driver {
 	char name[24];	     /* "virtio-blk vda"	*/
@@ -34,6 +36,7 @@ struct driver {
 	unsigned number; /* of its kind	*/
 	uint16_t id;
 	enum driver_state state;
+	char why[64]; /* it failed	*/
 	struct guise_device device;
 	struct domain domain;
 	struct peer peer;
@@ -41,6 +44,8 @@ struct driver {
 
 static struct driver drivers[MAX_DRIVERS];
 static unsigned nr_drivers, nr_disks, nr_nets;
+static const void *archive;
+static size_t archive_len;
 
 static const struct {
 	uint32_t class_code; /* 0: by vendor and device */
@@ -58,6 +63,7 @@ static const struct {
 static void fail(struct driver *d, const char *why)
 {
 	d->state = DRIVER_FAILED;
+	snprintf(d->why, sizeof(d->why), "%s", why);
 	if (d->device.kind == GUISE_DEVICE_PCI)
 		pci_quiesce(&d->device);
 	print("guise: %s: %s\n", d->name, why);
@@ -124,14 +130,14 @@ static const char *rights(struct driver *d)
 	return h < 0 || guise_handle(GUISE_HANDLE_OP_DERIVE, &port) < 0 ? "its rights cannot be given" : NULL;
 }
 
-static void build(struct driver *d, const void *archive, size_t len)
+static void build(struct driver *d)
 {
 	const char *error;
 	struct elf_image elf;
 	const void *file;
 	size_t size;
 
-	file = archive_find(archive, len, d->program, &size);
+	file = archive_find(archive, archive_len, d->program, &size);
 	if (!file) {
 		fail(d, "its program is not in the boot archive");
 		return;
@@ -161,14 +167,18 @@ static void build(struct driver *d, const void *archive, size_t len)
 
 static struct driver *driver_add(const char *program, enum driver_kind kind, unsigned number)
 {
-	struct driver *d = &drivers[nr_drivers];
+	struct driver *d = drivers;
 
-	if (nr_drivers == MAX_DRIVERS)
+	while (d < drivers + nr_drivers && d->state != DRIVER_GONE)
+		d++;
+	if (d == drivers + MAX_DRIVERS)
 		return NULL;
+	if (d == drivers + nr_drivers)
+		nr_drivers++;
+	*d = (struct driver){ .id = (uint16_t)(FIRST_DOMAIN + (d - drivers)) };
 	d->program = program;
 	d->kind = kind;
 	d->number = number;
-	d->id = (uint16_t)(FIRST_DOMAIN + nr_drivers++);
 	if (kind == DRIVER_BLOCK)
 		snprintf(d->name, sizeof(d->name), "%s vd%c", strchr(program, '/') + 1, 'a' + (char)number);
 	else if (kind == DRIVER_NET)
@@ -178,29 +188,58 @@ static struct driver *driver_add(const char *program, enum driver_kind kind, uns
 	return d;
 }
 
+static struct driver *of_kind(enum driver_kind kind, unsigned n)
+{
+	for (unsigned i = 0; i < nr_drivers; i++)
+		if (drivers[i].state != DRIVER_GONE && drivers[i].kind == kind && drivers[i].number == n)
+			return &drivers[i];
+	return NULL;
+}
+
+static int is_driven(uint16_t bdf)
+{
+	for (unsigned i = 0; i < nr_drivers; i++)
+		if (drivers[i].state != DRIVER_GONE && drivers[i].device.kind == GUISE_DEVICE_PCI &&
+		    drivers[i].device.bdf == bdf)
+			return 1;
+	return 0;
+}
+
+/* A driver for the function, unless there is none for it.  0: there is no room for more. */
+static int found_pci(const struct pci_function *f)
+{
+	for (unsigned k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+		unsigned number = 0;
+		const char *error;
+		struct driver *d;
+
+		if (known[k].class_code ? f->class_code != known[k].class_code :
+					  f->vendor != known[k].vendor || f->device != known[k].device)
+			continue;
+		while (of_kind(known[k].kind, number))
+			number++;
+		d = driver_add(known[k].program, known[k].kind, number);
+		if (!d)
+			return 0;
+		if (known[k].kind == DRIVER_NET && number >= nr_nets)
+			nr_nets = number + 1;
+		if (known[k].kind == DRIVER_BLOCK && number >= nr_disks)
+			nr_disks = number + 1;
+		error = pci_prepare(f, &d->device);
+		if (error)
+			fail(d, error);
+	}
+	return 1;
+}
+
 static void find_pci(void)
 {
 	static struct pci_function functions[PCI_FUNCTIONS];
 	unsigned nr = pci_scan(functions, PCI_FUNCTIONS);
 
-	for (unsigned i = 0; i < nr; i++) {
-		for (unsigned k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
-			const char *error;
-			struct driver *d;
-
-			if (known[k].class_code ?
-				    functions[i].class_code != known[k].class_code :
-				    functions[i].vendor != known[k].vendor || functions[i].device != known[k].device)
-				continue;
-			d = driver_add(known[k].program, known[k].kind,
-				       known[k].kind == DRIVER_NET ? nr_nets++ : nr_disks++);
-			if (!d)
-				return;
-			error = pci_prepare(&functions[i], &d->device);
-			if (error)
-				fail(d, error);
-		}
-	}
+	for (unsigned i = 0; i < nr; i++)
+		if (!is_driven(functions[i].bdf) && !found_pci(&functions[i]))
+			return;
 }
 
 static void find_lines(int control)
@@ -228,13 +267,15 @@ static void find_lines(int control)
 	}
 }
 
-void drivers_start(const void *archive, size_t len, int control)
+void drivers_start(const void *files, size_t len, int control)
 {
+	archive = files;
+	archive_len = len;
 	find_pci();
 	find_lines(control);
 	for (unsigned i = 0; i < nr_drivers; i++)
 		if (drivers[i].state == DRIVER_STARTING)
-			build(&drivers[i], archive, len);
+			build(&drivers[i]);
 }
 
 void drivers_wait(void)
@@ -293,4 +334,75 @@ unsigned driver_disks(void)
 unsigned driver_nets(void)
 {
 	return nr_nets;
+}
+
+/* ---- devices that come and go ---- */
+
+void drivers_look(void)
+{
+	if (!slots_look())
+		return;
+	find_pci();
+	for (unsigned i = 0; i < nr_drivers; i++)
+		if (drivers[i].state == DRIVER_STARTING && !drivers[i].domain.handle)
+			build(&drivers[i]);
+}
+
+const char *driver_unplug(uint8_t bus)
+{
+	struct driver *d = drivers;
+	char path[64];
+
+	while (d < drivers + nr_drivers &&
+	       (d->state == DRIVER_GONE || d->device.kind != GUISE_DEVICE_PCI || d->device.bdf >> 8 != bus))
+		d++;
+	if (d == drivers + nr_drivers)
+		return slot_off(bus) ? "there is no slot with this bus" : NULL;
+	if (d->state != DRIVER_LEAVING) {
+		d->state = DRIVER_LEAVING;
+		if (d->domain.handle)
+			guise_domain_nr(GUISE_DOMAIN_PAUSE, d->domain.handle);
+		pci_quiesce(&d->device);
+		peer_close(&d->peer);
+		snprintf(path, sizeof(path), "/local/domain/%u/data", d->id);
+		xs_unwatch(0, path, "driver");
+		snprintf(path, sizeof(path), "/local/domain/%u", d->id);
+		xs_rm(NULL, 0, path);
+	}
+	if (domain_destroy(&d->domain))
+		return "a guest still uses it";
+	for (unsigned i = 0; i < d->device.nr_irqs; i++)
+		guise_irq_nr(GUISE_IRQ_MSI_FREE, d->device.irq[i]);
+	slot_off(bus);
+	print("guise: driver VM %u: %s unplugged\n", d->id, d->name);
+	d->state = DRIVER_GONE;
+	return NULL;
+}
+
+static void put_kind(struct json_out *o, const char *key, enum driver_kind kind, unsigned nr)
+{
+	static const char *const states[] = { "starting", "ready", "failed", "leaving", "gone" };
+
+	json_open(o, key, '[');
+	for (unsigned n = 0; n < nr; n++) {
+		const struct driver *d = of_kind(kind, n);
+
+		if (!d)
+			continue;
+		json_open(o, NULL, '{');
+		json_put_string(o, "name", strchr(d->name, ' ') + 1);
+		json_put_number(o, "bdf", d->device.bdf);
+		json_put_number(o, "driver", d->id);
+		json_put_string(o, "state", states[d->state]);
+		if (d->state == DRIVER_FAILED)
+			json_put_string(o, "error", d->why);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+void drivers_put(struct json_out *o)
+{
+	put_kind(o, "disks", DRIVER_BLOCK, nr_disks);
+	put_kind(o, "nets", DRIVER_NET, nr_nets);
 }

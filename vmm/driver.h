@@ -20,3 +20,11 @@ int driver_of_net(unsigned n);
 unsigned driver_nets(void);
 /* A domain ended: notice if it was a driver. */
 void drivers_check(void);
+
+/* Look for devices that came since, and start their drivers: they are ready, or not, some time later. */
+void drivers_look(void);
+/* Take away the driver of the device on this bus of a slot, and the slot's power: NULL, or why not yet. */
+const char *driver_unplug(uint8_t bus);
+struct json_out;
+/* What there is, as the members "disks" and "nets". */
+void drivers_put(struct json_out *o);

@@ -172,6 +172,21 @@ const char *pci_prepare(const struct pci_function *f, struct guise_device *dev)
 	return error;
 }
 
+uint32_t pci_read(uint16_t bdf, unsigned reg)
+{
+	return read32(bdf, reg);
+}
+
+void pci_write(uint16_t bdf, unsigned reg, uint32_t v)
+{
+	write32(bdf, reg, v);
+}
+
+unsigned pci_capability(uint16_t bdf, uint8_t id)
+{
+	return capability(bdf, id);
+}
+
 void pci_memory(const struct pci_function *f, unsigned n, struct guise_bar *bar)
 {
 	struct guise_device dev = { 0 };

@@ -24,6 +24,10 @@ const char *pci_prepare(const struct pci_function *f, struct guise_device *dev);
 /* Give domain (a DOMAIN handle of ours) the right to the device's BARs and interrupts; fills
  * dev->irq_handle.  The pages of the MSI-X table stay with us. */
 const char *pci_give(struct guise_device *dev, uint32_t domain);
+/* Configuration space, by aligned words; where a capability is, or 0. */
+uint32_t pci_read(uint16_t bdf, unsigned reg);
+void pci_write(uint16_t bdf, unsigned reg, uint32_t v);
+unsigned pci_capability(uint16_t bdf, uint8_t id);
 /* Only make its memory accessible: where BAR n is.  A size of 0: it is not there. */
 void pci_memory(const struct pci_function *f, unsigned n, struct guise_bar *bar);
 /* Stop it: no more DMA, no more interrupts. */

@@ -36,6 +36,15 @@ static void device_name(const struct def *def, unsigned n, char name[64])
 	snprintf(name, 64, "d-%s-%s", uuid, def->disk[n].target);
 }
 
+/* Of a block device: at most 31 bytes, the first a letter; the end of the device's name tells most. */
+static struct json_object *node_name(const char *id)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "n%s", id + strlen(id) - 30);
+	return string(name);
+}
+
 /* The slot's number and address of a device, by QEMU's list; bus -1: it is not there.  taken: slots in use. */
 static int look(const char *qmp_path, const char *id, int *bus, unsigned *taken, struct error *e)
 {
@@ -75,7 +84,7 @@ static int add_block(const char *qmp_path, const struct def_disk *disk, const ch
 	json_object_object_add(file, "driver",
 			       string(!stat(disk->source, &st) && S_ISBLK(st.st_mode) ? "host_device" : "file"));
 	json_object_object_add(file, "filename", string(disk->source));
-	json_object_object_add(node, "node-name", string(id + strlen(id) - 31)); /* at most 31 bytes */
+	json_object_object_add(node, "node-name", node_name(id));
 	json_object_object_add(node, "driver", string(disk->qcow2 ? "qcow2" : "raw"));
 	json_object_object_add(node, "read-only", json_object_new_boolean(disk->read_only));
 	json_object_object_add(node, "discard", string("unmap"));
@@ -87,7 +96,7 @@ static int remove_block(const char *qmp_path, const char *id, struct error *e)
 {
 	struct json_object *node = json_object_new_object();
 
-	json_object_object_add(node, "node-name", string(id + strlen(id) - 31));
+	json_object_object_add(node, "node-name", node_name(id));
 	return qmp_do(qmp_path, "blockdev-del", node, e);
 }
 
@@ -99,34 +108,56 @@ static int add_device(const char *qmp_path, const char *id, unsigned slot, struc
 	snprintf(bus, sizeof(bus), "slot%u", slot);
 	json_object_object_add(device, "driver", string("virtio-blk-pci"));
 	json_object_object_add(device, "id", string(id));
-	json_object_object_add(device, "drive", string(id + strlen(id) - 31));
+	json_object_object_add(device, "drive", node_name(id));
 	json_object_object_add(device, "bus", string(bus));
 	json_object_object_add(device, "disable-legacy", string("on"));
 	return qmp_do(qmp_path, "device_add", device, e);
 }
 
-/* Have the server look for new devices; what it calls the disk at this bus. */
-static int ask_name(int bus, char name[16], struct error *e)
+static struct json_object *on_bus(struct json_object *answer, int bus)
 {
-	struct json_object *answer = link_call(link_request("rescan"), PLUG_MS, e), *disks;
+	struct json_object *disks;
 
-	*name = 0;
-	if (!answer)
-		return -1;
 	for (size_t i = 0; json_object_object_get_ex(answer, "disks", &disks) && i < json_object_array_length(disks);
 	     i++) {
 		struct json_object *disk = json_object_array_get_idx(disks, i);
-		const char *text = guise_string(disk, "name"), *error = guise_string(disk, "error");
 
-		if (guise_number(disk, "bdf") >> 8 != bus || !text)
-			continue;
-		if (error)
-			error_set(e, ERROR_OPERATION_FAILED, "the machine cannot drive the disk: %s", error);
-		else
-			snprintf(name, 16, "%s", text);
+		if (guise_number(disk, "bdf") >> 8 == bus)
+			return disk;
 	}
-	json_object_put(answer);
-	return *name ? 0 : error_set(e, ERROR_OPERATION_FAILED, "the machine does not see the new disk");
+	return NULL;
+}
+
+/* The server's name of the disk on this bus, once its driver works. */
+static int ask_name(int bus, char name[16], struct error *e)
+{
+	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+	int64_t until = loop_now() + PLUG_MS;
+
+	*name = 0;
+	if (link_do(link_request("plug"), PLUG_MS, e))
+		return -1;
+	do {
+		struct json_object *answer = link_call(link_request("devices"), PLUG_MS, e), *disk;
+		const char *state;
+
+		if (!answer)
+			return -1;
+		disk = on_bus(answer, bus);
+		state = disk ? guise_string(disk, "state") : NULL;
+		if (!state)
+			error_set(e, ERROR_OPERATION_FAILED, "the machine does not see the new disk");
+		else if (!strcmp(state, "failed"))
+			error_set(e, ERROR_OPERATION_FAILED, "the machine cannot drive the disk: %s",
+				  guise_string(disk, "error"));
+		else if (!strcmp(state, "ready"))
+			snprintf(name, 16, "%s", guise_string(disk, "name"));
+		json_object_put(answer);
+		if (e->code || *name)
+			return e->code ? -1 : 0;
+		lock_wait(&never, loop_now() + POLL_MS);
+	} while (loop_now() < until);
+	return error_set(e, ERROR_TIMEOUT, "the driver of the disk is not ready");
 }
 
 int plug_disk(const char *qmp_path, const struct def *def, unsigned n, char name[16], struct error *e)
@@ -185,9 +216,14 @@ int unplug_disk(const char *qmp_path, const struct def *def, unsigned n, struct 
 		json_object_object_add(device, "id", string(id));
 		if (qmp_do(qmp_path, "device_del", device, e))
 			return -1;
-		request = link_request("unplug");
-		json_object_object_add(request, "bus", json_object_new_int(bus));
-		if (link_do(request, PLUG_MS, e))
+		/* A guest that has just gone may still be on its way out of the driver. */
+		do {
+			e->code = 0;
+			request = link_request("unplug");
+			json_object_object_add(request, "bus", json_object_new_int(bus));
+		} while (link_do(request, PLUG_MS, e) && e->code != ERROR_TIMEOUT && link_up() && loop_now() < until &&
+			 (lock_wait(&never, loop_now() + POLL_MS), 1));
+		if (e->code)
 			return -1;
 		while (!look(qmp_path, id, &bus, &taken, e) && bus >= 0 && loop_now() < until)
 			lock_wait(&never, loop_now() + POLL_MS);
