@@ -2,7 +2,7 @@
 F := $(B)/tests/fuzz
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE)
-FUZZ_KERNEL := hypercall tables emulate archive
+FUZZ_KERNEL := hypercall tables emulate archive dmar
 FUZZ_NATIVE := store config json elf gpt blk console_ring
 FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
 

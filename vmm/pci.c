@@ -136,7 +136,7 @@ static const char *msix_program(uint16_t bdf, struct guise_device *dev)
 		return "its MSI-X table cannot be mapped";
 	write16(bdf, cap + 2, (uint16_t)((read16(bdf, cap + 2) & 0x3fff) | 0xc000)); /* on, all masked */
 	for (unsigned i = 0; i < entries; i++) {
-		struct guise_msi_alloc msi = { .handle = GUISE_ROOT_IRQ };
+		struct guise_msi_alloc msi = { .handle = GUISE_ROOT_IRQ, .bdf = bdf };
 		long irq = i < dev->nr_irqs ? guise_irq(GUISE_IRQ_MSI_ALLOC, &msi) : 0;
 
 		if (irq < 0)
@@ -214,6 +214,8 @@ const char *pci_give(struct guise_device *dev, uint32_t domain)
 		 entries = (read16((uint16_t)dev->bdf, cap + 2) & 0x7ff) + 1u;
 	uint32_t where = read32((uint16_t)dev->bdf, cap + 4);
 
+	if (give(GUISE_ROOT_DEVICE, domain, dev->bdf, 1) < 0)
+		return "it cannot be given away";
 	for (unsigned i = 0; i < 6; i++) {
 		const struct guise_bar *b = &dev->bar[i];
 		uint64_t first = b->base >> PAGE_SHIFT, last = (b->base + b->size + PAGE_SIZE - 1) >> PAGE_SHIFT;

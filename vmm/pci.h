@@ -21,7 +21,7 @@ unsigned pci_scan(struct pci_function *out, unsigned max);
 /* Size the BARs, enable the device, give it message-signalled interrupts: *dev is what its driver may
  * know.  NULL, or why it cannot be driven. */
 const char *pci_prepare(const struct pci_function *f, struct guise_device *dev);
-/* Give domain (a DOMAIN handle of ours) the right to the device's BARs and interrupts; fills
+/* Give domain (a DOMAIN handle of ours) the device: its DMA, and the right to its BARs and interrupts; fills
  * dev->irq_handle.  The pages of the MSI-X table stay with us. */
 const char *pci_give(struct guise_device *dev, uint32_t domain);
 /* Configuration space, by aligned words; where a capability is, or 0. */

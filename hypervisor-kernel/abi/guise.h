@@ -37,6 +37,7 @@
 #define GUISE_HANDLE_IRQ    4 /* bind interrupts [first, first + nr)			*/
 #define GUISE_HANDLE_MEMORY 5 /* create domains and give them free frames		*/
 #define GUISE_HANDLE_SYSTEM 6 /* machine information, log, reset			*/
+#define GUISE_HANDLE_DEVICE 7 /* own PCI functions [first, first + nr): bus << 8 | device << 3 | function */
 
 /* Root handles of the first domain (its handle indices). */
 #define GUISE_ROOT_MMIO	  1
@@ -44,16 +45,23 @@
 #define GUISE_ROOT_IRQ	  3
 #define GUISE_ROOT_MEMORY 4
 #define GUISE_ROOT_SYSTEM 5
+#define GUISE_ROOT_DEVICE 6
 
 /* GUISE_HC_HANDLE, rdi = */
 #define GUISE_HANDLE_OP_DERIVE 0 /* struct guise_handle_derive; returns the index in the target	*/
 #define GUISE_HANDLE_OP_DROP   1 /* rsi = handle itself, no structure				*/
 
-/* Give a domain a part of what the caller may do.  The range must lie within the parent's. */
+/* Give a domain a part of what the caller may do.  The range must lie within the parent's.
+ *
+ * A DEVICE is given one at a time, and to one domain: -EBUSY while another has it, or when the firmware
+ * keeps memory for it.  Where there is an IOMMU, the device then reaches the frames of that domain at
+ * their machine addresses, and what the domain maps by GUISE_DMA_MAP at the bus addresses that it is told;
+ * nothing else.  That ends when the handle is dropped or the domain destroyed.  A domain of more than 64 MiB
+ * gets its device before its memory: -E2BIG. */
 struct guise_handle_derive {
-	uint32_t parent; /* in: caller's MMIO, PORT or IRQ handle			*/
+	uint32_t parent; /* in: caller's MMIO, PORT, IRQ or DEVICE handle		*/
 	uint32_t domain; /* in: caller's DOMAIN handle of the receiver			*/
-	uint64_t first;	 /* in: first frame, port or interrupt				*/
+	uint64_t first;	 /* in: first frame, port, interrupt or function		*/
 	uint64_t nr;	 /* in: how many, at least 1					*/
 };
 ABI_LAYOUT(guise_handle_derive, 24);
@@ -145,10 +153,11 @@ struct guise_domain_info {
 	uint64_t cache_frames;	  /* out: software TLB frames in use				*/
 	uint64_t faults;	  /* out: software TLB fills					*/
 	uint64_t hypercalls;	  /* out							*/
+	uint64_t dma_faults;	  /* out: what the IOMMU blocked of its devices			*/
 	char text[64];		  /* out: why it crashed, else empty				*/
 };
 #define GUISE_INFO_SELF 0xffffffffu
-ABI_LAYOUT(guise_domain_info, 136);
+ABI_LAYOUT(guise_domain_info, 144);
 
 /* What a vCPU enters the kernel for: 0 to 63 is the hypercall of that number, calls within a multicall included. */
 #define GUISE_CROSSING_SYSCALL	 64 /* system call of user mode, handed to the guest's kernel		*/
@@ -216,7 +225,8 @@ struct guise_domain_counters {
 };
 ABI_LAYOUT(guise_domain_counters, 120);
 
-/* A domain's end is told by VIRQ_DOM_EXC (xen.h), which one domain with a MEMORY handle may bind.
+/* A domain's end, and that its dma_faults grew, are told by VIRQ_DOM_EXC (xen.h), which one domain with a
+ * MEMORY handle may bind.
  * A domain that holds a DOMAIN handle of d may also use EVTCHNOP_alloc_unbound with dom = d. */
 
 /* ---- interrupts ------------------------------------------------------------------------------
@@ -242,11 +252,13 @@ struct guise_irq_bind {
 ABI_LAYOUT(guise_irq_bind, 16);
 
 struct guise_msi_alloc {
-	uint32_t handle;  /* in: IRQ handle that spans GUISE_IRQ_MSI..		*/
-	uint32_t data;	  /* out: what the device must write			*/
-	uint64_t address; /* out: where						*/
+	uint32_t handle;  /* in: IRQ handle that spans GUISE_IRQ_MSI..				*/
+	uint32_t bdf;	  /* in: the device; where interrupts are remapped, others' are blocked	*/
+	uint32_t data;	  /* out: what the device must write					*/
+	uint32_t zero;	  /* in: 0								*/
+	uint64_t address; /* out: where								*/
 };
-ABI_LAYOUT(guise_msi_alloc, 16);
+ABI_LAYOUT(guise_msi_alloc, 24);
 
 /* ---- DMA-only grants -------------------------------------------------------------------------
  * A grant pinned for a device and never mapped for the CPU.  GUISE_HC_DMA: rdi = operation, rsi =
@@ -286,7 +298,8 @@ struct guise_system_info {
 	uint32_t features; /* GUISE_FEATURE_*					*/
 	uint32_t verbose;  /* the kernel was told to be verbose			*/
 };
-#define GUISE_FEATURE_IOMMU 1
+#define GUISE_FEATURE_IOMMU	1 /* devices reach what their owner may give them, no more	*/
+#define GUISE_FEATURE_IRQ_REMAP 2 /* and interrupt as they were told to			*/
 ABI_LAYOUT(guise_system_info, 48);
 
 struct guise_system_counters {

@@ -2,9 +2,10 @@
 /*
  * dma.c - DMA-only grants (guise.h): a frame pinned for a device and never mapped for the CPU.
  *
- * Without an IOMMU the bus address is the machine address.  With one, this is where the frame
- * enters and leaves the device's context.
+ * It can be reached by the devices of the domain while it is pinned (arch/iommu.h); the pin ends when
+ * they cannot any more.
  */
+#include <arch/iommu.h>
 #include <core/domain.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
@@ -46,7 +47,7 @@ static int dma_map(struct domain *d, struct guise_dma_map *op)
 			grant_unpin(from, op->ref, map.writable, map.m);
 		} else {
 			op->cookie = (uint32_t)rc;
-			op->bus = map.m << PAGE_SHIFT;
+			op->bus = iommu_grant(d, op->cookie, map.m, map.writable);
 			rc = 0;
 		}
 	}
@@ -54,14 +55,19 @@ static int dma_map(struct domain *d, struct guise_dma_map *op)
 	return rc;
 }
 
-static int dma_unmap(struct domain *d, uint32_t cookie)
+/* All that are right up to the first that is not: one flush for them all. */
+static long dma_unmap(struct domain *d, const uint32_t *cookies, uint64_t count)
 {
-	struct grant_map map;
+	struct grant_map map[GUISE_DMA_BATCH];
+	uint64_t n = 0;
 
-	if (grant_map_take(d, cookie, GRANT_MAP_DMA, &map))
-		return -EINVAL;
-	grant_map_end(d, cookie, &map);
-	return 0;
+	for (; n < count && !grant_map_take(d, cookies[n], GRANT_MAP_DMA, &map[n]); n++)
+		iommu_ungrant(d, cookies[n]);
+	if (n)
+		iommu_flush(d);
+	for (uint64_t i = 0; i < n; i++)
+		grant_map_end(d, cookies[i], &map[i]);
+	return n == count ? 0 : -EINVAL;
 }
 
 long hc_dma_op(struct vcpu *v, const uint64_t *arg)
@@ -83,14 +89,12 @@ long hc_dma_op(struct vcpu *v, const uint64_t *arg)
 			if (copy_to_guest(at, &op, sizeof(op)))
 				return -EFAULT;
 		}
+		iommu_entered(v->domain);
 		return 0;
 	case GUISE_DMA_UNMAP:
 		if (copy_from_guest(cookies, arg[1], count * sizeof(cookies[0])))
 			return -EFAULT;
-		for (uint64_t i = 0; i < count; i++)
-			if (dma_unmap(v->domain, cookies[i]))
-				return -EINVAL;
-		return 0;
+		return dma_unmap(v->domain, cookies, count);
 	}
 	return -ENOSYS;
 }

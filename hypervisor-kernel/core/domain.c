@@ -7,6 +7,7 @@
  * Every frame it owns is in its list; every page the kernel spends on it is charged to it.
  */
 #include <arch/cpu.h>
+#include <arch/iommu.h>
 #include <core/domain.h>
 #include <core/event.h>
 #include <core/grant.h>
@@ -266,14 +267,20 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 			m = frame_alloc(order = 0, d->id);
 		if (m == INVALID_MFN)
 			break;
+		if (iommu_prepare(d, m)) {
+			frame_free(m, order, d->id);
+			break;
+		}
 		for (uint32_t i = 0; i < 1u << order; i++, done++) {
 			memset(mfn_to_virt(m + i), 0, PAGE_SIZE);
 			frame_of(m + i)->flags = 0;
 			m2p_set(m + i, first + done);
 			domain_add_frame(d, m + i);
+			iommu_enter(d, m + i);
 			mfns[done] = m + i;
 		}
 	}
+	iommu_entered(d);
 	return done;
 }
 
@@ -318,6 +325,7 @@ long domain_destroy(struct domain *d)
 		sched_domain_end(d);
 		event_close_all(d);
 		irq_free_all(d);
+		iommu_forget(d);
 		handle_drop_all(d);
 		grant_unmap_all(d);
 		for (uint32_t i = 0; i < d->max_vcpus; i++)

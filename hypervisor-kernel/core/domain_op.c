@@ -160,6 +160,7 @@ static long op_info(struct vcpu *v, guest_ptr_t p)
 		.cache_frames = d->tlb.used,
 		.faults = d->faults,
 		.hypercalls = d->hypercalls,
+		.dma_faults = d->dma_faults,
 	};
 	memcpy(info.text, d->text, sizeof(info.text));
 	rc = copy_to_guest(p, &info, sizeof(info));

@@ -176,6 +176,7 @@ static void root_handles(struct domain *d)
 		[GUISE_ROOT_IRQ] = { .kind = GUISE_HANDLE_IRQ, .nr = 1ull << 31 },
 		[GUISE_ROOT_MEMORY] = { .kind = GUISE_HANDLE_MEMORY, .nr = 1 },
 		[GUISE_ROOT_SYSTEM] = { .kind = GUISE_HANDLE_SYSTEM, .nr = 1 },
+		[GUISE_ROOT_DEVICE] = { .kind = GUISE_HANDLE_DEVICE, .nr = 65536 },
 	};
 
 	for (unsigned i = 1; i < ARRAY_SIZE(roots); i++)

@@ -3,6 +3,7 @@
  * handle.c - rights named by an index in their holder's own table, and passing a part of one on.
  */
 #include <arch/cpu.h>
+#include <arch/iommu.h>
 #include <core/domain.h>
 #include <core/handle.h>
 #include <core/hypercall.h>
@@ -76,6 +77,8 @@ int handle_drop(struct domain *d, uint32_t index)
 		tlb_drop_all(d); /* no cached translation may outlive the right */
 	else if (old.kind == GUISE_HANDLE_PORT)
 		arch_ports_changed(d);
+	else if (old.kind == GUISE_HANDLE_DEVICE && old.nr == 1)
+		iommu_detach(d, (uint16_t)old.first);
 	return old.kind == GUISE_HANDLE_NONE ? -EPERM : 0;
 }
 
@@ -140,16 +143,24 @@ static long derive(struct vcpu *v, guest_ptr_t p)
 	spin_lock(&v->domain->lock);
 	h = v->domain->handles[req.parent];
 	spin_unlock(&v->domain->lock);
-	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ)
+	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ &&
+	    h.kind != GUISE_HANDLE_DEVICE)
 		return -EPERM;
 	if (!req.nr || req.first < h.first || req.nr > h.nr || req.first - h.first > h.nr - req.nr)
 		return -EPERM;
+	if (h.kind == GUISE_HANDLE_DEVICE && req.nr != 1)
+		return -EINVAL;
 	to = handle_domain(v->domain, req.domain);
 	if (!to)
 		return -EPERM;
 	h.first = req.first;
 	h.nr = req.nr;
-	rc = handle_add(to, &h);
+	rc = h.kind == GUISE_HANDLE_DEVICE ? iommu_attach(to, (uint16_t)h.first) : 0;
+	if (!rc) {
+		rc = handle_add(to, &h);
+		if (rc < 0 && h.kind == GUISE_HANDLE_DEVICE)
+			iommu_detach(to, (uint16_t)h.first);
+	}
 	domain_put(to);
 	return rc;
 }

@@ -139,6 +139,8 @@ static long msi_alloc(struct vcpu *v, guest_ptr_t p)
 
 	if (copy_from_guest(&req, p, sizeof(req)))
 		return -EFAULT;
+	if (req.bdf > 0xffff || req.zero)
+		return -EINVAL;
 	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++) {
 		int vector;
 
@@ -147,7 +149,7 @@ static long msi_alloc(struct vcpu *v, guest_ptr_t p)
 		vector = vector_get(n);
 		if (vector < 0)
 			return vector;
-		arch_msi_message((uint8_t)vector, &req.address, &req.data);
+		arch_msi_message((uint8_t)vector, (uint16_t)req.bdf, &req.address, &req.data);
 		if (copy_to_guest(p, &req, sizeof(req)))
 			return -EFAULT;
 		irqs[n].allocated = true;

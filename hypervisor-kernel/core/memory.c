@@ -3,6 +3,7 @@
  * memory.c - memory_op (xen/memory.h): the memory map, machine-to-physical, and the balloon.
  */
 #include <arch/cpu.h>
+#include <arch/iommu.h>
 #include <core/domain.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
@@ -43,7 +44,7 @@ static long machphys(guest_ptr_t p)
 #define BATCH 64
 
 /* The balloon gives frames back.  They stop being the domain's first, then every cached
- * translation goes, and only then may somebody else get them. */
+ * translation goes, the CPUs' and the devices', and only then may somebody else get them. */
 static long decrease(struct vcpu *v, const struct xen_memory_reservation *r, uint64_t done, uint64_t nr)
 {
 	struct domain *d = v->domain;
@@ -58,10 +59,13 @@ static long decrease(struct vcpu *v, const struct xen_memory_reservation *r, uin
 		if (!f || frame_owner(f) != d->id || (f->flags & FRAME_SHARED) || frame_give(f, d->id, OWNER_KERNEL))
 			break;
 		domain_remove_frame(d, mfns[n]);
+		iommu_leave(d, mfns[n]);
 		given++;
 	}
-	if (given)
+	if (given) {
 		tlb_drop_all(d);
+		iommu_flush(d);
+	}
 	for (uint64_t i = 0; i < given; i++) {
 		frame_of(mfns[i])->flags = 0;
 		m2p_set(mfns[i], ~0ull);

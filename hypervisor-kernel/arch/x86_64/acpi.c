@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * acpi.c - the one ACPI table the kernel reads: the MADT, for interrupt controllers.
+ * acpi.c - the ACPI tables the kernel reads: the MADT, for interrupt controllers, and the DMAR (dmar.c).
  *
  * All lengths are checked against the table; a table that lies ends the walk.
  */
@@ -41,13 +41,15 @@ static void madt_parse(const struct acpi_header *h)
 		if (p[0] == 1 && p[1] >= 12) { /* I/O APIC */
 			memcpy(&a, p + 4, 4);
 			memcpy(&b, p + 8, 4);
-			ioapic_add(a, b);
+			ioapic_add(p[2], a, b);
 		} else if (p[0] == 2 && p[1] >= 10) { /* interrupt source override */
 			memcpy(&b, p + 4, 4);
 			ioapic_override(p[3], b);
 		}
 	}
 }
+
+const void *acpi_dmar;
 
 static paddr_t rsdp_scan(void)
 {
@@ -79,6 +81,8 @@ paddr_t acpi_init(paddr_t rsdp_at)
 		t = phys(p);
 		if (!memcmp(t->signature, "APIC", 4))
 			madt_parse(t);
+		else if (!memcmp(t->signature, "DMAR", 4))
+			acpi_dmar = t;
 	}
 	return root_at;
 }

@@ -6,6 +6,7 @@
 #include <arch/arch.h>
 #include <arch/cpu.h>
 #include <arch/percpu.h>
+#include <arch/vtd.h>
 #include <arch/x86.h>
 #include <core/irq.h>
 #include <core/lib.h>
@@ -72,6 +73,9 @@ void apic_interrupt(uint8_t vector)
 	if (vector == VECTOR_TIMER) {
 		apic_eoi();
 		timer_run();
+	} else if (vector == VECTOR_IOMMU) {
+		apic_eoi();
+		vtd_interrupt();
 	} else if (vector != VECTOR_SPURIOUS) {
 		irq_handle(vector);
 	}
@@ -129,8 +133,10 @@ void arch_timer_program(uint64_t deadline)
 	apic_write(APIC_TMICT, (uint32_t)MIN(ticks, 0xffffffffull));
 }
 
-void arch_msi_message(uint8_t vector, uint64_t *address, uint32_t *data)
+void arch_msi_message(uint8_t vector, uint16_t bdf, uint64_t *address, uint32_t *data)
 {
-	*address = 0xfee00000 | (uint64_t)(boot_cpu.apic_id & 0xff) << 12;
+	*address = vtd_remap(vector, boot_cpu.apic_id, false, bdf) ?
+			   VTD_MESSAGE :
+			   0xfee00000 | (uint64_t)(boot_cpu.apic_id & 0xff) << 12;
 	*data = vector;
 }

@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
+#include <arch/vtd.h>
 #include <arch/x86.h>
 #include <core/boot.h>
 #include <core/lib.h>
@@ -309,6 +310,7 @@ void arch_init(void)
 	outb(0xa1, 0xff);
 	tsc_init();
 	apic_init_cpu();
+	vtd_init(acpi_dmar, DMAR_MOST);
 }
 
 void arch_start_first(void)

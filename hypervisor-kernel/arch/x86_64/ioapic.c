@@ -5,6 +5,7 @@
 #include <arch/arch.h>
 #include <arch/cpu.h>
 #include <arch/percpu.h>
+#include <arch/vtd.h>
 #include <arch/x86.h>
 #include <core/lib.h>
 #include <guise.h>
@@ -14,6 +15,7 @@
 struct ioapic {
 	volatile uint32_t *mmio;
 	uint32_t gsi, pins;
+	uint8_t id;
 };
 
 static struct ioapic ioapics[MAX_IOAPICS];
@@ -33,7 +35,7 @@ static void ioapic_write(struct ioapic *a, uint32_t reg, uint32_t v)
 	a->mmio[4] = v;
 }
 
-void ioapic_add(paddr_t base, uint32_t gsi)
+void ioapic_add(uint8_t id, paddr_t base, uint32_t gsi)
 {
 	struct ioapic *a = &ioapics[nr_ioapics];
 
@@ -42,6 +44,7 @@ void ioapic_add(paddr_t base, uint32_t gsi)
 	a->mmio = mfn_to_virt(base >> PAGE_SHIFT);
 	a->mmio = (volatile uint32_t *)((uint64_t)a->mmio + (base & (PAGE_SIZE - 1)));
 	a->gsi = gsi;
+	a->id = id;
 	a->pins = (ioapic_read(a, 1) >> 16 & 0xff) + 1;
 	for (uint32_t i = 0; i < a->pins; i++)
 		ioapic_write(a, 0x10 + 2 * i, 1u << 16);
@@ -71,14 +74,19 @@ int arch_gsi_route(uint32_t gsi, uint8_t vector, uint32_t flags)
 {
 	struct ioapic *a = ioapic_of(&gsi);
 	uint32_t low = vector | 1u << 16;
+	int remapped;
 
 	if (!a)
 		return -ENOENT;
+	remapped = vtd_remap_ioapic(vector, boot_cpu.apic_id, flags & GUISE_IRQ_LEVEL, a->id);
+	if (remapped < 0)
+		return remapped;
 	if (flags & GUISE_IRQ_LEVEL)
 		low |= 1u << 15;
 	if (flags & GUISE_IRQ_ACTIVE_LOW)
 		low |= 1u << 13;
-	ioapic_write(a, 0x11 + 2 * gsi, boot_cpu.apic_id << 24);
+	/* Remapped: the number of the table's entry, and the bit for this format. */
+	ioapic_write(a, 0x11 + 2 * gsi, remapped ? vector << 17 | 1u << 16 : boot_cpu.apic_id << 24);
 	ioapic_write(a, 0x10 + 2 * gsi, low);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <arch/layout.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
+#include <arch/vtd.h>
 #include <arch/x86.h>
 #include <core/boot.h>
 #include <core/hypercall.h>
@@ -155,6 +156,7 @@ void arch_system_info(struct guise_system_info *info)
 {
 	*info = (struct guise_system_info){ .acpi_root = boot_info.acpi_root, .tsc_khz = tsc_khz, .nr_cpus = 1 };
 	info->max_mfn = frame_max - 1;
+	info->features = (vtd.on ? GUISE_FEATURE_IOMMU : 0) | (vtd.remaps ? GUISE_FEATURE_IRQ_REMAP : 0);
 	for (unsigned i = 0; i < boot_info.nr_ram; i++)
 		info->total_frames += (boot_info.ram[i].end - boot_info.ram[i].start) >> PAGE_SHIFT;
 }

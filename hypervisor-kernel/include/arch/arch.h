@@ -90,13 +90,15 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 /* apic.c, ioapic.c, tsc.c, acpi.c, uart.c */
 void apic_init_cpu(void);
 void apic_eoi(void);
-void ioapic_add(paddr_t base, uint32_t gsi);
+void ioapic_add(uint8_t id, paddr_t base, uint32_t gsi);
 void ioapic_override(uint8_t isa, uint32_t gsi);
 void tsc_init(void);
 uint64_t tsc_of_time(uint64_t ns);
 paddr_t acpi_init(paddr_t rsdp); /* 0: search; returns the address of the XSDT or RSDT */
+extern const void *acpi_dmar;	 /* the table, unchecked; NULL: none	*/
 void uart_init(void);
 void apic_interrupt(uint8_t vector);
+#define VECTOR_IOMMU 0xef
 extern uint32_t tsc_khz;
 extern uint32_t pvclock_mul;
 extern int8_t pvclock_shift;

@@ -25,7 +25,8 @@ void arch_timer_program(uint64_t deadline_ns);
 /* Interrupt controllers.  gsi: route to this CPU with a vector; flags GUISE_IRQ_*; starts masked. */
 int arch_gsi_route(uint32_t gsi, uint8_t vector, uint32_t flags);
 void arch_gsi_mask(uint32_t gsi, bool masked);
-void arch_msi_message(uint8_t vector, uint64_t *address, uint32_t *data);
+/* What device bdf, and no other where interrupts are remapped, writes to interrupt this CPU with vector. */
+void arch_msi_message(uint8_t vector, uint16_t bdf, uint64_t *address, uint32_t *data);
 void arch_irq_ack(void);
 bool arch_irq_waiting(void);
 

@@ -23,6 +23,7 @@
 
 struct port;
 struct grant_table;
+struct io_space;
 struct vcpu;
 
 /* Its share of the CPUs (sched.c). */
@@ -70,6 +71,8 @@ struct domain {
 	bool runstate_flag; /* VM_ASST runstate_update_flag			*/
 	struct grant_table *grants;
 	struct tlb tlb;
+	struct io_space *io; /* what its devices reach (arch/iommu.h); NULL: it has none	*/
+	uint64_t dma_faults; /* of its devices						*/
 
 	uint32_t nr_ports;		     /* in use; event_lock					*/
 	uint64_t cpu_ns, faults, hypercalls; /* counters; approximate reads are fine	*/

@@ -150,7 +150,7 @@ void arch_gsi_mask(uint32_t gsi, bool masked)
 	fake.gsi[gsi].masked = masked;
 }
 
-void arch_msi_message(uint8_t vector, uint64_t *address, uint32_t *data)
+void arch_msi_message(uint8_t vector, uint16_t bdf, uint64_t *address, uint32_t *data)
 {
 	*address = 0xfee00000;
 	*data = vector;
