@@ -49,7 +49,7 @@ rings = tests/system/debian/gpt $(S)/rings/$(1) 512 && QEMU_ARGS="-drive if=none
 
 .PHONY: test-claims test-rings test-debian test-machine test-system test
 test-rings: $(GUISE) $(S)/rings/archive ## hostile frontends harm neither a block driver nor each other
-	$(Q)tests/sum '$(call rings,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on)' \
+	$(Q)tests/sum '$(call rings,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings,nvme,nvme$(comma)drive=d$(comma)serial=d)'
 
 test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
