@@ -1,7 +1,7 @@
 # Fuzzers: what guests feed to parsers, rings and the kernel, by libFuzzer under the sanitizers.
 F := $(B)/tests/fuzz
 FUZZ_SECONDS ?= 20
-FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE)
+FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE) guised
 FUZZ_KERNEL := hypercall tables emulate archive dmar
 FUZZ_NATIVE := store config json elf gpt blk console_ring
 FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
@@ -53,6 +53,26 @@ $(FUZZ_KERNEL:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_KERNEL_L
 
 $(FUZZ_NATIVE:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_NATIVE_LIB)
 	$(FUZZ_LINK)
+
+# The libvirt daemon's; what it keeps need not survive a loss of power.
+FUZZ_GUISED_LIB := $(filter-out %/log.o,$(UNIT_GUISED_LIB:$(U)/%=$(F)/%))
+$(F)/guised-lib/loop.o: UNIT_GUISED_CFLAGS += -Dloop_work=loop_work_in_thread
+$(F)/guised-lib/domain.o: UNIT_GUISED_CFLAGS += -Dfsync=fuzz_fsync
+
+$(F)/guised-lib/%.o: scripts/guised/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_GUISED_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(F)/guised/%.o: tests/unit/guised/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_GUISED_CFLAGS) -c -o $@ $<
+
+$(F)/guised.o: tests/fuzz/guised.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_GUISED_CFLAGS) -iquote tests/unit/guised -c -o $@ $<
+
+$(F)/fuzz-guised: $(F)/guised.o $(F)/input.o $(FUZZ_GUISED_LIB)
+	$(Q)$(TEST_CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(shell pkg-config --libs libxml-2.0 libtirpc)
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZ_SECONDS=20; FUZZ_TARGETS='store elf' chooses

@@ -187,6 +187,8 @@ static void serve(struct client *c)
 
 void client_feed(struct client *c, const char *data, size_t len)
 {
+	if (!len)
+		return;
 	if (c->in_len + len > c->in_room) {
 		size_t more = c->in_len + len + 4096;
 		char *in = realloc(c->in, more);
