@@ -32,7 +32,7 @@
 
 static struct machine_options machine = { .qemu = "qemu-system-x86_64", .memory = 2048, .cpus = 1, .shelf = 512 };
 static char config_dir[512], run_dir[512], socket_path[600], programs[PATH_MAX], scripts[PATH_MAX + 16];
-static bool session;
+static bool session, bound; /* bound: the socket is ours, and goes with us	*/
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt, ...)
 {
@@ -262,6 +262,7 @@ static void own_socket(void)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 32))
 		die("%s: %s", socket_path, strerror(errno));
 	listen_on(fd);
+	bound = true;
 	log_info("listening at %s", socket_path);
 }
 
@@ -344,6 +345,8 @@ int main(int argc, char **argv)
 	loop_tick(machine_tick);
 	start_autostart();
 	loop_run();
+	if (bound)
+		unlink(socket_path);
 	log_info("guised ends; the machine and its guests go on");
 	exit(0);
 }

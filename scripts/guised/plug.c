@@ -23,6 +23,13 @@
 #define POLL_MS 100
 #define GONE_MS 30000
 
+static void pause_ms(int ms)
+{
+	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+
+	lock_wait(&never, loop_now() + ms);
+}
+
 static struct json_object *string(const char *text)
 {
 	return json_object_new_string(text);
@@ -131,7 +138,6 @@ static struct json_object *on_bus(struct json_object *answer, int bus)
 /* The server's name of the disk on this bus, once its driver works. */
 static int ask_name(int bus, char name[16], struct error *e)
 {
-	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
 	int64_t until = loop_now() + PLUG_MS;
 
 	*name = 0;
@@ -155,7 +161,7 @@ static int ask_name(int bus, char name[16], struct error *e)
 		json_object_put(answer);
 		if (e->code || *name)
 			return e->code ? -1 : 0;
-		lock_wait(&never, loop_now() + POLL_MS);
+		pause_ms(POLL_MS);
 	} while (loop_now() < until);
 	return error_set(e, ERROR_TIMEOUT, "the driver of the disk is not ready");
 }
@@ -198,37 +204,43 @@ int plug_disk(const char *qmp_path, const struct def *def, unsigned n, char name
 	return 0;
 }
 
+/* Press the slot's button, and have the server stop the driver and turn the slot off. */
+static int take_out(const char *qmp_path, const char *id, int bus, int64_t until, struct error *e)
+{
+	struct json_object *device = json_object_new_object(), *request;
+
+	json_object_object_add(device, "id", string(id));
+	if (qmp_do(qmp_path, "device_del", device, e))
+		return -1;
+	for (;;) {
+		e->code = 0;
+		request = link_request("unplug");
+		json_object_object_add(request, "bus", json_object_new_int(bus));
+		if (!link_do(request, PLUG_MS, e))
+			return 0;
+		/* A guest that has just gone may still be on its way out of the driver. */
+		if (!link_up() || loop_now() > until)
+			return -1;
+		pause_ms(POLL_MS);
+	}
+}
+
 int unplug_disk(const char *qmp_path, const struct def *def, unsigned n, struct error *e)
 {
-	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
-	struct json_object *device, *request;
 	int64_t until = loop_now() + GONE_MS;
 	unsigned taken;
 	char id[64];
 	int bus;
 
 	device_name(def, n, id);
-	if (look(qmp_path, id, &bus, &taken, e))
+	if (look(qmp_path, id, &bus, &taken, e) || (bus >= 0 && take_out(qmp_path, id, bus, until, e)))
 		return -1;
-	if (bus >= 0) {
-		/* QEMU presses the slot's button; the server stops the driver and turns the slot off. */
-		device = json_object_new_object();
-		json_object_object_add(device, "id", string(id));
-		if (qmp_do(qmp_path, "device_del", device, e))
+	/* QEMU lets go of the image some time after the device has left. */
+	while (remove_block(qmp_path, id, e)) {
+		if (!link_up() || loop_now() > until)
 			return -1;
-		/* A guest that has just gone may still be on its way out of the driver. */
-		do {
-			e->code = 0;
-			request = link_request("unplug");
-			json_object_object_add(request, "bus", json_object_new_int(bus));
-		} while (link_do(request, PLUG_MS, e) && e->code != ERROR_TIMEOUT && link_up() && loop_now() < until &&
-			 (lock_wait(&never, loop_now() + POLL_MS), 1));
-		if (e->code)
-			return -1;
-		while (!look(qmp_path, id, &bus, &taken, e) && bus >= 0 && loop_now() < until)
-			lock_wait(&never, loop_now() + POLL_MS);
-		if (bus >= 0)
-			return error_set(e, ERROR_TIMEOUT, "disk %s does not leave the machine", def->disk[n].target);
+		e->code = 0;
+		pause_ms(POLL_MS);
 	}
-	return remove_block(qmp_path, id, e);
+	return 0;
 }
