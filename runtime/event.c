@@ -140,6 +140,19 @@ void event_handler(uint32_t port, event_fn fn, void *arg)
 	deferred |= 1ull << port / 64;
 }
 
+void event_mask(uint32_t port)
+{
+	bit_set(shared->evtchn_mask, port);
+}
+
+void event_unmask(uint32_t port)
+{
+	bit_clear(shared->evtchn_mask, port);
+	/* The kernel did not select what came while it was masked. */
+	if (__atomic_load_n(&shared->evtchn_pending[port / 64], __ATOMIC_SEQ_CST) >> port % 64 & 1)
+		deferred |= 1ull << port / 64;
+}
+
 int event_alloc(uint16_t dom, uint16_t remote)
 {
 	struct evtchn_alloc_unbound op = { .dom = dom, .remote_dom = remote };

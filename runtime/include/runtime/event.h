@@ -35,6 +35,10 @@ void event_irq_done(uint32_t port);
 /* Run fn(port, arg) at each event of the port from now on, and unmask it. */
 void event_handler(uint32_t port, event_fn fn, void *arg);
 
+/* No event of the port wakes us, or runs its handler, until it is unmasked. */
+void event_mask(uint32_t port);
+void event_unmask(uint32_t port);
+
 void event_send(uint32_t port);
 
 /* Close a port of ours; its handler is forgotten. */
