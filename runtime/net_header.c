@@ -17,11 +17,6 @@
 #define PROTO_ROUTING 43
 #define PROTO_OPTIONS 60
 
-static unsigned read16(const uint8_t *p)
-{
-	return p[0] << 8 | p[1];
-}
-
 /* Behind the IPv4 header at `at`: 0 when it cannot be. */
 static unsigned behind_ipv4(const uint8_t *p, unsigned at, unsigned len, uint8_t *proto)
 {
@@ -30,7 +25,7 @@ static unsigned behind_ipv4(const uint8_t *p, unsigned at, unsigned len, uint8_t
 	if (len < at + 20)
 		return 0;
 	header = (p[at] & 15) * 4;
-	if (p[at] >> 4 != 4 || header < 20 || read16(&p[at + 6]) & 0x3fff) /* a fragment */
+	if (p[at] >> 4 != 4 || header < 20 || net_get16(&p[at + 6]) & 0x3fff) /* a fragment */
 		return 0;
 	*proto = p[at + 9];
 	return at + header;
@@ -57,11 +52,12 @@ int net_headers_parse(struct net_headers *h, const uint8_t *p, unsigned len)
 	uint8_t proto = 0;
 
 	for (unsigned tags = 0; tags < 3 && len >= at + 2; tags++, at += 4) {
-		type = read16(&p[at]);
+		type = net_get16(&p[at]);
 		if (type != ETH_VLAN && type != ETH_QINQ)
 			break;
 	}
 	at += 2;
+	h->ip = at;
 	h->ipv6 = type == ETH_IPV6;
 	at = type == ETH_IPV4 ? behind_ipv4(p, at, len, &proto) :
 	     type == ETH_IPV6 ? behind_ipv6(p, at, len, &proto) :
@@ -82,27 +78,41 @@ static uint64_t fold(uint64_t sum)
 	return sum;
 }
 
-/* The sum of 16-bit words in the machine's byte order: RFC 1071, 2(B). */
+/* Words wherever they lie. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) any64;
+typedef uint16_t __attribute__((may_alias, aligned(1))) any16;
+
+/* The sum of 16-bit words in the machine's byte order: RFC 1071, 2(B).  Carries come back at the end of 64
+ * bits as they would of 16. */
 static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
 {
 	uint64_t sum = 0, word;
-	uint16_t last = 0;
 
+	for (; len >= 32; len -= 32, p += 32) {
+		for (unsigned i = 0; i < 32; i += 8) {
+			word = *(const any64 *)(p + i);
+			sum += word;
+			sum += sum < word;
+		}
+	}
 	for (; len >= 8; len -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		sum += word & 0xffffffff;
-		sum += word >> 32;
+		word = *(const any64 *)p;
+		sum += word;
+		sum += sum < word;
 	}
-	for (; len >= 2; len -= 2, p += 2) {
-		uint16_t half;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	for (; len >= 2; len -= 2, p += 2)
+		sum += *(const any16 *)p;
+	return fold(len ? sum + *p : sum);
+}
 
-		memcpy(&half, p, 2);
-		sum += half;
-	}
-	if (len) {
-		memcpy(&last, p, 1);
-		sum += last;
-	}
+uint16_t net_tcp_pseudo_sum(const uint8_t *ip, int ipv6, uint32_t len)
+{
+	uint64_t sum = PROTO_TCP + (len >> 16) + (len & 0xffff);
+	unsigned at = ipv6 ? 8 : 12, end = ipv6 ? 40 : 20;
+
+	for (; at < end; at += 2)
+		sum += net_get16(ip + at);
 	return fold(sum);
 }
 
@@ -140,4 +150,31 @@ int net_checksum_fill(const struct net_piece *piece, unsigned nr, uint32_t start
 	*high = sum & 0xff;
 	*low = sum >> 8;
 	return 0;
+}
+
+int net_checksum_right(const uint8_t *p, const struct net_headers *h, uint32_t len)
+{
+	uint64_t sum = sum_bytes(p + h->start, len - h->start);
+
+	/* What was added up in the machine's order becomes the network's. */
+	sum = ((sum & 0xff) << 8 | sum >> 8) + net_tcp_pseudo_sum(p + h->ip, h->ipv6, len - h->start);
+	return fold(sum) == 0xffff;
+}
+
+static uint32_t hash(uint32_t seed, const uint8_t *p, unsigned len)
+{
+	for (; len; len--)
+		seed = (seed ^ *p++) * 16777619u; /* FNV-1a */
+	return seed;
+}
+
+unsigned net_flow_hash(const uint8_t *p, unsigned len)
+{
+	struct net_headers h;
+	uint32_t n;
+
+	if (net_headers_parse(&h, p, len))
+		return hash(2166136261u, p, len < 12 ? len : 12) >> 16;
+	n = hash(2166136261u, p + h.ip + (h.ipv6 ? 8 : 12), h.ipv6 ? 32 : 8);
+	return hash(n, p + h.start, 4) >> 16;
 }

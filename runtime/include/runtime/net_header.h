@@ -10,6 +10,7 @@
 
 struct net_headers {
 	int ipv6, tcp;	 /* else IPv4, UDP			*/
+	uint16_t ip;	 /* where its header begins	*/
 	uint16_t start;	 /* of the TCP or UDP header		*/
 	uint16_t offset; /* of the checksum, from there	*/
 	uint16_t len;	 /* up to the data			*/
@@ -19,5 +20,26 @@ struct net_headers {
  * -EINVAL when they are not all there, or it is a fragment. */
 int net_headers_parse(struct net_headers *h, const uint8_t *p, unsigned len);
 
+/* A number that all packets of a stream share, from the first len bytes of one. */
+unsigned net_flow_hash(const uint8_t *p, unsigned len);
+
 /* Complete a blank checksum in a packet of nr pieces: 0, or -EINVAL when it does not lie in it. */
 int net_checksum_fill(const struct net_piece *piece, unsigned nr, uint32_t start, uint32_t offset);
+
+/* Is the TCP checksum of a packet of one piece, len bytes of it, right? */
+int net_checksum_right(const uint8_t *p, const struct net_headers *h, uint32_t len);
+
+/* The sum of TCP's pseudo-header, not inverted: for len bytes of TCP behind the IP header at `ip`. */
+uint16_t net_tcp_pseudo_sum(const uint8_t *ip, int ipv6, uint32_t len);
+
+/* Numbers in the network's byte order. */
+static inline unsigned net_get16(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+static inline void net_put16(uint8_t *p, unsigned value)
+{
+	p[0] = value >> 8;
+	p[1] = value;
+}
