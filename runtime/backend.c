@@ -124,12 +124,12 @@ void backend_unmap(struct backend_page *page)
 	page->va = NULL;
 }
 
-int backend_bind(struct backend *b, uint64_t remote_port, event_fn fn)
+int backend_bind(struct backend *b, uint64_t remote_port, event_fn fn, void *arg)
 {
 	int port = event_bind(b->domid, remote_port);
 
 	if (port >= 0)
-		event_handler(port, fn, b);
+		event_handler(port, fn, arg);
 	return port;
 }
 

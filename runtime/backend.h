@@ -106,5 +106,5 @@ struct backend_page {
 int backend_map(struct backend *b, struct backend_page *page, uint64_t ref);
 void backend_unmap(struct backend_page *page);
 
-/* Bind to an event channel of the frontend: our port, or -errno.  fn gets b. */
-int backend_bind(struct backend *b, uint64_t remote_port, event_fn fn);
+/* Bind to an event channel of the frontend: our port, or -errno. */
+int backend_bind(struct backend *b, uint64_t remote_port, event_fn fn, void *arg);

@@ -2,20 +2,24 @@
 /*
  * net_packet.c - packets in this domain's own memory.
  *
- * Copies may use COPY_PAGES of the pool's pages, so a device that is slow to send, or a frontend that
- * does not take what it gets, leaves the device enough to receive into.
+ * COPY_PAGES of the pool's pages are for copies and no more, HEADER_PAGES for headers of segments.  So a
+ * device that is slow to send, or a frontend that does not take what it gets, leaves the device enough
+ * to receive into, and however much the device can receive into, there is enough to send from.
  */
 #include <runtime/heap.h>
-#include <runtime/xen.h>
+#include <runtime/net_segment.h>
+#include <runtime/string.h>
 
 #include "net_packet.h"
 
-#define PAGES	   896u
-#define COPY_PAGES 352u
-#define PACKETS	   PAGES /* each has a page at least */
+#define PAGES	     896u
+#define COPY_PAGES   352u
+#define HEADER_PAGES 64u
+#define SEGMENTS     1024u
+#define PACKETS	     (PAGES + SEGMENTS) /* each but a segment has a page at least */
 
 static void *page[PAGES];
-static unsigned nr_pages, copy_pages;
+static unsigned nr_pages, copy_pages, nr_segments;
 static struct packet *free_packets;
 
 int packets_init(void)
@@ -34,9 +38,14 @@ int packets_init(void)
 	return 0;
 }
 
-void *net_page_get(void)
+static void *take(void)
 {
 	return nr_pages ? page[--nr_pages] : NULL;
+}
+
+void *net_page_get(void)
+{
+	return nr_pages > COPY_PAGES - copy_pages + HEADER_PAGES ? take() : NULL;
 }
 
 void net_page_put(void *va)
@@ -54,6 +63,10 @@ struct packet *packet_new(void)
 	p->refs = 1;
 	p->nr = p->len = 0;
 	p->copied = 0;
+	p->queue = 0;
+	p->meta = (struct net_meta){ 0 };
+	p->parent = NULL;
+	memset(p->header, 0, sizeof(p->header));
 	return p;
 }
 
@@ -62,7 +75,7 @@ void packet_fill(struct packet *p, uint32_t len)
 	p->copied = 1;
 	p->len = len;
 	for (; len; p->nr++) {
-		p->piece[p->nr].data = net_page_get();
+		p->piece[p->nr].data = take();
 		p->piece[p->nr].len = len < PAGE_SIZE ? len : PAGE_SIZE;
 		len -= p->piece[p->nr].len;
 		copy_pages++;
@@ -78,10 +91,17 @@ void packet_put(struct packet *p)
 {
 	if (--p->refs)
 		return;
-	for (unsigned i = 0; i < p->nr; i++)
+	for (unsigned i = 0; i < PACKET_HEADERS; i++)
+		if (p->header[i])
+			net_page_put(p->header[i]);
+	for (unsigned i = 0; i < p->nr && !p->parent; i++)
 		net_page_put(p->piece[i].data);
 	if (p->copied)
 		copy_pages -= p->nr;
+	if (p->parent) {
+		nr_segments--;
+		packet_put(p->parent);
+	}
 	p->next = free_packets;
 	free_packets = p;
 }
@@ -93,4 +113,65 @@ unsigned packet_pages(void)
 	if (!free_packets)
 		return 0;
 	return most < nr_pages ? most : nr_pages;
+}
+
+unsigned packet_segments(const struct packet *p)
+{
+	struct net_headers h;
+	uint32_t nr;
+
+	if (!p->meta.gso_size || net_headers_parse(&h, p->piece[0].data, p->piece[0].len) || !h.tcp ||
+	    h.len > NET_HEADERS || h.len >= p->len)
+		return 0;
+	nr = (p->len - h.len + p->meta.gso_size - 1) / p->meta.gso_size;
+	return nr <= PACKET_SEGMENTS ? nr : 0;
+}
+
+/* q holds those pieces of p that bytes [from, from + len) lie in. */
+static void share(struct packet *q, const struct packet *p, uint32_t from, uint32_t len)
+{
+	for (unsigned i = 0; i < p->nr && len; i++) {
+		uint32_t part = p->piece[i].len;
+
+		if (from >= part) {
+			from -= part;
+			continue;
+		}
+		part = part - from < len ? part - from : len;
+		q->piece[q->nr++] = (struct net_piece){ p->piece[i].data + from, part };
+		len -= part;
+		from = 0;
+	}
+}
+
+struct packet *packet_cut(struct packet *p, unsigned i)
+{
+	uint8_t **headers = &p->header[i * NET_HEADERS / PAGE_SIZE], *header;
+	uint32_t size = p->meta.gso_size, left;
+	struct net_headers h;
+	struct packet *q;
+
+	if (!*headers)
+		*headers = take();
+	q = *headers && nr_segments < SEGMENTS ? packet_new() : NULL;
+	if (!q)
+		return NULL;
+	nr_segments++;
+	net_headers_parse(&h, p->piece[0].data, p->piece[0].len);
+	header = *headers + i * NET_HEADERS % PAGE_SIZE;
+	net_segment_header(header, p->piece[0].data, &h, p->len - h.len, size, i);
+	left = p->len - h.len - i * size;
+	q->piece[q->nr++] = (struct net_piece){ header, h.len };
+	share(q, p, h.len + i * size, left < size ? left : size);
+	q->len = h.len + (left < size ? left : size);
+	q->meta = (struct net_meta){ .csum = NET_CSUM_BLANK, .csum_start = h.start, .csum_offset = h.offset };
+	q->queue = p->queue;
+	q->parent = p;
+	packet_hold(p);
+	return q;
+}
+
+unsigned packet_segments_left(void)
+{
+	return SEGMENTS - nr_segments;
 }

@@ -4,12 +4,19 @@
  */
 #pragma once
 
-#include <runtime/net.h>
+#include <runtime/net_header.h>
+#include <runtime/xen.h>
+
+#define PACKET_HEADERS	4u
+#define PACKET_SEGMENTS (PACKET_HEADERS * PAGE_SIZE / NET_HEADERS) /* most that one is cut into */
 
 struct packet {
 	struct packet *next; /* free ones */
 	unsigned refs;
-	int copied; /* from a frontend */
+	int copied;			 /* from a frontend */
+	struct packet *parent;		 /* whose pages these pieces are in, NULL: its own	*/
+	uint8_t *header[PACKET_HEADERS]; /* pages: headers of what it is cut into */
+	unsigned queue;			 /* as that of struct net_tx */
 	uint32_t len;
 	struct net_meta meta;
 	unsigned nr;
@@ -31,3 +38,13 @@ void packet_put(struct packet *p);
 
 /* Pages that packet_fill() may take now. */
 unsigned packet_pages(void);
+
+/* How many segments a packet with gso makes; 0: it cannot be cut. */
+unsigned packet_segments(const struct packet *p);
+
+/* Each of them, one after the other: NULL when there is no memory for it.  They share its data; their
+ * checksums are blank. */
+struct packet *packet_cut(struct packet *p, unsigned i);
+
+/* How many there may be now. */
+unsigned packet_segments_left(void);

@@ -92,7 +92,7 @@ static const char *vbd_connect(struct backend *b)
 		return "the frontend's ring cannot be mapped";
 	if (blk_ring_attach(&v->ring, v->page.va))
 		return "the frontend's ring is broken";
-	port = backend_bind(b, remote_port, ring_event);
+	port = backend_bind(b, remote_port, ring_event, b);
 	if (port < 0)
 		return "the frontend's event channel cannot be bound";
 	v->port = port;

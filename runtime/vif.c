@@ -2,7 +2,9 @@
 /*
  * vif.c - a virtual network card in the store, and the rings its frontend names there.
  */
+#include <runtime/heap.h>
 #include <runtime/net_mac.h>
+#include <runtime/print.h>
 #include <runtime/xen.h>
 #include <runtime/string.h>
 
@@ -11,28 +13,35 @@
 struct vif *vif_at[NET_PORTS];
 struct net_switch net_switch;
 
-static struct net_device *device;
-
+/* Deaf to more until somebody has looked, so that doorbells cost their ringer only. */
 static void tx_event(uint32_t port, void *arg)
 {
-	((struct vif *)arg)->kicked = 1;
+	struct vif_queue *q = arg;
+
+	event_mask(port);
+	q->kicked = q->rung = 1;
 }
 
 /* Buffers were posted: the loop, once awake, looks at the backlog by itself. */
 static void rx_event(uint32_t port, void *arg)
 {
+	struct vif_queue *q = arg;
+
+	event_mask(port);
+	q->rung = 1;
 }
 
-/* What the device cannot do is not offered; what comes in whole is passed on whole in any case. */
+/* All that may be left to the device or to us: what it cannot do is done here. */
 static void vif_offer(struct backend *b)
 {
 	backend_write(b, "feature-rx-copy", 1);
 	backend_write(b, "feature-sg", 1);
 	backend_write(b, "feature-split-event-channels", 1);
-	backend_write(b, "multi-queue-max-queues", 1);
-	backend_write(b, "feature-gso-tcpv4", device->tx_tso4 && device->tx_csum);
-	backend_write(b, "feature-gso-tcpv6", device->tx_tso6 && device->tx_csum);
+	backend_write(b, "multi-queue-max-queues", VIF_QUEUES);
+	backend_write(b, "feature-gso-tcpv4", 1);
+	backend_write(b, "feature-gso-tcpv6", 1);
 	backend_write(b, "feature-ipv6-csum-offload", 1);
+	backend_write(b, "feature-ctrl-ring", 0);
 }
 
 /* "BYTES,MICROSECONDS", as Xen's tools write it. */
@@ -81,20 +90,21 @@ static void vif_disconnect(struct backend *b)
 	struct vif *v = (struct vif *)b;
 
 	vif_forget_backlog(v);
-	if (v->tx_port)
-		event_close(v->tx_port);
-	if (v->rx_port && v->rx_port != v->tx_port)
-		event_close(v->rx_port);
-	v->tx_port = v->rx_port = 0;
-	backend_unmap(&v->tx_page);
-	backend_unmap(&v->rx_page);
-	v->kicked = v->active = 0;
-	v->look_at = 0;
+	for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++) {
+		if (q->tx_port)
+			event_close(q->tx_port);
+		if (q->rx_port && q->rx_port != q->tx_port)
+			event_close(q->rx_port);
+		backend_unmap(&q->tx_page);
+		backend_unmap(&q->rx_page);
+	}
+	heap_free(v->queue);
+	v->queue = NULL;
+	v->nr_queues = 0;
 }
 
-static const char *bind_channels(struct vif *v)
+static const char *bind_channels(struct vif_queue *q, const char *dir)
 {
-	const char *dir = v->backend.frontend;
 	uint64_t tx, rx;
 	int port;
 
@@ -104,44 +114,63 @@ static const char *bind_channels(struct vif *v)
 	} else {
 		rx = tx;
 	}
-	port = backend_bind(&v->backend, tx, tx_event);
+	port = backend_bind(&q->vif->backend, tx, tx_event, q);
 	if (port < 0)
 		return "the frontend's event channel cannot be bound";
-	v->tx_port = v->rx_port = port;
+	q->tx_port = q->rx_port = port;
 	if (rx == tx)
 		return NULL;
-	port = backend_bind(&v->backend, rx, rx_event);
+	port = backend_bind(&q->vif->backend, rx, rx_event, q);
 	if (port < 0)
 		return "the frontend's event channel cannot be bound";
-	v->rx_port = port;
+	q->rx_port = port;
 	return NULL;
 }
 
-static const char *map_rings(struct vif *v)
+static const char *queue_connect(struct vif_queue *q, const char *dir)
 {
-	const char *dir = v->backend.frontend;
-	uint64_t tx, rx, queues;
+	struct backend *b = &q->vif->backend;
+	uint64_t tx, rx;
 
-	if (!key_flag(dir, "request-rx-copy"))
-		return "the frontend wants pages flipped, not copied";
-	if (!key_read_u64(dir, "multi-queue-num-queues", &queues) && queues != 1)
-		return "the frontend has more than one queue";
 	if (key_read_u64(dir, "tx-ring-ref", &tx) || key_read_u64(dir, "rx-ring-ref", &rx))
 		return "the frontend names no rings";
-	if (backend_map(&v->backend, &v->tx_page, tx) || backend_map(&v->backend, &v->rx_page, rx))
+	if (backend_map(b, &q->tx_page, tx) || backend_map(b, &q->rx_page, rx))
 		return "the frontend's rings cannot be mapped";
-	if (net_tx_attach(&v->tx, v->tx_page.va) || net_rx_attach(&v->rx, v->rx_page.va))
+	if (net_tx_attach(&q->tx, q->tx_page.va) || net_rx_attach(&q->rx, q->rx_page.va))
 		return "the frontend's rings are broken";
-	return NULL;
+	q->kicked = 1;
+	return bind_channels(q, dir);
+}
+
+/* One queue's keys lie in the frontend's directory, those of more in directories of their own. */
+static const char *queues_connect(struct vif *v)
+{
+	const char *front = v->backend.frontend, *why = NULL;
+	char dir[STORE_PATH_MAX];
+	uint64_t nr = 1;
+
+	if (!key_read_u64(front, "multi-queue-num-queues", &nr) && (!nr || nr > VIF_QUEUES))
+		return "the frontend has a number of queues that was not offered";
+	v->queue = heap_alloc(nr * sizeof(*v->queue));
+	if (!v->queue)
+		return "no memory for its queues";
+	v->nr_queues = nr;
+	v->turn = 0;
+	for (unsigned i = 0; i < nr && !why; i++) {
+		v->queue[i].vif = v;
+		snprintf(dir, sizeof(dir), nr > 1 ? "%s/queue-%u" : "%s", front, i);
+		why = queue_connect(&v->queue[i], dir);
+	}
+	return why;
 }
 
 static const char *vif_connect(struct backend *b)
 {
 	struct vif *v = (struct vif *)b;
-	const char *why = map_rings(v);
+	const char *why = "the frontend wants pages flipped, not copied";
 
-	if (!why)
-		why = bind_channels(v);
+	if (key_flag(b->frontend, "request-rx-copy"))
+		why = queues_connect(v);
 	if (why)
 		return why;
 	v->sg = key_flag(b->frontend, "feature-sg");
@@ -149,10 +178,9 @@ static const char *vif_connect(struct backend *b)
 	v->gso6 = v->sg && key_flag(b->frontend, "feature-gso-tcpv6");
 	v->csum4 = !key_flag(b->frontend, "feature-no-csum-offload");
 	v->csum6 = key_flag(b->frontend, "feature-ipv6-csum-offload");
-	v->kicked = 1;
-	if (backend_adopted(b)) {
-		event_send(v->tx_port);
-		event_send(v->rx_port);
+	for (unsigned i = 0; backend_adopted(b) && i < v->nr_queues; i++) {
+		event_send(v->queue[i].tx_port);
+		event_send(v->queue[i].rx_port);
 	}
 	return NULL;
 }
@@ -161,7 +189,10 @@ static int vif_busy(const struct backend *b)
 {
 	const struct vif *v = (const struct vif *)b;
 
-	return v->tx_page.va && net_tx_busy(&v->tx);
+	for (unsigned i = 0; i < v->nr_queues; i++)
+		if (net_tx_busy(&v->queue[i].tx))
+			return 1;
+	return 0;
 }
 
 static void vif_forget(struct backend *b)
@@ -187,7 +218,6 @@ int vif_start(struct net_device *dev)
 		.forget = vif_forget,
 	};
 
-	device = dev;
 	net_switch_init(&net_switch);
 	return backend_start(&kind, dev->name);
 }

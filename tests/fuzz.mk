@@ -3,7 +3,7 @@ F := $(B)/tests/fuzz
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE) guised
 FUZZ_KERNEL := hypercall tables emulate archive dmar
-FUZZ_NATIVE := store config json elf gpt blk console_ring
+FUZZ_NATIVE := store config json elf gpt blk net_ring console_ring
 FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
 
 # The kernel's, runtime's and server's files once more, instrumented: same flags as in unit.mk, same names behind $(F).
@@ -27,6 +27,10 @@ $(F)/runtime/%.o: runtime/%.c tests/unit.mk
 	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 
 $(F)/vmm/%.o: vmm/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(F)/drivers-vm/%.o: drivers-vm/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_NATIVE_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 

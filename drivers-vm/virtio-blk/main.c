@@ -212,7 +212,7 @@ static const char *bring_up(const struct guise_device *info)
 		error = virtio_accept(&virtio,
 				      F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_DISCARD);
 	if (!error)
-		error = virtio_queue(&virtio, &queue, 0, 0);
+		error = virtio_queue(&virtio, &queue, 0, 0, BLK_SEGMENTS + 2);
 	if (!error)
 		error = describe();
 	if (!error && io_alloc(queue.vq.size))

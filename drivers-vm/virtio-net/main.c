@@ -25,6 +25,7 @@
 #define F_MRG_RXBUF  (1ull << 15)
 #define F_CTRL_VQ    (1ull << 17)
 #define F_CTRL_RX    (1ull << 18)
+#define F_MQ	     (1ull << 22)
 
 #define NEEDS_CSUM 1u
 #define DATA_VALID 2u
@@ -33,17 +34,20 @@
 #define GSO_TCPV4 1u
 #define GSO_TCPV6 4u
 
-#define QUEUE_RECEIVE  0
-#define QUEUE_TRANSMIT 1
-#define QUEUE_CONTROL  2
+#define CONFIG_PAIRS 8 /* offset: the most that it has */
 
-#define CONTROL_RX	  0
-#define CONTROL_ALL	  0 /* receive what is meant for any address */
-#define CONTROL_ALL_GROUP 1 /* ... any group */
+#define PAIRS		4u /* most that are used: one queue to receive, one to send */
+#define MESSAGE_RECEIVE 0u
+#define MESSAGE_SEND	1u
+#define MESSAGE_CONTROL 2u
+
+#define CONTROL_RX	  0u
+#define CONTROL_ALL	  0u /* receive what is meant for any address */
+#define CONTROL_ALL_GROUP 1u /* ... any group */
+#define CONTROL_MQ	  4u
+#define CONTROL_PAIRS	  0u /* use so many */
 #define CONTROL_OK	  0
 #define CONTROL_NS	  1000000000ull
-
-#define BUDGET 64u /* packets received before others get their turn */
 
 struct header {
 	uint8_t flags, gso_type;
@@ -52,7 +56,9 @@ struct header {
 _Static_assert(sizeof(struct header) == 12, "layout is the specification's");
 
 struct command {
-	uint8_t class, command, on, answer;
+	uint8_t class, command;
+	uint8_t data[2]; /* only one of them for CONTROL_RX */
+	uint8_t answer;
 };
 
 struct send {
@@ -62,11 +68,18 @@ struct send {
 	uint64_t bus; /* of header */
 };
 
+struct pair {
+	struct virtio_queue receive, transmit;
+	struct send sends[VIRTQ_SIZE], *free_sends;
+	unsigned nr_sending, nr_awaited;
+};
+
 static struct virtio_device virtio;
-static struct virtio_queue receive, transmit, control;
+static struct virtio_queue control;
+static struct pair pairs[PAIRS];
+static unsigned nr_pairs;
+static unsigned turn; /* the pair whose packets are taken first */
 static struct net_device card;
-static struct send sends[VIRTQ_SIZE], *free_sends;
-static unsigned nr_sending, nr_awaited;
 
 static int has(uint64_t feature)
 {
@@ -81,15 +94,18 @@ static void check(const struct virtio_queue *q)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static int sends_alloc(unsigned nr)
+static int sends_alloc(struct pair *p)
 {
+	unsigned nr = p->transmit.vq.size;
 	struct header *header = page_alloc((nr * 16 + PAGE_SIZE - 1) / PAGE_SIZE);
 
 	for (unsigned i = 0; header && i < nr; i++) {
-		sends[i].header = (struct header *)((char *)header + i * 16); /* none crosses a page */
-		sends[i].bus = virt_to_bus(sends[i].header);
-		sends[i].next = free_sends;
-		free_sends = &sends[i];
+		struct send *send = &p->sends[i];
+
+		send->header = (struct header *)((char *)header + i * 16); /* none crosses a page */
+		send->bus = virt_to_bus(send->header);
+		send->next = p->free_sends;
+		p->free_sends = send;
 	}
 	return header ? 0 : -XEN_ENOMEM;
 }
@@ -112,7 +128,8 @@ static void describe_packet(struct header *h, const struct net_meta *meta)
 static int card_submit(struct net_device *dev, struct net_tx *tx)
 {
 	struct virtq_buffer buffer[NET_PIECES + 1];
-	struct send *send = free_sends;
+	struct pair *p = &pairs[tx->queue % nr_pairs];
+	struct send *send = p->free_sends;
 
 	if (!send)
 		return -XEN_EBUSY;
@@ -120,60 +137,73 @@ static int card_submit(struct net_device *dev, struct net_tx *tx)
 	buffer[0] = (struct virtq_buffer){ send->bus, sizeof(struct header) };
 	for (unsigned i = 0; i < tx->nr_extents; i++)
 		buffer[1 + i] = (struct virtq_buffer){ tx->extent[i].bus, tx->extent[i].len };
-	if (virtqueue_add(&transmit.vq, buffer, 1 + tx->nr_extents, 0, send))
+	if (virtqueue_add(&p->transmit.vq, buffer, 1 + tx->nr_extents, 0, send))
 		return -XEN_EBUSY;
-	free_sends = send->next;
+	p->free_sends = send->next;
 	send->tx = tx;
-	nr_sending++;
-	nr_awaited += tx->awaited;
+	p->nr_sending++;
+	p->nr_awaited += tx->awaited;
 	return 0;
 }
 
 /* What the device has sent, and an interrupt at the next, if somebody waits for that: a frontend, or the
  * backend for room.  Copies lie here until then at no cost, and an interrupt a packet is dear. */
-static void reap(void)
+static void reap(struct pair *p)
 {
+	struct virtqueue *vq = &p->transmit.vq;
 	struct send *send;
 	uint32_t len;
 
 	do {
-		while ((send = virtqueue_take(&transmit.vq, &len))) {
-			nr_sending--;
-			nr_awaited -= send->tx->awaited;
-			send->next = free_sends;
-			free_sends = send;
+		while ((send = virtqueue_take(vq, &len))) {
+			p->nr_sending--;
+			p->nr_awaited -= send->tx->awaited;
+			send->next = p->free_sends;
+			p->free_sends = send;
 			net_complete(send->tx);
 		}
-	} while ((nr_awaited || nr_sending > transmit.vq.size / 2) && virtqueue_wait(&transmit.vq));
-	check(&transmit);
+	} while ((p->nr_awaited || p->nr_sending > vq->size / 2) && virtqueue_wait(vq));
+	check(&p->transmit);
 }
 
 static void card_kick(struct net_device *dev)
 {
-	reap();
-	virtio_kick(&transmit);
+	for (struct pair *p = pairs; p < pairs + nr_pairs; p++) {
+		reap(p);
+		virtio_kick(&p->transmit);
+	}
 }
 
 static void sent(uint32_t port, void *arg)
 {
-	reap();
+	for (struct pair *p = pairs; p < pairs + nr_pairs; p++)
+		reap(p);
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
+static int post(struct virtio_queue *q)
+{
+	void *page = net_page_get();
+	struct virtq_buffer buffer = { page ? virt_to_bus(page) : 0, PAGE_SIZE };
+
+	if (page && !virtqueue_add(&q->vq, &buffer, 0, 1, page))
+		return 1;
+	if (page)
+		net_page_put(page);
+	return 0;
+}
+
+/* Each queue gets as many as the others. */
 static void card_refill(struct net_device *dev)
 {
-	void *page;
-
-	while ((page = net_page_get())) {
-		struct virtq_buffer buffer = { virt_to_bus(page), PAGE_SIZE };
-
-		if (virtqueue_add(&receive.vq, &buffer, 0, 1, page)) {
-			net_page_put(page);
-			break;
-		}
+	for (int any = 1; any;) {
+		any = 0;
+		for (unsigned i = 0; i < nr_pairs; i++)
+			any |= post(&pairs[i].receive);
 	}
-	virtio_kick(&receive);
+	for (unsigned i = 0; i < nr_pairs; i++)
+		virtio_kick(&pairs[i].receive);
 }
 
 /* What the header says, as far as it may say it: 0, or -EINVAL for what was not negotiated. */
@@ -198,10 +228,10 @@ static int read_header(const struct header *h, struct net_meta *meta)
 }
 
 /* The pages of one packet: how many pieces, 0 when there is no packet. */
-static unsigned receive_pieces(struct net_piece *piece, struct header *h)
+static unsigned receive_pieces(struct virtqueue *vq, struct net_piece *piece, struct header *h)
 {
 	uint32_t len;
-	uint8_t *page = virtqueue_take(&receive.vq, &len);
+	uint8_t *page = virtqueue_take(vq, &len);
 	unsigned wanted, nr = 1;
 
 	if (!page)
@@ -214,7 +244,7 @@ static unsigned receive_pieces(struct net_piece *piece, struct header *h)
 	if (!wanted || wanted > NET_PIECES)
 		panic("%s: the device received a packet of %u buffers\n", card.name, wanted);
 	for (; nr < wanted; nr++) {
-		page = virtqueue_take(&receive.vq, &len);
+		page = virtqueue_take(vq, &len);
 		if (!page || !len)
 			panic("%s: the device received a packet in part\n", card.name);
 		piece[nr] = (struct net_piece){ page, len };
@@ -222,15 +252,14 @@ static unsigned receive_pieces(struct net_piece *piece, struct header *h)
 	return nr;
 }
 
-/* Take what came.  An interrupt is asked for only when there was nothing: see net_look_later(). */
-static void card_look(struct net_device *dev)
+static unsigned queue_receive(struct virtio_queue *q, unsigned most)
 {
 	struct net_piece piece[NET_PIECES];
 	struct net_meta meta;
 	unsigned packets = 0, nr;
 	struct header h;
 
-	while (packets < BUDGET && (nr = receive_pieces(piece, &h))) {
+	while (packets < most && (nr = receive_pieces(&q->vq, piece, &h))) {
 		packets++;
 		if (!read_header(&h, &meta))
 			net_receive(&meta, piece, nr);
@@ -238,57 +267,79 @@ static void card_look(struct net_device *dev)
 			while (nr--)
 				net_page_put(piece[nr].data);
 	}
-	check(&receive);
-	if (packets == BUDGET || (!packets && virtqueue_wait(&receive.vq)))
-		event_again(receive.port);
-	else if (packets)
-		net_look_later();
+	check(q);
+	return packets;
+}
+
+static unsigned card_receive(struct net_device *dev, unsigned most)
+{
+	unsigned packets = 0;
+
+	for (unsigned i = 0; i < nr_pairs && packets < most; i++)
+		packets += queue_receive(&pairs[turn++ % nr_pairs].receive, most - packets);
+	return packets;
+}
+
+static int card_listen(struct net_device *dev)
+{
+	int due = 0;
+
+	for (unsigned i = 0; i < nr_pairs; i++)
+		due |= virtqueue_wait(&pairs[i].receive.vq);
+	return due;
 }
 
 static void received(uint32_t port, void *arg)
 {
-	card_look(&card);
+	net_received();
 }
 
 /* ---- the device ------------------------------------------------------------------------------ */
 
-/* One command of the class RX, and wait for its answer: only while the device is brought up. */
-static const char *tell(struct command *c, uint8_t command)
+/* One command with len bytes of data, and wait for its answer: only while the device is brought up. */
+static const char *tell(uint8_t class, uint8_t command, uint8_t value, unsigned len, const char *refused)
 {
-	uint64_t bus = virt_to_bus(c), until = time_ns() + CONTROL_NS;
-	struct virtq_buffer buffer[] = { { bus, 2 }, { bus + 2, 1 }, { bus + 3, 1 } };
-	uint32_t len;
+	static struct command *c;
+	uint64_t bus, until = time_ns() + CONTROL_NS;
+	uint32_t written;
 
-	*c = (struct command){ CONTROL_RX, command, 1, 0xff };
+	if (!c)
+		c = page_alloc(1);
+	if (!c)
+		return "no memory for a command";
+	*c = (struct command){ class, command, { value }, 0xff };
+	bus = virt_to_bus(c);
+	struct virtq_buffer buffer[] = { { bus, 2 }, { bus + 2, len }, { bus + offsetof(struct command, answer), 1 } };
 	if (virtqueue_add(&control.vq, buffer, 2, 1, c))
 		return "its control queue is full";
 	virtio_kick(&control);
-	while (!virtqueue_take(&control.vq, &len)) {
+	while (!virtqueue_take(&control.vq, &written)) {
 		if (control.vq.broken || time_ns() > until)
 			return "it does not answer";
 		event_loop_once(time_ns() + 1000000);
 	}
-	return *(volatile uint8_t *)&c->answer == CONTROL_OK ? NULL : "it does not receive for other addresses";
+	return *(volatile uint8_t *)&c->answer == CONTROL_OK ? NULL : refused;
 }
 
 /* Guests have addresses of their own: the switch must see them all. */
 static const char *receive_all(void)
 {
-	struct command *c = has(F_CTRL_RX) ? page_alloc(1) : NULL;
-	const char *error;
+	const char *refused = "it does not receive for other addresses", *error;
 
 	if (!has(F_CTRL_RX))
 		return NULL; /* it knows no filter */
-	if (!c)
-		return "no memory for a command";
-	error = tell(c, CONTROL_ALL);
-	return error ? error : tell(c, CONTROL_ALL_GROUP);
+	error = tell(CONTROL_RX, CONTROL_ALL, 1, 1, refused);
+	return error ? error : tell(CONTROL_RX, CONTROL_ALL_GROUP, 1, 1, refused);
+}
+
+static const char *use_pairs(void)
+{
+	return nr_pairs == 1 ? NULL : tell(CONTROL_MQ, CONTROL_PAIRS, nr_pairs, 2, "it does not use several queues");
 }
 
 static const char *describe(void)
 {
-	card.name = start->cmd_line[0] ? (const char *)start->cmd_line : "virtio-net";
-	if (transmit.vq.size < NET_PIECES + 1)
+	if (pairs[0].transmit.vq.size < NET_PIECES + 1)
 		return "its queue is too short for a packet";
 	if (has(F_MAC))
 		virtio_config(&virtio, 0, card.mac, sizeof(card.mac));
@@ -298,7 +349,8 @@ static const char *describe(void)
 	card.submit = card_submit;
 	card.kick = card_kick;
 	card.refill = card_refill;
-	card.look = card_look;
+	card.receive = card_receive;
+	card.listen = card_listen;
 	return NULL;
 }
 
@@ -310,33 +362,57 @@ static const char *accept(void)
 
 	if (offered & F_MRG_RXBUF && offered & F_GUEST_CSUM)
 		wanted |= F_GUEST_TSO4 | F_GUEST_TSO6;
-	if (offered & F_CTRL_VQ && virtio.info->nr_irqs > QUEUE_CONTROL)
-		wanted |= F_CTRL_VQ | F_CTRL_RX;
+	if (offered & F_CTRL_VQ && virtio.info->nr_irqs > MESSAGE_CONTROL)
+		wanted |= F_CTRL_VQ | F_CTRL_RX | F_MQ;
 	return virtio_accept(&virtio, wanted);
+}
+
+/* Pairs as many as it has, and the control queue behind all of those that it has. */
+static const char *queues(void)
+{
+	uint16_t most = 1;
+	const char *error = NULL;
+
+	if (has(F_MQ))
+		virtio_config(&virtio, CONFIG_PAIRS, &most, sizeof(most));
+	if (!most)
+		return "it has no queues";
+	nr_pairs = most < PAIRS ? most : PAIRS;
+	for (unsigned i = 0; i < nr_pairs && !error; i++) {
+		struct pair *p = &pairs[i];
+
+		error = virtio_queue(&virtio, &p->receive, 2 * i, MESSAGE_RECEIVE, 1);
+		if (!error)
+			error = virtio_queue(&virtio, &p->transmit, 2 * i + 1, MESSAGE_SEND, NET_PIECES + 1);
+		if (!error && sends_alloc(p))
+			error = "no memory for packets";
+	}
+	if (!error && has(F_CTRL_VQ))
+		error = virtio_queue(&virtio, &control, 2 * most, MESSAGE_CONTROL, 3);
+	return error;
 }
 
 static const char *bring_up(const struct guise_device *info)
 {
-	const char *error = virtio_open(&virtio, info);
+	const char *error;
 
+	error = virtio_open(&virtio, info);
 	if (!error)
 		error = accept();
 	if (!error)
-		error = virtio_queue(&virtio, &receive, QUEUE_RECEIVE, 0);
-	if (!error)
-		error = virtio_queue(&virtio, &transmit, QUEUE_TRANSMIT, 1);
-	if (!error && has(F_CTRL_RX))
-		error = virtio_queue(&virtio, &control, QUEUE_CONTROL, QUEUE_CONTROL);
+		error = queues();
 	if (!error)
 		error = describe();
-	if (!error && (sends_alloc(transmit.vq.size) || net_init(&card)))
+	if (!error && net_init(&card))
 		error = "no memory for packets";
 	if (error)
 		return error;
-	event_handler(receive.port, received, NULL);
-	event_handler(transmit.port, sent, NULL);
+	event_handler(pairs[0].receive.port, received, NULL);
+	event_handler(pairs[0].transmit.port, sent, NULL);
 	virtio_go(&virtio);
 	error = receive_all();
+	if (!error)
+		error = use_pairs();
 	if (!error)
 		card_refill(&card);
 	return error;
@@ -346,8 +422,5 @@ int domain_main(void)
 {
 	if (device_open(bring_up))
 		return 1;
-	print("%s: %02x:%02x:%02x:%02x:%02x:%02x%s%s%s\n", card.name, card.mac[0], card.mac[1], card.mac[2],
-	      card.mac[3], card.mac[4], card.mac[5], card.tx_csum ? ", checksums" : "",
-	      card.tx_tso4 ? ", segmentation" : "", has(F_GUEST_TSO4) || has(F_GUEST_TSO6) ? ", large receive" : "");
 	return net_serve(&card);
 }

@@ -157,7 +157,22 @@ static const char *queue_size(struct virtio_device *dev, struct virtqueue *vq)
 	return vq->size < 4 || vq->size & (vq->size - 1) ? "its queue has no usable size" : NULL;
 }
 
-const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index, unsigned message)
+static int message_port(struct virtio_device *dev, unsigned message)
+{
+	int port;
+
+	if (message >= dev->info->nr_irqs)
+		return -XEN_ENOENT;
+	if (dev->port[message])
+		return dev->port[message];
+	port = event_bind_irq(dev->info->irq_handle[message], dev->info->irq[message], 0);
+	if (port > 0)
+		dev->port[message] = port;
+	return port;
+}
+
+const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index, unsigned message,
+			 unsigned longest)
 {
 	struct virtqueue *vq = &q->vq;
 	const char *error;
@@ -172,7 +187,7 @@ const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint
 	if (error)
 		return error;
 	pages = page_alloc(2);
-	if (!pages || (dev->features & VIRTIO_F_INDIRECT && tables_alloc(vq)))
+	if (!pages || (longest > 1 && dev->features & VIRTIO_F_INDIRECT && tables_alloc(vq)))
 		return "no memory for a queue";
 	vq->desc = (struct virtq_desc *)pages;
 	vq->avail = (struct virtq_avail *)(pages + PAGE_SIZE);
@@ -186,9 +201,7 @@ const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint
 	q->notify = mmio_map(dev->notify_phys + notify, 2);
 	if (!q->notify)
 		return "a notify register cannot be mapped";
-	port = message < dev->info->nr_irqs ?
-		       event_bind_irq(dev->info->irq_handle[message], dev->info->irq[message], 0) :
-		       -XEN_ENOENT;
+	port = message_port(dev, message);
 	if (port < 0)
 		return "its interrupt cannot be bound";
 	q->port = port;

@@ -23,13 +23,14 @@ struct virtio_device {
 	uint32_t config_len;
 	uint64_t notify_phys;
 	uint32_t notify_len, notify_step;
+	uint32_t port[GUISE_DEVICE_IRQS]; /* of each message that is in use; 0: none */
 };
 
 struct virtio_queue {
 	struct virtqueue vq;
 	void *notify; /* register */
 	uint16_t index;
-	uint32_t port; /* of its interrupt */
+	uint32_t port; /* of its interrupt; queues with the same message share it */
 };
 
 /* Find the registers and stop the device: whoever drove it before, its DMA has ended on return. */
@@ -41,8 +42,9 @@ uint64_t virtio_offers(struct virtio_device *dev);
 /* Accept those of the wanted features that it offers, and those above where useful. */
 const char *virtio_accept(struct virtio_device *dev, uint64_t wanted);
 
-/* Give the device queue `index`, with its interrupt by message `message`. */
-const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index, unsigned message);
+/* Give the device queue `index`, with its interrupt by message `message`, for chains of up to `longest`. */
+const char *virtio_queue(struct virtio_device *dev, struct virtio_queue *q, uint16_t index, unsigned message,
+			 unsigned longest);
 
 void virtio_go(struct virtio_device *dev);
 

@@ -28,6 +28,7 @@ struct net_meta {
 	uint16_t csum_start;  /* blank: from here to the end				*/
 	uint16_t csum_offset; /* ... and the sum goes here, from csum_start		*/
 	uint16_t header_len;  /* with gso						*/
+	uint16_t ip_start;    /* with gso						*/
 };
 
 struct net_extent {
@@ -39,6 +40,8 @@ struct net_extent {
 struct net_tx {
 	struct net_tx *next; /* the backend's			*/
 	struct net_meta meta;
+	unsigned queue;	     /* any number: what has the same leaves in order */
+	const uint8_t *head; /* with gso: header_len bytes, the packet's first */
 	unsigned awaited;    /* 1: somebody waits for net_complete(); 0: it may come late */
 	unsigned nr_extents; /* at least 1, none empty	*/
 	struct net_extent extent[NET_PIECES];
@@ -64,8 +67,11 @@ struct net_device {
 	/* Tell the device about all that was submitted since the last kick.  May complete. */
 	void (*kick)(struct net_device *dev);
 
-	/* Take packets that came: called when net_look_later() has asked for it. */
-	void (*look)(struct net_device *dev);
+	/* Hand packets that came to net_receive(), at most so many: how many. */
+	unsigned (*receive)(struct net_device *dev, unsigned most);
+
+	/* Call net_received() at the next packet; returns 1 when there is one already. */
+	int (*listen)(struct net_device *dev);
 
 	/* Post what net_page_get() gives: there may be pages again. */
 	void (*refill)(struct net_device *dev);
@@ -77,16 +83,16 @@ void net_complete(struct net_tx *tx);
 /* A page to receive into, or NULL: refill() is called often. */
 void *net_page_get(void);
 
-/* From the driver's event handler: a packet came.  Its pages are the backend's from now on. */
-void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr);
+/* From the driver's event handler: packets may have come.  No more interrupts for that until listen(). */
+void net_received(void);
 
-/* Packets came, and more may: look() follows in a moment, so no interrupt is needed until then. */
-void net_look_later(void);
+/* From receive(): a packet came.  Its pages are the backend's from now on. */
+void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr);
 
 /* The driver does not want a page after all. */
 void net_page_put(void *page);
 
-/* Before the first net_page_get(): 0 or -errno. */
+/* Before the first net_page_get(): the device gets the name that it was started with.  0 or -errno. */
 int net_init(struct net_device *dev);
 
 /* Serve frontends; returns only when the store cannot be used. */

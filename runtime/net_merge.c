@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * net_merge.c - joining segments.
+ *
+ * Packets of a stream never overtake each other.  What is joined was found to have a right checksum, by
+ * the device or here: the whole gets a blank one, which nobody can check any more.
+ */
+#include <runtime/net_segment.h>
+#include <runtime/string.h>
+
+#include "net_merge.h"
+
+#define STREAMS 8u
+
+static struct stream {
+	struct packet *p; /* NULL: free */
+	struct net_headers h;
+	uint32_t seq; /* of the next segment */
+	uint32_t size;
+	unsigned nr;
+	int pushed;
+} streams[STREAMS];
+static unsigned oldest;
+
+static void flush(struct stream *s, void (*deliver)(struct packet *p))
+{
+	struct packet *p = s->p;
+
+	if (!p)
+		return;
+	s->p = NULL;
+	if (s->nr > 1) {
+		net_segment_joined(p->piece[0].data, &s->h, p->len - s->h.len, s->pushed);
+		p->meta = (struct net_meta){
+			.csum = NET_CSUM_BLANK,
+			.gso = s->h.ipv6 ? NET_GSO_TCPV6 : NET_GSO_TCPV4,
+			.gso_size = s->size,
+			.csum_start = s->h.start,
+			.csum_offset = s->h.offset,
+			.header_len = s->h.len,
+			.ip_start = s->h.ip,
+		};
+	}
+	deliver(p);
+}
+
+void net_merge_flush(void (*deliver)(struct packet *p))
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		flush(&streams[(oldest + i) % STREAMS], deliver);
+}
+
+static struct stream *stream_of(const struct packet *p, const struct net_headers *h)
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		if (streams[i].p && net_segment_same(streams[i].p->piece[0].data, &streams[i].h, p->piece[0].data, h))
+			return &streams[i];
+	return NULL;
+}
+
+static int fits(const struct stream *s, const struct packet *p, const struct net_headers *h, uint32_t data)
+{
+	return net_segment_seq(p->piece[0].data, h) == s->seq && data <= s->size && s->p->nr < NET_PIECES &&
+	       s->p->len + data - s->h.ip <= 0xffff && net_segment_alike(s->p->piece[0].data, p->piece[0].data, h);
+}
+
+/* The page of p's data becomes a piece of the whole. */
+static void join(struct stream *s, struct packet *p, const struct net_headers *h, uint32_t data)
+{
+	s->p->piece[s->p->nr++] = (struct net_piece){ p->piece[0].data + h->len, data };
+	s->p->len += data;
+	s->nr++;
+	p->nr = 0;
+	packet_put(p);
+}
+
+static struct stream *stream_begin(struct packet *p, const struct net_headers *h, uint32_t data,
+				   void (*deliver)(struct packet *p))
+{
+	struct stream *s = &streams[oldest];
+
+	oldest = (oldest + 1) % STREAMS;
+	flush(s, deliver);
+	*s = (struct stream){ .p = p, .h = *h, .size = data, .nr = 1 };
+	return s;
+}
+
+void net_merge(struct packet *p, void (*deliver)(struct packet *p))
+{
+	const uint8_t *head = p->piece[0].data;
+	uint32_t data = 0, seq;
+	struct net_headers h;
+	struct stream *s;
+	int pushed;
+
+	if (net_headers_parse(&h, head, p->piece[0].len) || !h.tcp) {
+		deliver(p);
+		return;
+	}
+	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK)
+		data = net_segment_data(head, &h, p->len);
+	if (data && p->meta.csum == NET_CSUM_NONE && net_checksum_right(p->piece[0].data, &h, p->len))
+		p->meta.csum = NET_CSUM_VALID;
+	s = stream_of(p, &h);
+	if (!data || p->meta.csum != NET_CSUM_VALID) {
+		if (s)
+			flush(s, deliver);
+		deliver(p);
+		return;
+	}
+	pushed = net_segment_pushed(head, &h);
+	seq = net_segment_seq(head, &h);
+	if (s && fits(s, p, &h, data)) {
+		join(s, p, &h, data);
+	} else {
+		if (s)
+			flush(s, deliver);
+		s = stream_begin(p, &h, data, deliver);
+	}
+	s->seq = seq + data;
+	s->pushed = pushed;
+	if (pushed || data < s->size)
+		flush(s, deliver);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * net_segment.c - headers of TCP segments.
+ *
+ * Only what is certain is joined: no IPv4 options or fragments, no IPv6 extensions, no flags but ACK and
+ * PSH, the same acknowledgement, window and options.  So cutting the result gives back what was joined,
+ * but for IPv4's identification (RFC 6864: it has no meaning in what is never fragmented).
+ */
+#include <runtime/net_segment.h>
+#include <runtime/string.h>
+
+#define FIN 0x01u
+#define PSH 0x08u
+#define ACK 0x10u
+#define CWR 0x80u
+
+static uint32_t get32(const uint8_t *p)
+{
+	return net_get16(p) << 16 | net_get16(p + 2);
+}
+
+static void put32(uint8_t *p, uint32_t value)
+{
+	net_put16(p, value >> 16);
+	net_put16(p + 2, value);
+}
+
+/* Lengths and sums for len bytes behind all headers. */
+static void set_len(uint8_t *head, const struct net_headers *h, uint32_t len)
+{
+	uint8_t *ip = head + h->ip;
+	uint32_t tcp = h->len - h->start + len;
+
+	if (h->ipv6) {
+		net_put16(ip + 4, h->start - h->ip - 40 + tcp);
+	} else {
+		struct net_piece header = { ip, h->start - h->ip };
+
+		net_put16(ip + 2, header.len + tcp);
+		net_put16(ip + 10, 0);
+		net_checksum_fill(&header, 1, 0, 10);
+	}
+	net_put16(head + h->start + h->offset, net_tcp_pseudo_sum(ip, h->ipv6, tcp));
+}
+
+void net_segment_header(uint8_t *to, const uint8_t *head, const struct net_headers *h, uint32_t data, uint32_t size,
+			uint32_t i)
+{
+	uint32_t left = data - i * size, len = left < size ? left : size;
+	uint8_t *ip = to + h->ip, *tcp = to + h->start;
+
+	memcpy(to, head, h->len);
+	if (!h->ipv6)
+		net_put16(ip + 4, net_get16(ip + 4) + i);
+	put32(tcp + 4, get32(tcp + 4) + i * size);
+	if (len < left)
+		tcp[13] &= ~(FIN | PSH);
+	if (i)
+		tcp[13] &= ~CWR;
+	set_len(to, h, len);
+}
+
+uint32_t net_segment_data(const uint8_t *head, const struct net_headers *h, uint32_t len)
+{
+	const uint8_t *ip = head + h->ip;
+	uint32_t header = h->ipv6 ? 40 : 20, total = h->ipv6 ? 40 + net_get16(ip + 4) : net_get16(ip + 2);
+
+	if (!h->tcp || h->start - h->ip != (int)header || h->ip + total != len || h->len >= len ||
+	    (head[h->start + 13] & ~PSH) != ACK)
+		return 0;
+	return len - h->len;
+}
+
+int net_segment_same(const uint8_t *a, const struct net_headers *ah, const uint8_t *b, const struct net_headers *bh)
+{
+	unsigned from = ah->ipv6 ? 8 : 12;
+
+	return ah->ip == bh->ip && ah->start == bh->start && ah->ipv6 == bh->ipv6 && ah->tcp == bh->tcp &&
+	       !memcmp(a, b, ah->ip) && !memcmp(a + ah->ip + from, b + ah->ip + from, ah->start - ah->ip - from) &&
+	       !memcmp(a + ah->start, b + ah->start, 4);
+}
+
+int net_segment_alike(const uint8_t *a, const uint8_t *b, const struct net_headers *h)
+{
+	const uint8_t *p = a + h->start, *q = b + h->start;
+
+	/* Up to the addresses: class, flow and hops; or type of service, fragment bits and time to live. */
+	if (h->ipv6 ? memcmp(a + h->ip, b + h->ip, 4) || memcmp(a + h->ip + 6, b + h->ip + 6, 2) :
+		      memcmp(a + h->ip, b + h->ip, 2) || memcmp(a + h->ip + 6, b + h->ip + 6, 4))
+		return 0;
+	return !memcmp(p + 8, q + 8, 5) && !memcmp(p + 14, q + 14, 2) &&
+	       !memcmp(p + 18, q + 18, h->len - h->start - 18);
+}
+
+uint32_t net_segment_seq(const uint8_t *head, const struct net_headers *h)
+{
+	return get32(head + h->start + 4);
+}
+
+int net_segment_pushed(const uint8_t *head, const struct net_headers *h)
+{
+	return (head[h->start + 13] & PSH) != 0;
+}
+
+void net_segment_joined(uint8_t *head, const struct net_headers *h, uint32_t data, int pushed)
+{
+	if (pushed)
+		head[h->start + 13] |= PSH;
+	set_len(head, h, data);
+}
