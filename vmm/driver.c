@@ -58,6 +58,7 @@ static const struct {
 	{ 0, 0x1af4, 0x1001, "drivers/virtio-blk", DRIVER_BLOCK }, /* the same, also speaking legacy */
 	{ 0, 0x1af4, 0x1041, "drivers/virtio-net", DRIVER_NET },   /* virtio 1.0 network device	*/
 	{ 0, 0x1af4, 0x1000, "drivers/virtio-net", DRIVER_NET },   /* the same, also speaking legacy */
+	{ 0, 0x8086, 0x10d3, "drivers/e1000e", DRIVER_NET },	   /* Intel 82574L			*/
 };
 
 static void fail(struct driver *d, const char *why)
