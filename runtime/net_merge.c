@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * net_merge.c - joining segments.
+ * net_merge.c - joining segments, and leaving out acknowledgements that a later one repeats (RFC 3449, 5.2.1).
  *
  * Packets of a stream never overtake each other.  What is joined was found to have a right checksum, by
  * the device or here: the whole gets a blank one, which nobody can check any more.
@@ -19,6 +19,7 @@ static struct stream {
 	uint32_t size;
 	unsigned nr;
 	int pushed;
+	int acks; /* it only acknowledges */
 } streams[STREAMS];
 static unsigned oldest;
 
@@ -60,7 +61,7 @@ static struct stream *stream_of(const struct packet *p, const struct net_headers
 
 static int fits(const struct stream *s, const struct packet *p, const struct net_headers *h, uint32_t data)
 {
-	return net_segment_seq(p->piece[0].data, h) == s->seq && data <= s->size && s->p->nr < NET_PIECES &&
+	return !s->acks && net_segment_seq(p->piece[0].data, h) == s->seq && data <= s->size && s->p->nr < NET_PIECES &&
 	       s->p->len + data - s->h.ip <= 0xffff && net_segment_alike(s->p->piece[0].data, p->piece[0].data, h);
 }
 
@@ -85,23 +86,48 @@ static struct stream *stream_begin(struct packet *p, const struct net_headers *h
 	return s;
 }
 
+/* One that acknowledges more takes the place of what was kept; one that repeats itself is news. */
+static void acknowledge(struct stream *s, struct packet *p, const struct net_headers *h,
+			void (*deliver)(struct packet *p))
+{
+	const uint8_t *head = p->piece[0].data;
+
+	if (s && s->acks && s->seq == net_segment_seq(head, h) && s->h.len == h->len &&
+	    (int32_t)(net_segment_ack(head, h) - net_segment_ack(s->p->piece[0].data, h)) > 0) {
+		packet_put(s->p);
+		s->p = p;
+		return;
+	}
+	if (s)
+		flush(s, deliver);
+	s = stream_begin(p, h, 0, deliver);
+	s->acks = 1;
+	s->seq = net_segment_seq(head, h);
+}
+
 void net_merge(struct packet *p, void (*deliver)(struct packet *p))
 {
 	const uint8_t *head = p->piece[0].data;
 	uint32_t data = 0, seq;
 	struct net_headers h;
 	struct stream *s;
-	int pushed;
+	int pushed, acks = 0;
 
 	if (net_headers_parse(&h, head, p->piece[0].len) || !h.tcp) {
 		deliver(p);
 		return;
 	}
-	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK)
+	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK) {
 		data = net_segment_data(head, &h, p->len);
-	if (data && p->meta.csum == NET_CSUM_NONE && net_checksum_right(p->piece[0].data, &h, p->len))
+		acks = !data && net_segment_acks(head, &h, p->len);
+	}
+	if ((data || acks) && p->meta.csum == NET_CSUM_NONE && net_checksum_right(head, &h, h.len + data))
 		p->meta.csum = NET_CSUM_VALID;
 	s = stream_of(p, &h);
+	if (acks && p->meta.csum == NET_CSUM_VALID) {
+		acknowledge(s, p, &h, deliver);
+		return;
+	}
 	if (!data || p->meta.csum != NET_CSUM_VALID) {
 		if (s)
 			flush(s, deliver);

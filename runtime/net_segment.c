@@ -60,15 +60,34 @@ void net_segment_header(uint8_t *to, const uint8_t *head, const struct net_heade
 	set_len(to, h, len);
 }
 
-uint32_t net_segment_data(const uint8_t *head, const struct net_headers *h, uint32_t len)
+/* Where the packet ends by its IP header, if that is a plain one; else 0. */
+static uint32_t plain_end(const uint8_t *head, const struct net_headers *h)
 {
 	const uint8_t *ip = head + h->ip;
-	uint32_t header = h->ipv6 ? 40 : 20, total = h->ipv6 ? 40 + net_get16(ip + 4) : net_get16(ip + 2);
+	uint32_t header = h->ipv6 ? 40 : 20;
 
-	if (!h->tcp || h->start - h->ip != (int)header || h->ip + total != len || h->len >= len ||
-	    (head[h->start + 13] & ~PSH) != ACK)
+	if (!h->tcp || (uint32_t)(h->start - h->ip) != header)
 		return 0;
-	return len - h->len;
+	return h->ip + (h->ipv6 ? 40 + net_get16(ip + 4) : net_get16(ip + 2));
+}
+
+int net_segment_acks(const uint8_t *head, const struct net_headers *h, uint32_t len)
+{
+	static const uint8_t timestamps[] = { 1, 1, 8, 10 };
+	unsigned options = h->len - h->start - 20;
+
+	return len >= h->len && plain_end(head, h) == h->len && head[h->start + 13] == ACK &&
+	       (!options || (options == 12 && !memcmp(head + h->start + 20, timestamps, sizeof(timestamps))));
+}
+
+uint32_t net_segment_ack(const uint8_t *head, const struct net_headers *h)
+{
+	return get32(head + h->start + 8);
+}
+
+uint32_t net_segment_data(const uint8_t *head, const struct net_headers *h, uint32_t len)
+{
+	return plain_end(head, h) == len && h->len < len && (head[h->start + 13] & ~PSH) == ACK ? len - h->len : 0;
 }
 
 int net_segment_same(const uint8_t *a, const struct net_headers *ah, const uint8_t *b, const struct net_headers *bh)

@@ -16,6 +16,10 @@ void net_segment_header(uint8_t *to, const uint8_t *head, const struct net_heade
  * Its bytes of data, or 0. */
 uint32_t net_segment_data(const uint8_t *head, const struct net_headers *h, uint32_t len);
 
+/* Does it only acknowledge, with nothing else to say than how far?  len is the packet's. */
+int net_segment_acks(const uint8_t *head, const struct net_headers *h, uint32_t len);
+uint32_t net_segment_ack(const uint8_t *head, const struct net_headers *h);
+
 /* Are these of one stream? */
 int net_segment_same(const uint8_t *a, const struct net_headers *ah, const uint8_t *b, const struct net_headers *bh);
 

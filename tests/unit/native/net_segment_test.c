@@ -273,6 +273,44 @@ START_TEST(what_differs_or_is_damaged_is_not_joined)
 }
 END_TEST
 
+static struct packet *acknowledgement(uint32_t ack, uint16_t window)
+{
+	struct packet *p = segment(0, 0, 0x10);
+	uint8_t *tcp = p->piece[0].data + 34;
+
+	memcpy(tcp + 20, (uint8_t[]){ 1, 1, 8, 10 }, 4);
+	net_put16(tcp + 8, ack >> 16);
+	net_put16(tcp + 10, ack);
+	net_put16(tcp + 14, window);
+	net_put16(tcp + 16, net_tcp_pseudo_sum(tcp - 20, 0, 32));
+	net_checksum_fill(p->piece, 1, 34, 16);
+	return p;
+}
+
+START_TEST(of_acknowledgements_that_advance_the_last_is_delivered)
+{
+	struct packet *p;
+
+	for (unsigned i = 0; i < 20; i++)
+		net_merge(acknowledgement(0xffffff00 + i * 100, (uint16_t)(500 + i)), count);
+	ck_assert_uint_eq(nr_packets, 0);
+	net_merge_flush(count);
+	ck_assert_uint_eq(nr_packets, 1);
+	for (unsigned i = 0; i < 3; i++) /* they tell of a loss */
+		net_merge(acknowledgement(3000, 500), count);
+	net_merge_flush(count);
+	ck_assert_uint_eq(nr_packets, 4);
+	net_merge(acknowledgement(3000, 500), count);
+	p = acknowledgement(4000, 500);
+	p->piece[0].data[50] ^= 1; /* damaged: it must not displace a good one */
+	net_merge(p, count);
+	net_merge(acknowledgement(5000, 500), count);
+	net_merge(segment(0, 1000, 0x10), count);
+	net_merge_flush(count);
+	ck_assert_uint_eq(nr_packets, 8);
+}
+END_TEST
+
 START_TEST(streams_do_not_mix)
 {
 	for (unsigned i = 0; i < 12; i++) {
@@ -297,5 +335,6 @@ SUITE(net_segment)
 	tcase_add_test(tc, segments_of_a_stream_become_large_packets);
 	tcase_add_test(tc, what_is_out_of_turn_is_not_joined_and_not_overtaken);
 	tcase_add_test(tc, what_differs_or_is_damaged_is_not_joined);
+	tcase_add_test(tc, of_acknowledgements_that_advance_the_last_is_delivered);
 	tcase_add_test(tc, streams_do_not_mix);
 }
