@@ -18,12 +18,14 @@
 
 #define BATCHES	     4u	 /* in one round: then others get their turn */
 #define RECEIVE_MOST 64u /* packets, in one round */
+#define REPORT_NS    1000000000u
 
 struct net_device *net_card;
 uint64_t net_now, net_deadline;
 
-static int receive_due;	 /* the device may have packets */
-static uint64_t look_at; /* when to look for them without an interrupt, 0: it interrupts */
+static uint64_t report_at; /* when to tell what was done; 0: nothing was since the last time */
+static int receive_due;	   /* the device may have packets */
+static uint64_t look_at;   /* when to look for them without an interrupt, 0: it interrupts */
 
 void net_forward(struct packet *p, uint32_t ports, unsigned from)
 {
@@ -115,6 +117,33 @@ static int rings_due(void)
 	return due;
 }
 
+/* Tell of what was done, each second in which something was. */
+static void report(void)
+{
+	int any = 0;
+
+	for (struct vif *v = vif_first(); v; v = vif_next(v)) {
+		uint64_t all = v->sent.packets + v->got.packets + v->sent.drops + v->got.drops;
+
+		if (all == v->reported)
+			continue;
+		any = 1;
+		if (net_now < report_at)
+			break;
+		v->reported = all;
+		backend_report(&v->backend,
+			       "tx_packets=%lu tx_bytes=%lu tx_drops=%lu rx_packets=%lu rx_bytes=%lu rx_drops=%lu",
+			       v->sent.packets, v->sent.bytes, v->sent.drops, v->got.packets, v->got.bytes,
+			       v->got.drops);
+	}
+	if (!any)
+		report_at = 0;
+	else if (net_now >= report_at)
+		report_at = net_now + REPORT_NS;
+	if (report_at)
+		net_due(report_at);
+}
+
 /* Returns 1 when there is work for another round right away. */
 static int round(void)
 {
@@ -132,6 +161,7 @@ static int round(void)
 	net_out_kick();
 	jobs_answer();
 	net_card->refill(net_card);
+	report();
 	return backend_due() || receive_due || (rings_due() && !net_tx_full());
 }
 

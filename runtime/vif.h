@@ -66,6 +66,7 @@ struct vif {
 	struct vif_queue *queue;
 	struct net_share share;	    /* pages in its backlogs, by who sent them */
 	struct vif_count sent, got; /* by the frontend */
+	uint64_t reported;	    /* packets, then */
 };
 
 /* All of them, in no order, and by their switch port. */
