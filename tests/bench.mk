@@ -1,13 +1,13 @@
 # The benchmark: static programs for the guest, and tests/bench/run, which boots and compares.
 BENCH_DIR := $(B)/bench
 BENCH_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wshadow -Ihypervisor-kernel/abi $(DEPS)
-BENCH_PROGRAMS := $(BENCH_DIR)/rows
+BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/, rows uring apps)
 
 $(BENCH_DIR)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_CFLAGS) -c -o $@ $<
 
-$(BENCH_DIR)/rows: $(BENCH_DIR)/rows.o $(BENCH_DIR)/measure.o
+$(BENCH_PROGRAMS): %: %.o $(BENCH_DIR)/harness.o $(BENCH_DIR)/measure.o
 	$(Q)$(CC) -static -pthread -o $@ $^
 
 .PHONY: bench bench-quick
@@ -17,4 +17,4 @@ bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise and Xen (BENCH, MODE, S
 bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions, one boot of each
 	@KERNEL='$(GUEST_KERNEL)' RUNS=1 REPS=3 tests/bench/run $(B)
 
--include $(BENCH_DIR)/rows.d $(BENCH_DIR)/measure.d
+-include $(wildcard $(BENCH_DIR)/*.d)

@@ -1,58 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * rows.c - the classical rows: what system calls, faults, processes, switches and memory cost.
- *
- * A static program.  It is /init of a ramdisk of its own, or is started as any other:
- *	rows [-r REPETITIONS] [-l] [ROW...]
- * One line of JSON a row, on standard output: the least and the median of all repetitions, for one operation.  Where
- * Guise is below, also how often one operation entered its kernel, and for what.
  */
 #define _GNU_SOURCE
-#include "measure.h"
+#include "row.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	 4096ul
-#define MANY	 512u /* pages of a row about faults */
-#define MOST_REP 99
-
-struct row {
-	const char *name, *what;
-	unsigned ops;
-	void (*run)(unsigned ops);
-	void (*begin)(void), (*end)(void);
-};
+#define PAGE 4096ul
+#define MANY 512u /* pages of a row about faults */
 
 static int fd = -1, pair_a[2], pair_b[2];
 static char *area;
 static volatile char sink;
-static char self[256];
-
-#define MUST(expr)                                             \
-	do {                                                   \
-		if ((long)(expr) < 0)                          \
-			die("%s: %s", #expr, strerror(errno)); \
-	} while (0)
 
 /* ---- system calls ---- */
 
@@ -760,7 +734,7 @@ static void run_cpu(unsigned n)
 	sink = (char)x;
 }
 
-static const struct row rows[] = {
+const struct row rows[] = {
 	{ "null", "getppid", 1000, run_null, NULL, NULL },
 	{ "read", "read of 1 byte, /dev/zero", 1000, run_read, zero_open, fd_close },
 	{ "write", "write of 1 byte, /dev/zero", 1000, run_write, zero_open, fd_close },
@@ -803,187 +777,4 @@ static const struct row rows[] = {
 	{ "cpu", "1,000,000 random numbers", 2, run_cpu, NULL, NULL },
 };
 
-#define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
-
-/* ---- measuring ---- */
-
-static int by_ticks(const void *a, const void *b)
-{
-	double x = ((const struct sample *)a)->ticks, y = ((const struct sample *)b)->ticks;
-
-	return (x > y) - (x < y);
-}
-
-static int by_ns(const void *a, const void *b)
-{
-	double x = ((const struct sample *)a)->ns, y = ((const struct sample *)b)->ns;
-
-	return (x > y) - (x < y);
-}
-
-static void measure(const struct row *r, unsigned reps)
-{
-	static struct sample s[MOST_REP];
-	struct sample least;
-
-	if (r->begin)
-		r->begin();
-	for (unsigned i = 0; i <= reps; i++) {
-		/* The first one warms up. */
-		measure_reset();
-		go();
-		r->run(i ? r->ops : r->ops / 8 + 1);
-		stop();
-		if (i)
-			s[i - 1] = measure_result(r->ops);
-	}
-	if (r->end)
-		r->end();
-	qsort(s, reps, sizeof(s[0]), by_ticks);
-	least = s[0];
-	printf("{\"row\": \"%s\", \"what\": \"%s\", \"ops\": %u, \"reps\": %u, \"ticks\": [%.2f, %.2f]", r->name,
-	       r->what, r->ops, reps, least.ticks, s[reps / 2].ticks);
-	qsort(s, reps, sizeof(s[0]), by_ns);
-	printf(", \"ns\": [%.2f, %.2f], \"crossings\": {", s[0].ns, s[reps / 2].ns);
-	measure_print_crossings(&least);
-	printf("}}\n");
-	fflush(stdout);
-}
-
-/* ---- where it was measured ---- */
-
-static void print_file(const char *name, const char *path)
-{
-	char text[200];
-	ssize_t n;
-	int f = open(path, O_RDONLY);
-
-	if (f < 0)
-		return;
-	n = read(f, text, sizeof(text) - 1);
-	close(f);
-	text[n > 0 ? n : 0] = 0;
-	text[strcspn(text, "\n\"\\")] = 0;
-	printf(", \"%s\": \"%s\"", name, text);
-}
-
-static void print_machine(void)
-{
-	static const char *const flaws[] = { "meltdown", "spectre_v1", "spectre_v2", "spec_store_bypass", "retbleed" };
-	struct utsname u;
-
-	uname(&u);
-	printf("{\"system\": \"%s\", \"release\": \"%s\", \"cpus\": %ld", measure_system(), u.release,
-	       sysconf(_SC_NPROCESSORS_ONLN));
-	print_file("clocksource", "/sys/devices/system/clocksource/clocksource0/current_clocksource");
-	print_file("cmdline", "/proc/cmdline");
-	for (unsigned i = 0; i < sizeof(flaws) / sizeof(flaws[0]); i++) {
-		char path[96];
-
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/vulnerabilities/%s", flaws[i]);
-		print_file(flaws[i], path);
-	}
-	printf("}\n");
-	fflush(stdout);
-}
-
-/* ---- as /init ---- */
-
-#define WORDS_MOST 64
-
-/* Arguments stand in /arguments, one a line. */
-static int read_arguments(char **argv)
-{
-	static char text[4096];
-	FILE *f = fopen("/arguments", "r");
-	int n = 1;
-
-	if (!f)
-		return n;
-	for (size_t at = 0; n < WORDS_MOST - 1 && fgets(text + at, (int)(sizeof(text) - at), f); n++) {
-		argv[n] = text + at;
-		argv[n][strcspn(argv[n], "\n")] = 0;
-		at += strlen(argv[n]) + 1;
-	}
-	fclose(f);
-	return n;
-}
-
-static void mount_all(void)
-{
-	int console;
-
-	mount("proc", "/proc", "proc", 0, NULL);
-	mount("sys", "/sys", "sysfs", 0, NULL);
-	mount("dev", "/dev", "devtmpfs", 0, NULL);
-	mount("tmp", "/tmp", "tmpfs", 0, NULL);
-	console = open("/dev/console", O_RDWR);
-	for (int i = 0; i < 3; i++)
-		dup2(console, i);
-}
-
-static bool wanted(const struct row *r, int argc, char **argv)
-{
-	bool any = argc == 0;
-
-	for (int i = 0; i < argc; i++)
-		any |= !strcmp(argv[i], r->name);
-	return any;
-}
-
-static const struct row *row_named(const char *name)
-{
-	for (unsigned i = 0; i < NR_ROWS; i++)
-		if (!strcmp(rows[i].name, name))
-			return &rows[i];
-	return NULL;
-}
-
-static void benchmark(int argc, char **argv)
-{
-	unsigned reps = 5;
-	int opt;
-
-	while ((opt = getopt(argc, argv, "r:")) != -1) {
-		reps = (unsigned)atoi(opt == 'r' ? optarg : "0");
-		if (!reps || reps > MOST_REP)
-			die("usage: rows [-r REPETITIONS] [ROW...], 1 to %d repetitions", MOST_REP);
-	}
-	for (int i = optind; i < argc; i++)
-		if (!row_named(argv[i]))
-			die("no such row: %s", argv[i]);
-	measure_init();
-	print_machine();
-	for (unsigned i = 0; i < NR_ROWS; i++)
-		if (wanted(&rows[i], argc - optind, argv + optind))
-			measure(&rows[i], reps);
-	printf("{\"end\": 1}\n");
-	fflush(stdout);
-}
-
-int main(int argc, char **argv)
-{
-	static char *words[WORDS_MOST];
-	pid_t child;
-
-	if (argc == 2 && !strcmp(argv[1], "child"))
-		_exit(0);
-	MUST(readlink("/proc/self/exe", self, sizeof(self) - 1) >= 0 || getpid() == 1 ? 0 : -1);
-	if (getpid() != 1) {
-		benchmark(argc, argv);
-		return 0;
-	}
-	/* The first process of all must not end, and is a bad one to send signals to. */
-	mount_all();
-	MUST(readlink("/proc/self/exe", self, sizeof(self) - 1));
-	words[0] = argv[0];
-	argc = read_arguments(words);
-	MUST(child = fork());
-	if (!child) {
-		benchmark(argc, words);
-		exit(0);
-	}
-	waitpid(child, NULL, 0);
-	reboot(RB_POWER_OFF);
-	return 1;
-}
+const unsigned nr_rows = sizeof(rows) / sizeof(rows[0]);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * apps.c - packaged programs, each with a fixed amount of work.
+ *
+ * Runs as root in the guest of IMAGE=bench; /tmp/tree is a C program's source (tests/bench/run puts it there).  An
+ * operation is the whole command, by a shell.
+ */
+#include "row.h"
+
+#include <stdlib.h>
+
+#define QUIET " > /dev/null 2>&1"
+
+static void shell(const char *command)
+{
+	if (system(command))
+		die("failed: %s", command);
+}
+
+#define APP(name, command)                    \
+	static void run_##name(unsigned n)    \
+	{                                     \
+		while (n--)                   \
+			shell(command QUIET); \
+	}
+
+/* The freestanding part of Guise that needs no headers but Xen's. */
+APP(gcc,
+    "cd /tmp/tree && for f in runtime/*.c; do gcc -std=gnu11 -O2 -ffreestanding -mno-sse -fno-pic -Iruntime/include "
+    "-Ihypervisor-kernel/abi -Iinclude -c -o /tmp/gcc.o $f || exit 1; done")
+APP(xz, "xz -T1 -5 -k -c /usr/bin/perl")
+APP(sqlite,
+    "rm -f /tmp/db; { echo 'pragma synchronous=off; create table t(a integer primary key, b text);'; "
+    "for i in 1 2 3 4 5 6 7 8; do echo \"begin; with recursive n(x) as (select 1 union all select x+1 from n "
+    "where x<2000) insert into t(b) select hex(x*7919) from n; commit; create index i$i on t(b); drop index i$i;\"; "
+    "done; echo 'select count(*), min(b), max(b) from t;'; } | sqlite3 /tmp/db")
+APP(hackbench, "hackbench -g 2 -l 100")
+APP(hackbench_pipe, "hackbench -g 2 -l 100 -p")
+APP(sysbench_cpu, "sysbench cpu --events=500 --time=0 run")
+APP(sysbench_memory, "sysbench memory --memory-block-size=4K --memory-total-size=256M run")
+APP(sysbench_threads, "sysbench threads --threads=8 --events=500 --time=0 run")
+APP(perf_pipe, "perf bench sched pipe -l 5000")
+APP(perf_messaging, "perf bench sched messaging -g 2 -l 20")
+APP(fio_read, "fio --name=read --filename=/var/tmp/fio --size=16M --rw=randread --bs=4k --direct=1 --ioengine=psync")
+APP(fio_write, "fio --name=write --filename=/var/tmp/fio --size=16M --rw=write --bs=128k --direct=1 --ioengine=psync")
+APP(find, "find /usr -name '*.so*' | wc -l")
+
+static void fio_end(void)
+{
+	shell("rm -f /var/tmp/fio");
+}
+
+const struct row rows[] = {
+	{ "gcc", "gcc -O2, Guise's runtime", 1, run_gcc, NULL, NULL },
+	{ "xz", "xz -5 of /usr/bin/perl", 1, run_xz, NULL, NULL },
+	{ "sqlite", "SQLite, 16,000 rows, eight indices", 1, run_sqlite, NULL, NULL },
+	{ "hackbench", "hackbench, sockets, 2 groups", 1, run_hackbench, NULL, NULL },
+	{ "hackbench-pipe", "hackbench, pipes, 2 groups", 1, run_hackbench_pipe, NULL, NULL },
+	{ "sysbench-cpu", "sysbench cpu", 1, run_sysbench_cpu, NULL, NULL },
+	{ "sysbench-memory", "sysbench memory", 1, run_sysbench_memory, NULL, NULL },
+	{ "sysbench-threads", "sysbench threads, 8 threads", 1, run_sysbench_threads, NULL, NULL },
+	{ "perf-pipe", "perf bench sched pipe", 1, run_perf_pipe, NULL, NULL },
+	{ "perf-messaging", "perf bench sched messaging", 1, run_perf_messaging, NULL, NULL },
+	{ "find", "find in /usr", 1, run_find, NULL, NULL },
+	{ "fio-read", "fio, 16 MiB at random, 4 KiB each, direct", 1, run_fio_read, NULL, NULL },
+	{ "fio-write", "fio, 16 MiB in sequence, 128 KiB each, direct", 1, run_fio_write, NULL, fio_end },
+};
+
+const unsigned nr_rows = sizeof(rows) / sizeof(rows[0]);
