@@ -62,7 +62,7 @@ long hc_multicall(struct vcpu *v, const uint64_t *arg)
 	uint64_t left = arg[1];
 
 	for (; left; left--, at += sizeof(struct multicall_entry)) {
-		long rc = left != arg[1] && hypercall_preempt() ? HC_CONTINUE : multicall_entry(v, at);
+		long rc = hypercall_preempt_items(arg[1] - left) ? HC_CONTINUE : multicall_entry(v, at);
 
 		if (rc == HC_CONTINUE) {
 			hypercall_set_arg(v, 0, at);

@@ -22,11 +22,6 @@ static paddr_t early_next; /* bump allocator behind the kernel image, until the 
 static uint64_t *m2p;
 static mfn_t m2p_entries;
 
-void *mfn_to_virt(mfn_t m)
-{
-	return (void *)(DIRECT_VIRT + (m << PAGE_SHIFT));
-}
-
 mfn_t virt_to_mfn(const void *p)
 {
 	uint64_t va = (uint64_t)p;

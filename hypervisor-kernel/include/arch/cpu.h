@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/direct.h>
 #include <core/types.h>
 
 struct vcpu;
@@ -11,10 +12,6 @@ struct domain;
 
 /* The vCPU that trapped into the kernel on this CPU (never NULL inside a hypercall). */
 struct vcpu *current_vcpu(void);
-
-/* Direct map: every RAM frame is always addressable by the kernel. */
-void *mfn_to_virt(mfn_t m);
-mfn_t virt_to_mfn(const void *p);
 
 uint64_t arch_tsc(void);
 /* One character to the debug console. */

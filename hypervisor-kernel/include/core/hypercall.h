@@ -23,6 +23,11 @@ long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg);
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);
 /* Should a long call stop here and continue later?  (An interrupt waits, or a slice ended.) */
 bool hypercall_preempt(void);
+/* The same after so many short items.  Looking costs more than one of them, in a virtual machine seven exits. */
+static inline bool hypercall_preempt_items(uint64_t done)
+{
+	return done && done % 8 == 0 && hypercall_preempt();
+}
 
 /* ---- guest memory ----
  * Copy between kernel and the current guest's address space (guest-kernel mode, its tables).
