@@ -42,7 +42,7 @@ static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struc
 		if (child == FRAME_NIL)
 			return FRAME_NIL;
 		t->node[child].refs++;
-		*e = t->page[child] << PAGE_SHIFT | flags;
+		*node_slot(t, n, pt_index(va, level)) = t->page[child] << PAGE_SHIFT | flags;
 		n = child;
 	}
 	return n;
@@ -63,11 +63,10 @@ static bool entry_mark(mfn_t table, unsigned index, uint64_t *entry, uint64_t bi
 
 /* A stock kernel writes one of its live, read-only tables: let it, and look at it again at the
  * next flush. */
-static bool unsync(struct domain *d, uint32_t root, uint64_t va, struct walk *w) MUST_HOLD(d->tlb.lock)
+static bool unsync(struct domain *d, uint32_t root, uint32_t n, uint64_t va, struct walk *w) MUST_HOLD(d->tlb.lock)
 {
 	mfn_t m = pte_mfn(w->entry[1]);
 	struct tlb *t = &d->tlb;
-	uint32_t n;
 
 	if (d->paging != GUISE_DOMAIN_STOCK || !frame_owned_by(m, d->id) || !(frame_of(m)->flags & FRAME_TABLE))
 		return false;
@@ -77,11 +76,12 @@ static bool unsync(struct domain *d, uint32_t root, uint64_t va, struct walk *w)
 	}
 	if (frame_of(m)->cached)
 		node_demote(d, frame_of(m)->cached - 1);
-	n = chain_get(d, root, va, w);
+	if (n == FRAME_NIL)
+		n = chain_get(d, root, va, w);
 	if (n == FRAME_NIL)
 		return true; /* the cache is empty now: the guest faults again */
-	node_entries(t, n)[pt_index(va, 1)] = (w->entry[1] & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_RW | PTE_A |
-					      PTE_D;
+	*node_slot(t, n, pt_index(va, 1)) = (w->entry[1] & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_RW | PTE_A |
+					    PTE_D;
 	t->unsynced[t->nr_unsynced++] = (struct tlb_unsynced){ (uint32_t)m, n, pt_index(va, 1), va };
 	return true;
 }
@@ -92,6 +92,7 @@ static void prefill(struct domain *d, uint32_t n, mfn_t table, unsigned index) M
 	const uint64_t *guest = mfn_to_virt(table);
 	unsigned first = index & ~(PREFILL - 1u);
 
+	d->tlb.node[n].lines |= 3ull << first / 8;
 	for (unsigned i = first; i < first + PREFILL; i++)
 		if (!cached[i] && (guest[i] & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
 			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
@@ -117,18 +118,22 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 	unsigned access = (unsigned)*error & (PF_WRITE | PF_FETCH), index = pt_index(va, 1);
 	uint32_t n, r = node_of_entry(v->arch.cr3[mode]);
+	enum walk_result result;
 	uint64_t leaf, cache;
 	struct walk w;
 	bool writable;
 
 	*error &= PF_WRITE | PF_FETCH;
-	switch (walk(d, v->arch.root[mode], va, access, 1, &w)) {
+	n = walk_cached(d, v->arch.cr3[mode], va, access, &w, &result);
+	if (n == FRAME_NIL)
+		result = walk(d, v->arch.root[mode], va, access, 1, &w);
+	switch (result) {
 	case WALK_OK:
 		break;
 	case WALK_PROTECTED:
 		*error |= PF_PRESENT;
 		/* The upper levels must allow the write: a table is read-only by its leaf. */
-		return !(access & PF_FETCH) && (w.entry[4] & w.entry[3] & w.entry[2] & PTE_RW) && unsync(d, r, va, &w);
+		return !(access & PF_FETCH) && w.upper & PTE_RW && unsync(d, r, n, va, &w);
 	case WALK_BAD:
 		*error |= PF_PRESENT | PF_RSVD;
 		return false;
@@ -142,10 +147,11 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	if (!entry_mark(w.table[1], index, &w.entry[1], access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
 		return true; /* the guest changed it under us: it may try again */
 	leaf = leaf_derive(d, w.table[1], index, w.entry[1]);
-	n = chain_get(d, r, va, &w);
+	if (n == FRAME_NIL)
+		n = chain_get(d, r, va, &w);
 	if (n == FRAME_NIL)
 		return true;
-	node_entries(&d->tlb, n)[index] = leaf;
+	*node_slot(&d->tlb, n, index) = leaf;
 	prefill(d, n, w.table[1], index);
 	promote(d, r, va, n);
 	d->faults++;

@@ -44,15 +44,19 @@ static void resync_table(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock)
 {
 	struct frame *f = frame_of(table);
 	const uint64_t *guest = mfn_to_virt(table);
-	uint64_t *cached;
+	uint64_t *cached, lines;
 
 	if (frame_owner(f) != d->id || !f->cached || d->tlb.node[f->cached - 1].level != 1)
 		return;
 	node_demote(d, f->cached - 1); /* it may have become a run while it was written */
 	cached = node_entries(&d->tlb, f->cached - 1);
-	for (unsigned i = 0; i < 512; i++)
-		if (cached[i] && !leaf_holds(cached[i], READ_ONCE(guest[i])))
-			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
+	for (lines = d->tlb.node[f->cached - 1].lines; lines;) {
+		unsigned first = line_next(&lines);
+
+		for (unsigned i = first; i < first + 8; i++)
+			if (cached[i] && !leaf_holds(cached[i], READ_ONCE(guest[i])))
+				cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
+	}
 }
 
 void tlb_resync(struct domain *d)
@@ -75,28 +79,43 @@ void tlb_resync(struct domain *d)
 	t->nr_unsynced = 0;
 }
 
-/* The cached leaf of va in the tables of v's kernel.  NULL: there is none. */
-static uint64_t *leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
+/* The node of leaves for va in the tables of v's kernel.  FRAME_NIL: there is none. */
+static uint32_t leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
 	uint32_t n;
 
 	if (!v->arch.cr3[1] || slot_is_hypervisor(pt_index(va, 4)))
-		return NULL;
+		return FRAME_NIL;
 	n = node_of_entry(v->arch.cr3[1]);
 	for (unsigned level = 4; level > 1; level--) {
 		uint64_t e = node_entries(t, n)[pt_index(va, level)];
 
 		if (!(e & PTE_P))
-			return NULL;
+			return FRAME_NIL;
 		n = node_of_entry(e);
 		if (e & PTE_PS)
 			node_demote(d, n);
 	}
-	return &node_entries(t, n)[pt_index(va, 1)];
+	return n;
 }
 
-/* One translation only, as INVLPG has it: a table that is written directly stays so. */
+/* One translation only, as INVLPG has it: a table that is written directly stays so.  A stock kernel says this
+ * about pages that it is about to use. */
+static void leaf_refresh(struct domain *d, uint32_t n, unsigned index) MUST_HOLD(d->tlb.lock)
+{
+	uint64_t *cached = node_entries(&d->tlb, n) + index, entry;
+	mfn_t table = d->tlb.node[n].table;
+
+	if (d->paging == GUISE_DOMAIN_NATIVE || table == FRAME_NIL) {
+		*cached = 0;
+	} else if (*cached) {
+		entry = READ_ONCE(((const uint64_t *)mfn_to_virt(table))[index]);
+		if (!leaf_holds(*cached, entry))
+			*cached = leaf_derive(d, table, index, entry);
+	}
+}
+
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 {
 	if (!canonical(va))
@@ -104,10 +123,10 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 	spin_lock(&d->tlb.lock);
 	for (; vcpus; vcpus &= vcpus - 1) {
 		uint32_t id = (uint32_t)__builtin_ctz(vcpus);
-		uint64_t *leaf = domain_valid_vcpu(d, id) ? leaf_find(d, d->vcpu[id], va) : NULL;
+		uint32_t n = domain_valid_vcpu(d, id) ? leaf_find(d, d->vcpu[id], va) : FRAME_NIL;
 
-		if (leaf)
-			*leaf = 0;
+		if (n != FRAME_NIL)
+			leaf_refresh(d, n, pt_index(va, 1));
 	}
 	spin_unlock(&d->tlb.lock);
 	invlpg(va);
@@ -126,40 +145,43 @@ void tlb_guest_flush(struct vcpu *v)
 	arch_tlb_flush(d);
 }
 
-int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
+int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
 {
-	uint64_t *slot, *cached, old;
-	struct frame *f;
+	struct tlb *t = &d->tlb;
+	uint64_t *slot, *cached;
 	struct tlb_node *n;
+	struct frame *f;
 
 	if (!frame_owned_by(table, d->id))
 		return -EPERM;
-	f = frame_of(table);
+	f = &frame_table[table];
 	slot = (uint64_t *)mfn_to_virt(table) + index;
-	spin_lock(&d->tlb.lock);
-	if (preserve_ad) {
-		old = __atomic_load_n(slot, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(slot, &old, value | (old & (PTE_A | PTE_D)), false,
-						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			;
-		value |= old & (PTE_A | PTE_D);
-	} else {
-		__atomic_store_n(slot, value, __ATOMIC_RELEASE);
-	}
-	if (f->cached) {
-		n = &d->tlb.node[f->cached - 1];
-		if (n->large)
-			node_demote(d, f->cached - 1);
-		cached = node_entries(&d->tlb, f->cached - 1) + index;
-		if (n->level == 1)
-			*cached = leaf_derive(d, table, index, value);
-		else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) &&
-			 (!(value & PTE_P) || d->tlb.node[node_of_entry(*cached)].table != pte_mfn(value) ||
-			  (value ^ *cached) & (PTE_RW | PTE_NX)))
-			node_unlink(d, cached);
-	}
-	spin_unlock(&d->tlb.lock);
+	if (preserve_ad) /* nobody else sets them without the lock, but the guest itself */
+		value |= READ_ONCE(*slot) & (PTE_A | PTE_D);
+	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
+	if (!f->cached)
+		return 0;
+	n = &t->node[f->cached - 1];
+	if (n->large)
+		node_demote(d, f->cached - 1);
+	cached = node_slot(t, f->cached - 1, index);
+	if (n->level == 1)
+		*cached = leaf_derive(d, table, index, value);
+	else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) &&
+		 (!(value & PTE_P) || t->node[node_of_entry(*cached)].table != pte_mfn(value) ||
+		  (value ^ *cached) & (PTE_RW | PTE_NX)))
+		node_unlink(d, cached);
 	return 0;
+}
+
+int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value)
+{
+	int rc;
+
+	spin_lock(&d->tlb.lock);
+	rc = pt_write_locked(d, table, index, value, false);
+	spin_unlock(&d->tlb.lock);
+	return rc;
 }
 
 int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *table, uint32_t *index)
@@ -173,7 +195,7 @@ int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *t
 	*table = w.table[1];
 	*index = pt_index(va, 1);
 	return pt_write(v->domain, w.table[1], *index,
-			m << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (writable ? PTE_RW | PTE_D : 0), false);
+			m << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (writable ? PTE_RW | PTE_D : 0));
 }
 
 void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m)
@@ -183,7 +205,7 @@ void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index
 	if (!frame_owned_by(table, d->id))
 		return;
 	if (pte_mfn(READ_ONCE(*slot)) == m)
-		pt_write(d, table, index, 0, false);
+		pt_write(d, table, index, 0);
 	/* A table that the domain used at two levels may have left a copy behind. */
 	tlb_drop_all(d);
 }

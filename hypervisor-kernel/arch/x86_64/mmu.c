@@ -15,7 +15,7 @@
 
 #define MMU_BATCH 32
 
-static int update_entry(struct domain *d, const mmu_update_t *u)
+static int update_entry(struct domain *d, const mmu_update_t *u) MUST_HOLD(d->tlb.lock)
 {
 	mfn_t table = u->ptr >> PAGE_SHIFT;
 	struct frame *f;
@@ -23,8 +23,8 @@ static int update_entry(struct domain *d, const mmu_update_t *u)
 	switch (u->ptr & 7) {
 	case MMU_NORMAL_PT_UPDATE:
 	case MMU_PT_UPDATE_PRESERVE_AD:
-		return pt_write(d, table, (unsigned)(u->ptr & (PAGE_SIZE - 1)) / 8, u->val,
-				(u->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
+		return pt_write_locked(d, table, (unsigned)(u->ptr & (PAGE_SIZE - 1)) / 8, u->val,
+				       (u->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
 	case MMU_MACHPHYS_UPDATE:
 		f = frame_of(table);
 		if (!f || frame_owner(f) != d->id)
@@ -66,10 +66,11 @@ static long count_end(const uint64_t *arg, uint32_t before, uint32_t done, int r
 long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 {
 	uint64_t reqs = arg[0], count = arg[1] & COUNT_MASK, dom = arg[3];
+	struct domain *d = v->domain;
 	uint32_t done = 0, before;
 	int rc = 0;
 
-	if (dom != DOMID_SELF && dom != v->domain->id)
+	if (dom != DOMID_SELF && dom != d->id)
 		return -EPERM;
 	if (count_begin(arg, &before))
 		return -EFAULT;
@@ -81,46 +82,53 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 			return count_interrupt(v, arg, before, done, sizeof(mmu_update_t));
 		if (copy_from_guest(batch, reqs + done * sizeof(mmu_update_t), n * sizeof(mmu_update_t)))
 			return -EFAULT;
+		spin_lock(&d->tlb.lock);
 		for (uint32_t i = 0; i < n && !rc; i++) {
-			rc = update_entry(v->domain, &batch[i]);
+			rc = update_entry(d, &batch[i]);
 			done += !rc;
 		}
+		spin_unlock(&d->tlb.lock);
 	}
 	return count_end(arg, before, done, rc);
 }
 
-/* The flush part of update_va_mapping.  Other vCPUs' CPUs need no more than this one while one CPU
- * runs them all; the bitmap of UVMF_MULTI is only read for its address. */
-static void flush_by_flags(struct vcpu *v, uint64_t va, uint64_t flags)
+/* The guest's table of leaves for va in its kernel's address space; INVALID_MFN: none. */
+static mfn_t leaf_table(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb.lock)
 {
-	switch (flags & UVMF_FLUSHTYPE_MASK) {
-	case UVMF_TLB_FLUSH:
-		tlb_guest_flush(v);
-		break;
-	case UVMF_INVLPG:
-		tlb_guest_invlpg(v->domain, va, 1u << v->id);
-		break;
+	enum walk_result result;
+	struct walk w;
+
+	if (walk_cached(v->domain, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
+		walk(v->domain, v->arch.root[1], va, 0, 1, &w);
+		if (w.level != 1)
+			return INVALID_MFN;
 	}
+	return w.table[1];
 }
 
 long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t va = arg[0], value = arg[1], flags = arg[2], cache;
+	uint64_t va = arg[0], value = arg[1], flags = arg[2] & UVMF_FLUSHTYPE_MASK, cache;
+	unsigned index = pt_index(va, 1);
 	struct domain *d = v->domain;
+	int rc = -EINVAL;
 	bool writable;
-	struct walk w;
-	int rc;
+	mfn_t table;
 
-	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)) || (flags & UVMF_FLUSHTYPE_MASK) > UVMF_INVLPG)
+	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)) || flags > UVMF_INVLPG)
 		return -EINVAL;
-	walk(d, v->arch.root[1], va, 0, 1, &w);
-	if (w.level != 1)
-		return -EINVAL;
-	if ((value & PTE_P) && !leaf_allowed(d, w.table[1], pt_index(va, 1), value, &writable, &cache))
-		return -EPERM;
-	rc = pt_write(d, w.table[1], pt_index(va, 1), value, false);
-	if (!rc)
-		flush_by_flags(v, va, flags);
+	spin_lock(&d->tlb.lock);
+	table = leaf_table(v, va);
+	if (table != INVALID_MFN)
+		rc = (value & PTE_P) && !leaf_allowed(d, table, index, value, &writable, &cache) ?
+			   -EPERM :
+			   pt_write_locked(d, table, index, value, false);
+	spin_unlock(&d->tlb.lock);
+	/* Other vCPUs' CPUs need no more than this one while one CPU runs them all. */
+	if (!rc && flags == UVMF_TLB_FLUSH)
+		tlb_guest_flush(v);
+	else if (!rc && flags == UVMF_INVLPG)
+		tlb_guest_invlpg(d, va, 1u << v->id);
 	return rc;
 }
 
@@ -161,6 +169,7 @@ static int unpin(struct domain *d, mfn_t m)
 static int new_root(struct vcpu *v, unsigned mode, mfn_t m)
 {
 	struct domain *d = v->domain;
+	uint64_t before = v->arch.cr3[mode], cr3 = 0;
 
 	if (!(mode == 0 && m == 0) && !frame_owned_by(m, d->id))
 		return -EPERM;
@@ -170,16 +179,20 @@ static int new_root(struct vcpu *v, unsigned mode, mfn_t m)
 	spin_unlock(&d->tlb.lock);
 	v->arch.root[mode] = m ? m : INVALID_MFN;
 	v->arch.cr3[mode] = 0;
-	if (mode == v->arch.kernel_mode) {
-		if (d->paging == GUISE_DOMAIN_NATIVE) {
-			spin_lock(&d->tlb.lock);
-			tlb_reset(d);
-			spin_unlock(&d->tlb.lock);
-		}
-		load_cr3(root_cr3(v, mode));
-	} else if (m) {
-		root_cr3(v, mode);
+	if (mode == v->arch.kernel_mode && d->paging == GUISE_DOMAIN_NATIVE) {
+		spin_lock(&d->tlb.lock);
+		tlb_reset(d);
+		spin_unlock(&d->tlb.lock);
 	}
+	if (m)
+		cr3 = root_cr3(v, mode);
+	if (mode == 1 && d->paging == GUISE_DOMAIN_STOCK) {
+		spin_lock(&d->tlb.lock);
+		root_inherit(d, before, cr3);
+		spin_unlock(&d->tlb.lock);
+	}
+	if (mode == v->arch.kernel_mode)
+		load_cr3(cr3);
 	return 0;
 }
 
@@ -246,7 +259,7 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 	while (done < count) {
 		struct mmuext_op op;
 
-		if (done && hypercall_preempt())
+		if (hypercall_preempt_items(done))
 			return count_interrupt(v, arg, before, done, sizeof(op));
 		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
 			return -EFAULT;

@@ -17,19 +17,9 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-#define LARGE_NX 0x8000 /* in tlb_node.large, where bit 63 does not fit */
-
-uint64_t *node_entries(struct tlb *t, uint32_t n)
-{
-	return mfn_to_virt(t->page[n]);
-}
-
-uint32_t node_of_entry(uint64_t e)
-{
-	if (e & PTE_PS)
-		return (uint32_t)(e >> 9 & 7) | (uint32_t)(e >> 52 & 0x7ff) << 3;
-	return frame_of(pte_mfn(e))->cached - 1;
-}
+#define LINES_HYPERVISOR   (3ull << SLOT_M2P / 8) /* struct tlb_node, lines of a root */
+#define LINES_GUEST_KERNEL (~0ull << SLOT_END / 8)
+#define LARGE_NX	   0x8000 /* in tlb_node.large, where bit 63 does not fit */
 
 static void list_push(struct tlb *t, uint32_t *head, uint32_t n)
 {
@@ -235,13 +225,30 @@ static void zombie_reap(struct domain *d) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
 	uint32_t n = list_pop(t, &t->zombies);
-	uint64_t *e = node_entries(t, n);
-	bool root = t->node[n].level == 4;
+	uint64_t *e = node_entries(t, n), lines = t->node[n].lines;
 
-	for (unsigned i = 0; i < 512; i++)
-		if ((e[i] & PTE_P) && !(root && slot_is_hypervisor(i)))
-			node_unlink(d, &e[i]);
+	if (t->node[n].level == 4)
+		lines &= ~LINES_HYPERVISOR;
+	while (lines) {
+		unsigned first = line_next(&lines);
+
+		for (unsigned i = first; i < first + 8; i++)
+			if (e[i] & PTE_P)
+				node_unlink(d, &e[i]);
+	}
 	node_free(t, n);
+}
+
+static void node_clear(struct tlb *t, uint32_t n)
+{
+	uint64_t *e = node_entries(t, n), lines = t->node[n].lines;
+
+	while (lines) {
+		unsigned first = line_next(&lines);
+
+		for (unsigned i = first; i < first + 8; i++)
+			e[i] = 0;
+	}
 }
 
 /* The oldest root that no vCPU has loaded, or FRAME_NIL. */
@@ -292,13 +299,14 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 		return FRAME_NIL;
 	}
 	e = node_entries(t, n);
-	memset(e, 0, PAGE_SIZE);
+	node_clear(t, n);
 	t->node[n] = (struct tlb_node){ .table = (uint32_t)table, .level = (uint8_t)level };
 	f->cached = n + 1;
 	f->flags = (uint8_t)(level == 1 ? f->flags | FRAME_TABLE : f->flags & ~FRAME_TABLE);
 	if (level == 4) {
 		for (unsigned i = SLOT_KERNEL; i < SLOT_END; i++)
 			e[i] = boot_l4[i];
+		t->node[n].lines = LINES_HYPERVISOR;
 		root_append(t, n);
 	}
 	return n;
@@ -326,6 +334,39 @@ uint64_t root_cr3(struct vcpu *v, unsigned mode)
 	v->arch.cr3[mode] = d->tlb.page[n] << PAGE_SHIFT;
 	spin_unlock(&d->tlb.lock);
 	return v->arch.cr3[mode];
+}
+
+/* A new root of a kernel's address space begins with what its guest's table has in common with that of an older
+ * one in the guest kernel's half, instead of a miss for each. */
+void root_inherit(struct domain *d, uint64_t from, uint64_t to)
+{
+	uint64_t lines, *old, *new;
+	const uint64_t *old_guest, *new_guest;
+	struct tlb *t = &d->tlb;
+	uint32_t o, n;
+
+	if (!from || !to)
+		return;
+	o = node_of_entry(from);
+	n = node_of_entry(to);
+	lines = t->node[o].lines & LINES_GUEST_KERNEL;
+	if (t->node[o].level != 4 || t->node[o].table == FRAME_NIL || t->node[n].lines & LINES_GUEST_KERNEL)
+		return;
+	old = node_entries(t, o);
+	new = node_entries(t, n);
+	old_guest = mfn_to_virt(t->node[o].table);
+	new_guest = mfn_to_virt(t->node[n].table);
+	t->node[n].lines |= lines;
+	while (lines) {
+		unsigned first = line_next(&lines);
+
+		for (unsigned i = first; i < first + 8; i++) {
+			if (!(old[i] & PTE_P) || READ_ONCE(old_guest[i]) != READ_ONCE(new_guest[i]))
+				continue;
+			new[i] = old[i];
+			t->node[node_of_entry(old[i])].refs++;
+		}
+	}
 }
 
 /* Everything free again.  Costs a few instructions a node, whatever was cached. */

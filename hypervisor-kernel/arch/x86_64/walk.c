@@ -17,6 +17,48 @@ static uint64_t entry_read(mfn_t table, unsigned index)
 	return __atomic_load_n(&t[index], __ATOMIC_RELAXED);
 }
 
+static enum walk_result walk_leaf(const struct walk *w, unsigned access)
+{
+	uint64_t e = w->entry[1];
+
+	if (!(e & PTE_P))
+		return WALK_ABSENT;
+	if ((access & PF_WRITE && !(e & w->upper & PTE_RW)) || (access & PF_FETCH && (e | w->upper) & PTE_NX))
+		return WALK_PROTECTED;
+	return WALK_OK;
+}
+
+/* A stock kernel changes its tables of levels 2 to 4 by hypercall only, so what is linked here says what they
+ * say.  A table that is no table any more is detached. */
+uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
+		     enum walk_result *result)
+{
+	const struct tlb *t = &d->tlb;
+	uint64_t e = cr3, rw = PTE_RW, nx = 0;
+	uint32_t n;
+
+	if (d->paging != GUISE_DOMAIN_STOCK || !cr3)
+		return FRAME_NIL;
+	for (unsigned level = 4;; level--) {
+		n = node_of_entry(e);
+		if (t->node[n].table == FRAME_NIL)
+			return FRAME_NIL;
+		e = node_entries(t, n)[pt_index(va, level)];
+		if (level == 1)
+			break;
+		if ((e & (PTE_P | PTE_PS)) != PTE_P)
+			return FRAME_NIL;
+		rw &= e;
+		nx |= e & PTE_NX;
+	}
+	w->level = 1;
+	w->table[1] = t->node[n].table;
+	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
+	w->upper = rw | nx;
+	*result = walk_leaf(w, access);
+	return n;
+}
+
 enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop, struct walk *w)
 {
 	uint64_t rw = PTE_RW, nx = 0;
@@ -42,15 +84,8 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 		nx |= e & PTE_NX;
 		table = pte_mfn(e);
 	}
-	if (stop != 1)
-		return WALK_OK;
-	if (!(w->entry[1] & PTE_P))
-		return WALK_ABSENT;
-	rw &= w->entry[1];
-	nx |= w->entry[1] & PTE_NX;
-	if ((access & PF_WRITE && !rw) || (access & PF_FETCH && nx))
-		return WALK_PROTECTED;
-	return WALK_OK;
+	w->upper = rw | nx;
+	return stop == 1 ? walk_leaf(w, access) : WALK_OK;
 }
 
 bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *cache)
@@ -85,22 +120,30 @@ static void no_table_any_more(struct domain *d, struct frame *f) MUST_HOLD(d->tl
 	node_detach(d, frame_mfn(f));
 }
 
-uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
+static __attribute__((noinline)) uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index,
+							   uint64_t entry) MUST_HOLD(d->tlb.lock)
 {
-	mfn_t m = pte_mfn(entry);
 	uint64_t cache;
 	bool writable;
 
-	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
-		return 0;
-	if (frame_owned_by(m, d->id)) {
-		struct frame *f = &frame_table[m];
-
-		if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && (f->cached || f->flags & FRAME_TABLE))
-			no_table_any_more(d, f);
-		return leaf_of(entry, true);
-	}
 	if (!leaf_allowed(d, table, index, entry, &writable, &cache))
 		return 0;
+	if (frame_owned_by(pte_mfn(entry), d->id))
+		no_table_any_more(d, &frame_table[pte_mfn(entry)]);
 	return leaf_of(entry, writable) | cache;
+}
+
+uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
+{
+	mfn_t m = pte_mfn(entry);
+	const struct frame *f;
+
+	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return 0;
+	if (!frame_owned_by(m, d->id))
+		return leaf_derive_rare(d, table, index, entry);
+	f = &frame_table[m];
+	if (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE) && d->paging == GUISE_DOMAIN_STOCK)
+		return leaf_derive_rare(d, table, index, entry);
+	return leaf_of(entry, true);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/direct.h>
 #include <core/domain.h>
 #include <core/types.h>
 
@@ -47,11 +48,16 @@ struct walk {
 	uint64_t entry[5]; /* [level], read once each		*/
 	mfn_t table[5];	   /* [level]: where entry was read	*/
 	unsigned level;	   /* the last level read, 0 = none	*/
+	uint64_t upper;	   /* PTE_RW if all levels above the last have it, PTE_NX if any has	*/
 };
 
 /* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing.
  * stop: the level to read last, 1 for a whole walk. */
 enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop, struct walk *w);
+/* The same by the cached tables, whose root is cr3, if they have the whole way: the node of leaves; only level 1
+ * of *w is filled in.  FRAME_NIL: they do not. */
+uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
+		     enum walk_result *result) MUST_HOLD(d->tlb.lock);
 /* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
 uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
 /* May a guest entry of d name this frame as a leaf?  *cache: extra bits (uncached). */
@@ -62,12 +68,38 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error);
 
 /* tlb.c: nodes */
-uint64_t *node_entries(struct tlb *t, uint32_t n);
+static inline uint64_t *node_entries(const struct tlb *t, uint32_t n)
+{
+	return mfn_to_virt(t->page[n]);
+}
+
+/* The first entry of the first of these lines, which is struck off. */
+static inline unsigned line_next(uint64_t *lines)
+{
+	unsigned line = (unsigned)__builtin_ctzll(*lines);
+
+	*lines &= *lines - 1;
+	return line * 8;
+}
+
+/* An entry that is to be written. */
+static inline uint64_t *node_slot(struct tlb *t, uint32_t n, unsigned index)
+{
+	t->node[n].lines |= 1ull << (index / 8);
+	return node_entries(t, n) + index;
+}
+
 /* The node that caches this frame at this level, made when there is none.  FRAME_NIL: the pool had to
  * be emptied; begin again. */
 uint32_t node_get(struct domain *d, mfn_t table, unsigned level) MUST_HOLD(d->tlb.lock);
 /* The node behind a present entry of a cached table, also of one that maps 2 MiB. */
-uint32_t node_of_entry(uint64_t e);
+static inline uint32_t node_of_entry(uint64_t e)
+{
+	if (e & PTE_PS)
+		return (uint32_t)(e >> 9 & 7) | (uint32_t)(e >> 52 & 0x7ff) << 3;
+	return frame_table[pte_mfn(e)].cached - 1;
+}
+
 /* Its 2 MiB entry, if it has one, becomes a reference to it again; flushes. */
 void node_demote(struct domain *d, uint32_t n) MUST_HOLD(d->tlb.lock);
 /* The opposite, where the guest's table of leaves allows it: entry index of the parent refers to it. */
@@ -78,6 +110,8 @@ void node_detach(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock);
 void root_touch(struct tlb *t, uint32_t n);
 /* Hardware root for v's mode (0 user, 1 kernel), made if need be; 0: the guest has none. */
 uint64_t root_cr3(struct vcpu *v, unsigned mode);
+/* Two hardware roots: what the older one has of the guest kernel's half counts for a new one. */
+void root_inherit(struct domain *d, uint64_t from, uint64_t to) MUST_HOLD(d->tlb.lock);
 void tlb_reset(struct domain *d) MUST_HOLD(d->tlb.lock);
 
 /* flush.c */
@@ -88,5 +122,7 @@ void tlb_resync(struct domain *d) MUST_HOLD(d->tlb.lock);
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus);
 void tlb_guest_flush(struct vcpu *v);
 
-/* The guest's entry and the cached one, together. */
-int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad);
+/* The guest's entry and the cached one, together; preserve_ad: A and D stay as they are.  -EPERM: no frame of d. */
+int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value);
+int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
+	MUST_HOLD(d->tlb.lock);

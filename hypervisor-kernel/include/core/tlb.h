@@ -31,6 +31,7 @@ struct tlb_node {
 	uint32_t parent;     /* ... in this node ...			*/
 	uint16_t index;	     /* ... at this index				*/
 	uint16_t fills;	     /* leaves: how often one was filled	*/
+	uint64_t lines;	     /* bit n: entries 8n to 8n + 7 may be other than 0	*/
 };
 
 #define TLB_UNSYNCED 16
