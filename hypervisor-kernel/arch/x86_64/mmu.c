@@ -76,7 +76,7 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 		return -EFAULT;
 	while (done < count && !rc) {
 		mmu_update_t batch[MMU_BATCH];
-		uint32_t n = (uint32_t)MIN(count - done, MMU_BATCH);
+		uint32_t n = count - done < MMU_BATCH ? (uint32_t)(count - done) : MMU_BATCH;
 
 		if (done && hypercall_preempt())
 			return count_interrupt(v, arg, before, done, sizeof(mmu_update_t));

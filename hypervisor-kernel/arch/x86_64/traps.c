@@ -28,6 +28,12 @@ void exit_to_guest(void)
 
 	for (;;) {
 		v = c->current;
+		/* Nearly always nothing is to be done. */
+		if (!c->resched && c->loaded == v && c->cr3 == v->arch.cr3[v->arch.kernel_mode] &&
+		    !READ_ONCE(v->info->evtchn_upcall_pending)) {
+			crossing_end(v);
+			return_to_guest(v);
+		}
 		if (c->resched) {
 			if (v)
 				crossing_end(v);
@@ -205,7 +211,8 @@ void syscall_from_guest(struct regs *r)
 		exit_to_guest();
 	}
 	v->domain->hypercalls++;
-	v->crossed = (uint32_t)MIN(r->rax, GUISE_CROSSINGS - 1ul);
+	if (v->entered)
+		v->crossed = (uint32_t)MIN(r->rax, GUISE_CROSSINGS - 1ul);
 	rc = hypercall(v, r->rax, arg);
 	if (rc == HC_CONTINUE)
 		r->rip -= 2;	 /* the length of SYSCALL: issue it again */

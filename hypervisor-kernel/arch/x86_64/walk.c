@@ -40,9 +40,7 @@ uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned
 	if (d->paging != GUISE_DOMAIN_STOCK || !cr3)
 		return FRAME_NIL;
 	for (unsigned level = 4;; level--) {
-		n = node_of_entry(e);
-		if (t->node[n].table == FRAME_NIL)
-			return FRAME_NIL;
+		n = frame_table[pte_mfn(e)].cached - 1;
 		e = node_entries(t, n)[pt_index(va, level)];
 		if (level == 1)
 			break;
@@ -51,6 +49,8 @@ uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned
 		rw &= e;
 		nx |= e & PTE_NX;
 	}
+	if (t->node[n].table == FRAME_NIL)
+		return FRAME_NIL;
 	w->level = 1;
 	w->table[1] = t->node[n].table;
 	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
@@ -105,14 +105,6 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 	return false;
 }
 
-/* Without A the next access must come to fill() to set it; without D the next write. */
-static uint64_t leaf_of(uint64_t entry, bool writable)
-{
-	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_A;
-
-	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
-}
-
 /* A stock kernel maps its live tables read-only: what it maps writable is a table no more. */
 static void no_table_any_more(struct domain *d, struct frame *f) MUST_HOLD(d->tlb.lock)
 {
@@ -120,30 +112,14 @@ static void no_table_any_more(struct domain *d, struct frame *f) MUST_HOLD(d->tl
 	node_detach(d, frame_mfn(f));
 }
 
-static __attribute__((noinline)) uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index,
-							   uint64_t entry) MUST_HOLD(d->tlb.lock)
+uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
 {
 	uint64_t cache;
 	bool writable;
 
 	if (!leaf_allowed(d, table, index, entry, &writable, &cache))
 		return 0;
-	if (frame_owned_by(pte_mfn(entry), d->id))
+	if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && frame_owned_by(pte_mfn(entry), d->id))
 		no_table_any_more(d, &frame_table[pte_mfn(entry)]);
-	return leaf_of(entry, writable) | cache;
-}
-
-uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
-{
-	mfn_t m = pte_mfn(entry);
-	const struct frame *f;
-
-	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
-		return 0;
-	if (!frame_owned_by(m, d->id))
-		return leaf_derive_rare(d, table, index, entry);
-	f = &frame_table[m];
-	if (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE) && d->paging == GUISE_DOMAIN_STOCK)
-		return leaf_derive_rare(d, table, index, entry);
-	return leaf_of(entry, true);
+	return leaf_value(entry, writable) | cache;
 }

@@ -58,8 +58,29 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
  * of *w is filled in.  FRAME_NIL: they do not. */
 uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
 		     enum walk_result *result) MUST_HOLD(d->tlb.lock);
+/* Without A the next access must come to the kernel to set it; without D the next write. */
+static inline uint64_t leaf_value(uint64_t entry, bool writable)
+{
+	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_A;
+
+	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
+}
+
+uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
+
 /* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
-uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
+static inline uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock)
+{
+	const struct frame *f;
+
+	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return 0;
+	f = frame_of(pte_mfn(entry));
+	if (!f || frame_owner(f) != d->id || (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE)))
+		return leaf_derive_rare(d, table, index, entry);
+	return leaf_value(entry, true);
+}
+
 /* May a guest entry of d name this frame as a leaf?  *cache: extra bits (uncached). */
 bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *cache);
 
