@@ -31,7 +31,7 @@ long hc_set_trap_table(struct vcpu *v, const uint64_t *arg)
 			return -EFAULT;
 		if (!t.address)
 			return 0;
-		v->arch.trap[t.vector] = (struct trap_entry){ t.address, t.cs, t.flags & 3, !!(t.flags & 4) };
+		trap_set(v, t.vector, &t);
 	}
 	return -EINVAL;
 }

@@ -93,13 +93,13 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 }
 
 /* The guest's table of leaves for va in its kernel's address space; INVALID_MFN: none. */
-static mfn_t leaf_table(struct vcpu *v, uint64_t va) MUST_HOLD(v->domain->tlb.lock)
+static mfn_t leaf_table(const struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
 	enum walk_result result;
 	struct walk w;
 
-	if (walk_cached(v->domain, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
-		walk(v->domain, v->arch.root[1], va, 0, 1, &w);
+	if (walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
+		walk(d, v->arch.root[1], va, 0, 1, &w);
 		if (w.level != 1)
 			return INVALID_MFN;
 	}
@@ -118,7 +118,7 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)) || flags > UVMF_INVLPG)
 		return -EINVAL;
 	spin_lock(&d->tlb.lock);
-	table = leaf_table(v, va);
+	table = leaf_table(d, v, va);
 	if (table != INVALID_MFN)
 		rc = (value & PTE_P) && !leaf_allowed(d, table, index, value, &writable, &cache) ?
 			   -EPERM :

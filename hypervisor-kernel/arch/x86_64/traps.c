@@ -81,8 +81,8 @@ unsigned page_fault_from_guest(struct vcpu *v)
 		return 0;
 	}
 	crossing_count(v, GUISE_CROSSING_FAULT);
-	if (v->arch.kernel_mode || !t->masks || !v->arch.bounce_sp || !v->arch.cr3[1] || !handler_ok(t->address) ||
-	    v->info->evtchn_upcall_mask || c->resched) {
+	if (v->arch.kernel_mode || !t->fast || !v->arch.bounce_sp || !v->arch.cr3[1] || v->info->evtchn_upcall_mask ||
+	    c->resched) {
 		bounce_page_fault(v, va, error);
 		exit_to_guest();
 	}

@@ -20,6 +20,14 @@ bool handler_ok(uint64_t handler)
 	return handler && canonical(handler) && !slot_is_hypervisor(pt_index(handler, 4));
 }
 
+void trap_set(struct vcpu *v, unsigned vector, const struct trap_info *t)
+{
+	bool masks = t->flags & 4;
+
+	v->arch.trap[vector] =
+		(struct trap_entry){ t->address, t->cs, t->flags & 3, masks, masks && handler_ok(t->address) };
+}
+
 void syscall_fast_update(struct vcpu *v)
 {
 	struct arch_vcpu *a = &v->arch;

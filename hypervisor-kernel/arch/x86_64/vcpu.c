@@ -90,8 +90,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	a->syscall_masks = !!(c->flags & VGCF_syscall_disables_events);
 	kernel_stack_set(v, (uint16_t)c->kernel_ss, c->kernel_sp);
 	for (unsigned i = 0; i < 256; i++)
-		a->trap[i] = (struct trap_entry){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs,
-						  c->trap_ctxt[i].flags & 3, !!(c->trap_ctxt[i].flags & 4) };
+		trap_set(v, i, &c->trap_ctxt[i]);
 	return gdt_load(v, c->gdt_frames[0], entries);
 }
 

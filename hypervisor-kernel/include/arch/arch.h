@@ -11,6 +11,7 @@ struct boot_info;
 struct cpu;
 struct domain;
 struct regs;
+struct trap_info;
 struct vcpu;
 
 extern struct cpu boot_cpu;
@@ -53,6 +54,7 @@ unsigned page_fault_from_guest(struct vcpu *v);
 /* upcall.c */
 /* Where bounces from user mode put their frame. */
 void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp);
+void trap_set(struct vcpu *v, unsigned vector, const struct trap_info *t);
 /* Callback, mask or stack changed: may entry.S bounce system calls by itself? */
 void syscall_fast_update(struct vcpu *v);
 /* May the guest kernel be entered at this address?  0 may not. */

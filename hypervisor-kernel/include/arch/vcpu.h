@@ -21,6 +21,7 @@ struct trap_entry {
 	uint16_t cs;
 	uint8_t dpl;
 	uint8_t masks; /* delivery sets the upcall mask	*/
+	uint8_t fast;  /* it does, and the address is good	*/
 };
 
 #define GUEST_GDT_ENTRIES 64
