@@ -28,29 +28,39 @@ $(S)/claims.elf: $(CLAIM_OBJS) $(RUNTIME) runtime/native.lds
 $(S)/archive.cpio: $(S)/vmm $(S)/claims.elf
 	$(Q)scripts/newc vmm=$(S)/vmm claims=$(S)/claims.elf > $@
 
-# The block drivers as they are, with frontends that are not what they should be.
-RINGS_OBJS := $(S)/rings/main.o $(filter-out $(B)/vmm/main.o,$(VMM_OBJS))
-FRONTEND_OBJS := $(addprefix $(S)/rings/, frontend.o attacks.o)
-$(S)/rings/%.o: SYSTEM_CFLAGS := -Ivmm
+# Drivers as they are, with frontends that are not what they should be: $(S)/rings/blk and net.
+RINGS := $(S)/rings
+RINGS_SERVER := $(RINGS)/main.o $(filter-out $(B)/vmm/main.o,$(VMM_OBJS))
+RINGS_OBJS := $(addprefix $(RINGS)/, main.o part.o blk_kind.o frontend.o attacks.o net_kind.o net_frontend.o net_attacks.o)
+$(RINGS)/%.o: SYSTEM_CFLAGS := -Ivmm
 
-$(S)/rings/vmm: $(RINGS_OBJS) $(RUNTIME) runtime/native.lds
-	$(Q)$(call native_link,$(RINGS_OBJS))
+$(RINGS)/vmm-blk: $(RINGS)/blk_kind.o
+$(RINGS)/vmm-net: $(RINGS)/net_kind.o
+$(RINGS)/vmm-%: $(RINGS_SERVER) $(RUNTIME) runtime/native.lds
+	$(Q)$(call native_link,$(filter %.o,$^))
 
-$(S)/rings/frontend: $(FRONTEND_OBJS) $(RUNTIME) runtime/native.lds
-	$(Q)$(call native_link,$(FRONTEND_OBJS))
+$(RINGS)/frontend-blk: $(RINGS)/frontend.o $(RINGS)/attacks.o
+$(RINGS)/frontend-net: $(RINGS)/net_frontend.o $(RINGS)/net_attacks.o
+$(RINGS)/frontend-%: $(RINGS)/part.o $(RUNTIME) runtime/native.lds
+	$(Q)$(call native_link,$(filter %.o,$^))
 
-$(S)/rings/archive: $(S)/rings/vmm $(S)/rings/frontend $(DRIVERS)
-	$(Q)scripts/newc vmm=$(S)/rings/vmm frontend=$(S)/rings/frontend drivers/virtio-blk=$(B)/drivers-vm/virtio-blk \
-		drivers/nvme=$(B)/drivers-vm/nvme > $@
+$(RINGS)/archive-%: $(RINGS)/vmm-% $(RINGS)/frontend-% $(DRIVERS)
+	$(Q)scripts/newc vmm=$(RINGS)/vmm-$* frontend=$(RINGS)/frontend-$* \
+		$(foreach d,virtio-blk nvme virtio-net e1000e,drivers/$(d)=$(B)/drivers-vm/$(d)) > $@
 
-# $(call rings,name,device)
-rings = tests/system/debian/gpt $(S)/rings/$(1) 512 && QEMU_ARGS="-drive if=none,id=d,file=$(S)/rings/$(1),format=raw \
-	-device $(2)" tests/system/run $(GUISE) $(S)/rings/archive $(S)/rings/$(1).log
+# $(call rings,kind,name,arguments of QEMU)
+rings = QEMU_ARGS="$(3)" tests/system/run $(GUISE) $(RINGS)/archive-$(1) $(RINGS)/$(2).log
+rings_disk = tests/system/debian/gpt $(RINGS)/$(1) 512 && \
+	$(call rings,blk,$(1),-drive if=none$(comma)id=d$(comma)file=$(RINGS)/$(1)$(comma)format=raw -device $(2))
+rings_net = $(call rings,net,$(1),-netdev user$(comma)id=n$(comma)restrict=on -device $(2))
 
+.SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
 .PHONY: test-claims test-rings test-debian test-machine test-system test
-test-rings: $(GUISE) $(S)/rings/archive ## hostile frontends harm neither a block driver nor each other
-	$(Q)tests/sum '$(call rings,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
-		'$(call rings,nvme,nvme$(comma)drive=d$(comma)serial=d)'
+test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
+	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
+		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
+		'$(call rings_net,virtio-net,virtio-net-pci$(comma)netdev=n$(comma)disable-legacy=on$(comma)iommu_platform=on$(comma)romfile=)' \
+		'$(call rings_net,e1000e,e1000e$(comma)netdev=n$(comma)romfile=)'
 
 test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
 	$(Q)tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log $(CLAIM)
@@ -71,4 +81,4 @@ test-system: $(ALL) $(S)/archive.cpio ## all of these
 test: $(ALL) $(S)/archive.cpio ## all that ends in a verdict: lint, test-unit, test-system
 	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit lint)
 
--include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(S)/rings/main.d $(FRONTEND_OBJS:.o=.d)
+-include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(RINGS_OBJS:.o=.d)

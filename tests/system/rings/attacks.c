@@ -20,15 +20,6 @@
 ATTACKS(X)
 #undef X
 
-static uint64_t random64(void)
-{
-	static uint64_t x = 88172645463325252ull;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	return x ^= x << 17;
-}
-
 /* It still works, for a frontend that keeps to the rules again. */
 static void still_served(void)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * frontend.c - see frontend.h; and the two parts that domains of this program play.
- *
- * Command line: honest, or the number of an attack.
+ * frontend.c - see frontend.h; and the honest one.
  */
 #include <runtime/event.h>
 #include <runtime/grant.h>
@@ -16,69 +14,20 @@
 #include "attacks.h"
 #include "frontend.h"
 
-#define DEVICE "device/vbd/51712"
-
+const char device[] = "device/vbd/51712";
 blkif_sring_t *ring;
 uint32_t port;
-uint16_t backend_id;
 uint8_t *data;
 int data_ref[DATA_PAGES];
 
 static blkif_front_ring_t front;
-static char backend[STORE_PATH_MAX / 2];
-
-void fails(const char *fmt, ...)
-{
-	char text[200];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	store_write("data/fails", text);
-	domain_shutdown(SHUTDOWN_poweroff);
-}
 
 static void ring_event(uint32_t event_port, void *arg)
 {
 }
 
-void put_key(const char *key, uint64_t value)
+void prepare(void)
 {
-	char path[STORE_PATH_MAX];
-
-	snprintf(path, sizeof(path), DEVICE "/%s", key);
-	expect_eq(store_printf(path, "%lu", value), 0);
-}
-
-unsigned backend_state(void)
-{
-	char path[STORE_PATH_MAX];
-	uint64_t state;
-
-	snprintf(path, sizeof(path), "%s/state", backend);
-	return store_read_u64(path, &state) ? 0 : state;
-}
-
-int wait_state(unsigned state)
-{
-	uint64_t until = time_ns() + 10 * SECOND;
-
-	while (backend_state() != state) {
-		if (time_ns() > until)
-			return 0;
-		event_loop_once(time_ns() + SECOND / 200);
-	}
-	return 1;
-}
-
-static void find_backend(void)
-{
-	uint64_t id;
-
-	expect(store_read(DEVICE "/backend", backend, sizeof(backend)) > 0);
-	expect_eq(store_read_u64(DEVICE "/backend-id", &id), 0);
-	backend_id = id;
 	data = page_alloc(DATA_PAGES);
 	expect(data);
 	for (unsigned i = 0; i < DATA_PAGES; i++) {
@@ -157,7 +106,7 @@ int outcome(void)
 /* ---- the honest one -------------------------------------------------------------------------- */
 
 /* Write, flush and read back for ever, another place and content each time. */
-static void honest(void)
+void honest(void)
 {
 	connect();
 	for (uint64_t round = 1;; round++) {
@@ -182,22 +131,9 @@ static void honest(void)
 ATTACKS(X)
 #undef X
 
-static void (*const attacks[])(void) = {
+void (*const attacks[])(void) = {
 #define X(function, sentence) function,
 	ATTACKS(X)
 #undef X
 };
-
-int domain_main(void)
-{
-	const char *line = (const char *)start->cmd_line;
-	uint64_t number = parse_u64(line, NULL);
-
-	find_backend();
-	if (!strcmp(line, "honest"))
-		honest();
-	else if (number < sizeof(attacks) / sizeof(attacks[0]))
-		attacks[number]();
-	store_write("data/holds", "1");
-	return 0;
-}
+const unsigned nr_attacks = sizeof(attacks) / sizeof(attacks[0]);

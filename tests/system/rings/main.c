@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - first domain of a test machine with one disk behind its real driver VM: an honest frontend
- * works on one partition, and a hostile one after the other has its way with the ring of another.
+ * main.c - first domain of a test machine with one device behind its real driver VM: an honest frontend
+ * works, and a hostile one after the other has its way with rings of its own.
  *
- * The server's own files start the driver and serve the store.  Output as the judge's.
+ * The server's own files start the driver and serve the store.  What the device is, is its kind's.
+ * Output as the judge's.
  */
 #include <archive.h>
 #include <runtime/event.h>
@@ -13,10 +14,10 @@
 #include <runtime/start.h>
 #include <runtime/string.h>
 
-#include "attacks.h"
 #include "domain.h"
 #include "driver.h"
 #include "elf.h"
+#include "kind.h"
 #include "native.h"
 #include "peer.h"
 #include "store.h"
@@ -24,25 +25,18 @@
 #define EXIT_PORT 0xf4
 #define PAGES	  512u
 #define HONEST	  100u
-#define VDEV	  51712u
 #define SECOND	  1000000000ull
 #define PATIENCE  (60 * SECOND)
 
 struct frontend {
 	struct domain domain;
 	struct peer peer;
-	unsigned partition;
+	int honest;
 };
 
 static struct elf_image program;
 static uint16_t next_id = HONEST;
 static char why[300];
-
-static const char *const sentences[] = {
-#define X(function, sentence) sentence,
-	ATTACKS(X)
-#undef X
-};
 
 static void somebody_ended(uint32_t port, void *arg)
 {
@@ -58,13 +52,13 @@ static uint64_t free_frames(void)
 
 static void back_path(const struct frontend *f, char *path, size_t size)
 {
-	snprintf(path, size, "/local/domain/%d/backend/vbd/%u/%u", driver_of_disk(0), f->domain.id, VDEV);
+	snprintf(path, size, "/local/domain/%d/backend/%s/%u/%u", kind.driver(), kind.name, f->domain.id, kind.number);
 }
 
 static void show(const struct frontend *f)
 {
 	char front[96], back[96], path[128], perms[24];
-	int driver = driver_of_disk(0);
+	int driver = kind.driver();
 	unsigned id = f->domain.id;
 
 	snprintf(path, sizeof(path), "/local/domain/%u", id);
@@ -72,7 +66,7 @@ static void show(const struct frontend *f)
 	xs_dir(path, perms);
 	snprintf(path, sizeof(path), "/local/domain/%u/data", id);
 	xs_dir(path, perms);
-	snprintf(front, sizeof(front), "/local/domain/%u/device/vbd/%u", id, VDEV);
+	snprintf(front, sizeof(front), "/local/domain/%u/device/%s/%u", id, kind.name, kind.number);
 	back_path(f, back, sizeof(back));
 #define PUT(dir, key, ...) (snprintf(path, sizeof(path), "%s/%s", dir, key), xs_putf(path, __VA_ARGS__))
 	snprintf(perms, sizeof(perms), "n%u,r%d", id, driver);
@@ -82,20 +76,19 @@ static void show(const struct frontend *f)
 	PUT(front, "state", "1");
 	snprintf(perms, sizeof(perms), "n%d,r%u", driver, id);
 	xs_dir(back, perms);
-	PUT(back, "params", "%u", f->partition);
-	PUT(back, "mode", "w");
 	PUT(back, "frontend-id", "%u", id);
 	PUT(back, "frontend", "%s", front);
+	kind.show(front, back, f->honest, id);
 	PUT(back, "state", "1");
 #undef PUT
 }
 
-static const char *begin(struct frontend *f, unsigned partition, const char *line)
+static const char *begin(struct frontend *f, int is_honest, const char *line)
 {
 	const char *error;
 
 	memset(f, 0, sizeof(*f));
-	f->partition = partition;
+	f->honest = is_honest;
 	domain_create(&f->domain, next_id++, PAGES, PAGES, 1, GUISE_PRIO_GUEST, GUISE_DOMAIN_NATIVE);
 	if (!f->domain.error)
 		native_build(&f->domain, &program, NULL, 0, line);
@@ -155,7 +148,7 @@ static const char *goes_on(const struct frontend *honest, unsigned n)
 	uint64_t until = time_ns() + PATIENCE, rounds = 0, first = 0;
 	static char text[200];
 
-	while (time_ns() < until && driver_of_disk(0) >= 0 && !over(honest)) {
+	while (time_ns() < until && kind.driver() >= 0 && !over(honest)) {
 		if (said(honest, "rounds", text, sizeof(text)))
 			rounds = parse_u64(text, NULL);
 		if (!first)
@@ -164,7 +157,7 @@ static const char *goes_on(const struct frontend *honest, unsigned n)
 			return NULL;
 		wait_a_little();
 	}
-	if (driver_of_disk(0) < 0)
+	if (kind.driver() < 0)
 		return "the driver ended";
 	return said(honest, "fails", text, sizeof(text)) ? text : "the honest frontend is held up";
 }
@@ -177,7 +170,7 @@ static const char *attack(const struct frontend *honest, unsigned number)
 	char line[16];
 
 	snprintf(line, sizeof(line), "%u", number);
-	error = begin(&f, 1, line);
+	error = begin(&f, 0, line);
 	if (error)
 		return error;
 	error = goes_on(honest, 2);
@@ -218,15 +211,15 @@ static const char *prepare(struct frontend *honest)
 		return error;
 	drivers_start(archive, start->mod_len, -1);
 	drivers_wait();
-	if (driver_of_disk(0) < 0)
-		return "there is no disk";
-	error = begin(honest, 2, "honest");
+	if (kind.driver() < 0)
+		return "there is no device";
+	error = begin(honest, 1, "honest");
 	return error ? error : goes_on(honest, 1);
 }
 
 int domain_main(void)
 {
-	unsigned nr = sizeof(sentences) / sizeof(sentences[0]), failed = 0;
+	unsigned nr = kind.nr_attacks, failed = 0;
 	struct frontend honest;
 	const char *error = prepare(&honest);
 
@@ -236,13 +229,13 @@ int domain_main(void)
 	for (unsigned i = 0; !error && i < nr; i++) {
 		const char *wrong;
 
-		print("# %u %s\n", i + 1, sentences[i]);
+		print("# %u %s\n", i + 1, kind.attacks[i]);
 		wrong = attack(&honest, i);
 		failed += wrong != NULL;
 		if (wrong)
-			print("not ok %u - %s: %s\n", i + 1, sentences[i], wrong);
+			print("not ok %u - %s: %s\n", i + 1, kind.attacks[i], wrong);
 		else
-			print("ok %u - %s\n", i + 1, sentences[i]);
+			print("ok %u - %s\n", i + 1, kind.attacks[i]);
 	}
 	print("done: %u passed, %u failed, 0 skipped\n", nr - failed, failed);
 	outl(EXIT_PORT, error || failed);
