@@ -17,4 +17,8 @@ bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise and Xen (BENCH, MODE, S
 bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions, one boot of each
 	@KERNEL='$(GUEST_KERNEL)' RUNS=1 REPS=3 tests/bench/run $(B)
 
+.PHONY: bench-io
+bench-io: $(ALL) ## measure disks: native, Guise and Xen (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS)
+	@tests/bench/io $(B)
+
 -include $(wildcard $(BENCH_DIR)/*.d)

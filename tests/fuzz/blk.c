@@ -29,6 +29,35 @@ static void within(const struct blk_command *cmd, const struct blk_limits *l)
 	check_that(cmd->op == BLK_DISCARD || sum == cmd->nr_sectors);
 }
 
+/* The parts that a device takes add up to the whole, and each keeps to what the device says. */
+static void cut(const struct blk_command *cmd)
+{
+	uint32_t limits = (uint32_t)input_number(1);
+	struct blk_device dev = {
+		.max_segments = 1 + limits % 32,
+		.max_bytes = limits & 32 ? 4096u << (limits >> 6) : 0,
+		.seam = limits & 1 ? 4096 : 0,
+	};
+	struct blk_extent extent[BLK_SEGMENTS];
+	uint64_t sectors, sum = 0;
+	unsigned n;
+
+	for (unsigned i = 0; i < cmd->nr_segments; i++) {
+		const struct blkif_request_segment *s = &cmd->segment[i];
+
+		extent[i].bus = s->gref * 4096ull + s->first_sect * 512;
+		extent[i].len = (s->last_sect - s->first_sect + 1u) * 512;
+	}
+	for (unsigned at = 0; at < cmd->nr_segments; at += n, sum += sectors) {
+		n = blk_extents_fit(&dev, extent + at, cmd->nr_segments - at, &sectors);
+		check_that(n && n <= dev.max_segments && n <= cmd->nr_segments - at);
+		check_that(!dev.max_bytes || sectors * 512 <= dev.max_bytes);
+		for (unsigned i = at + 1; dev.seam && i < at + n; i++)
+			check_that((extent[i - 1].bus + extent[i - 1].len) % 4096 == 0 && extent[i].bus % 4096 == 0);
+	}
+	check_that(!cmd->nr_segments || sum == cmd->nr_sectors);
+}
+
 static void decode(const blkif_request_t *req, const struct blk_limits *l)
 {
 	struct blkif_request_segment segment[BLK_SEGMENTS];
@@ -47,6 +76,7 @@ static void decode(const blkif_request_t *req, const struct blk_limits *l)
 			return;
 	}
 	within(&cmd, l);
+	cut(&cmd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
