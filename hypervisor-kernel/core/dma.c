@@ -30,7 +30,7 @@ static int status_errno(int gntst)
 
 static int dma_map(struct domain *d, struct guise_dma_map *op)
 {
-	struct grant_map map = { .from = op->domid, .kind = GRANT_MAP_DMA, .ref = op->ref };
+	struct grant_map map = { .from = op->domid, .kind = GRANT_MAP_GOING, .ref = op->ref };
 	struct domain *from;
 	int rc;
 
@@ -48,6 +48,7 @@ static int dma_map(struct domain *d, struct guise_dma_map *op)
 		} else {
 			op->cookie = (uint32_t)rc;
 			op->bus = iommu_grant(d, op->cookie, map.m, map.writable);
+			grant_map_ready(d, op->cookie, GRANT_MAP_DMA); /* not before: it can be undone now */
 			rc = 0;
 		}
 	}

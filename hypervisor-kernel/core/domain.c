@@ -256,8 +256,9 @@ void domain_remove_frame(struct domain *d, mfn_t m)
 uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *mfns)
 {
 	uint32_t done = 0;
+	int rc = 0;
 
-	while (done < nr && d->frames < d->max_frames) {
+	while (done < nr && d->frames < d->max_frames && !rc) {
 		/* Whole 2 MiB blocks where the guest's numbers and the machine's can be aligned. */
 		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && d->max_frames - d->frames >= 512 ? 9 :
 														     0;
@@ -267,16 +268,12 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 			m = frame_alloc(order = 0, d->id);
 		if (m == INVALID_MFN)
 			break;
-		if (iommu_prepare(d, m)) {
-			frame_free(m, order, d->id);
-			break;
-		}
 		for (uint32_t i = 0; i < 1u << order; i++, done++) {
 			memset(mfn_to_virt(m + i), 0, PAGE_SIZE);
 			frame_of(m + i)->flags = 0;
 			m2p_set(m + i, first + done);
 			domain_add_frame(d, m + i);
-			iommu_enter(d, m + i);
+			rc |= iommu_enter(d, m + i);
 			mfns[done] = m + i;
 		}
 	}

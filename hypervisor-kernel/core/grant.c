@@ -200,6 +200,15 @@ int grant_map_add(struct domain *d, const struct grant_map *map)
 	return rc;
 }
 
+void grant_map_ready(struct domain *d, uint32_t n, uint8_t kind)
+{
+	struct grant_table *g = d->grants;
+
+	spin_lock(&g->lock);
+	map_at(g, n)->kind = kind;
+	spin_unlock(&g->lock);
+}
+
 int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out)
 {
 	struct grant_table *g = d->grants;

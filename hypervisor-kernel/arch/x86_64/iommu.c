@@ -53,15 +53,6 @@ uint64_t iommu_end(void)
 	return window_first() + GRANT_MAX_MAPS;
 }
 
-mfn_t iommu_tables(void)
-{
-	buses = kpages_alloc(0, NULL);
-	if (!buses)
-		return INVALID_MFN;
-	vtd_publish(buses, PAGE_SIZE);
-	return virt_to_mfn(buses);
-}
-
 static void set(uint64_t *e, uint64_t v)
 {
 	WRITE_ONCE(*e, v);
@@ -109,26 +100,16 @@ static int own_enter(struct io_space *s, mfn_t m) MUST_HOLD(iommu_lock)
 	return e ? 0 : -ENOMEM;
 }
 
-int iommu_prepare(struct domain *d, mfn_t m)
+int iommu_enter(struct domain *d, mfn_t m)
 {
-	int rc = 0;
+	int rc;
 
 	if (!d->io)
 		return 0;
 	spin_lock(&iommu_lock);
-	if (!leaf(d->io, m, true))
-		rc = -ENOMEM;
+	rc = own_enter(d->io, m);
 	spin_unlock(&iommu_lock);
 	return rc;
-}
-
-void iommu_enter(struct domain *d, mfn_t m)
-{
-	if (!d->io)
-		return;
-	spin_lock(&iommu_lock);
-	own_enter(d->io, m);
-	spin_unlock(&iommu_lock);
 }
 
 void iommu_leave(struct domain *d, mfn_t m)
@@ -251,6 +232,20 @@ static struct io_space *space_of(uint16_t bdf) MUST_HOLD(iommu_lock)
 	struct entry *c = context(bdf, false);
 
 	return c && c->lo & PRESENT ? spaces[ID(c->hi)] : NULL;
+}
+
+mfn_t iommu_tables(void)
+{
+	struct entry *first = NULL;
+
+	buses = kpages_alloc(0, NULL);
+	if (buses) {
+		vtd_publish(buses, PAGE_SIZE);
+		spin_lock(&iommu_lock);
+		first = context(0, true); /* each machine has this bus */
+		spin_unlock(&iommu_lock);
+	}
+	return first ? virt_to_mfn(buses) : INVALID_MFN;
 }
 
 static bool is_reserved(uint16_t bdf)

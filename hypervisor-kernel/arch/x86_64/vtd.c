@@ -58,7 +58,7 @@
 #define FAULT_PAUSE 10000000ull /* ns between two interrupts */
 #define QUEUE	    256
 #define REMAP_SIZE  7 /* 2^8 entries: a page */
-#define HANG_MS	    1000
+#define HANG_MS	    10000
 
 struct unit {
 	volatile char *regs;

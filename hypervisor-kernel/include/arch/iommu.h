@@ -29,11 +29,8 @@ void iommu_detach(struct domain *d, uint16_t bdf);
 /* d dies: none of its devices reaches anything. */
 void iommu_forget(struct domain *d);
 
-/* Frames [m, m + nr), of one aligned block of 512, are going to be d's: make sure that they can be entered.
- * 0 or -ENOMEM. */
-int iommu_prepare(struct domain *d, mfn_t m);
-/* Frame m is in d's list of frames.  Enter it, if it still is d's. */
-void iommu_enter(struct domain *d, mfn_t m);
+/* Frame m is in d's list of frames.  Enter it, if it still is d's.  -ENOMEM: devices do not reach it. */
+int iommu_enter(struct domain *d, mfn_t m);
 /* It is d's no more. */
 void iommu_leave(struct domain *d, mfn_t m);
 /* d's use n (core/grant.h) of another's frame: enter it, and tell the bus address; take it out. */

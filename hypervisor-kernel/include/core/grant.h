@@ -43,6 +43,8 @@ enum { GRANT_MAP_FREE, GRANT_MAP_CPU, GRANT_MAP_DMA, GRANT_MAP_GOING };
 
 /* Remember *map for d; its number or -ENOSPC. */
 int grant_map_add(struct domain *d, const struct grant_map *map);
+/* Mapping n was added as GRANT_MAP_GOING while it was being made: now it is of that kind. */
+void grant_map_ready(struct domain *d, uint32_t n, uint8_t kind);
 /* Take mapping n of that kind out of use (it becomes GRANT_MAP_GOING): its content, or -EINVAL. */
 int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out);
 /* Undo the pin and free the number. */

@@ -4,7 +4,7 @@
  *
  * Outermost first:
  *	domain list -> domain.lock -> tlb.lock -> grant_table.lock -> event.lock
- *	-> irq lock -> cpu run queue -> timer lock -> frame allocator
+ *	-> irq lock -> iommu_lock -> cpu run queue -> timer lock -> frame allocator
  * Two domains' locks of one kind are taken in order of their address.  The kernel runs with
  * interrupts off but in the idle loop, so a lock needs no interrupt variant.
  */
