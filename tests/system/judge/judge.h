@@ -28,5 +28,11 @@ const char *trials_init(const void *program, size_t len);
 int trial_get(unsigned n, struct trial *t);
 /* Build what it needs, let it run, take it apart. */
 struct outcome trial_run(const struct trial *t, uint64_t seed);
+/* edu.c.  Make the machine's device ready: 1, or 0 when it has none. */
+struct guise_device;
+int edu_prepare(struct guise_device *dev);
+/* Give it to a domain, with a message that only device speaker may send: 0, or -1. */
+int edu_give(struct guise_device *dev, uint32_t domain, uint16_t speaker);
+void edu_take(struct guise_device *dev);
 /* Run one of the judge's own. */
 struct outcome here_run(const struct trial *t);

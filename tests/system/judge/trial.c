@@ -25,6 +25,7 @@ static struct elf_image elf;
 static struct claims header;
 static unsigned nr_claims;
 static int domain_ended;
+static struct guise_device device;
 
 /* The program's byte at an address, as far as the file has it. */
 static const void *at(uint64_t va, size_t len)
@@ -114,15 +115,18 @@ static void give(struct domain *d, uint32_t parent, uint64_t first, uint64_t nr)
 static void build(struct domain *d, uint16_t id, const char *role, const struct trial *t, uint64_t seed)
 {
 	const struct claim *c = t->claim;
-	int claimant = id == DOMID_CLAIM;
+	int claimant = id == DOMID_CLAIM, drives = claimant && c->device && edu_prepare(&device);
 	uint64_t nr = claimant && c->pages ? c->pages : PAGES;
 	char line[100];
 
 	domain_create(d, id, nr, nr + (claimant ? c->spare : 0), claimant && c->vcpus ? c->vcpus : 1, GUISE_PRIO_GUEST,
 		      claimant && t->stock ? GUISE_DOMAIN_STOCK : GUISE_DOMAIN_NATIVE);
 	snprintf(line, sizeof(line), "%s %u %s %lu", role, t->index, claimant && t->stock ? "stock" : "native", seed);
+	if (!d->error && drives &&
+	    edu_give(&device, d->handle, (uint16_t)(c->device == 1 ? device.bdf : device.bdf ^ 8)))
+		d->error = "it cannot be given the device";
 	if (!d->error)
-		native_build(d, &elf, NULL, 0, line);
+		native_build(d, &elf, drives ? &device : NULL, drives ? sizeof(device) : 0, line);
 	if (!d->error && claimant) {
 		give(d, GUISE_ROOT_PORT, c->port, c->nr_ports);
 		give(d, GUISE_ROOT_IRQ, c->irq, c->nr_irqs);
@@ -298,6 +302,8 @@ struct outcome trial_run(const struct trial *t, uint64_t seed)
 		if (c->watched && o.verdict == VERDICT_HOLDS)
 			ask_bystander(&bystander, watch_mfn, &o);
 	}
+	if (c->device && device.kind)
+		edu_take(&device);
 	destroy(&bystander, &o);
 	/* Each of these may hold frames of the other: the first one to go may have to wait. */
 	if (peer.handle)

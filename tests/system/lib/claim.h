@@ -40,6 +40,7 @@ struct claim {
 	uint32_t port, nr_ports; /* I/O ports it gets a handle for			*/
 	uint32_t irq, nr_irqs;	 /* interrupts it gets a handle for			*/
 	uint64_t mmio, nr_mmio;	 /* machine frames it gets a handle for			*/
+	uint32_t device;	 /* 1: it drives the machine's device (edu.h); 2: whose message is another's */
 };
 
 /* How the judge finds the claims in the program. */
