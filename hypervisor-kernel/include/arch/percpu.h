@@ -33,6 +33,7 @@ struct cpu {
 	uint64_t flush_epoch;		/* of the last full flush on this CPU			*/
 	uint64_t iomap_change;		/* which state of whose ports the I/O bitmap shows	*/
 	uint32_t iomap_low, iomap_high; /* its bytes that open any		*/
+	uint32_t irq_looks;		/* of a long hypercall, whether an interrupt waits	*/
 	struct tss tss;
 	uint64_t gdt[GDT_BYTES / 8] __attribute__((aligned(4096)));
 	uint8_t stack[CPU_STACK_SIZE] __attribute__((aligned(16)));
