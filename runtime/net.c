@@ -74,7 +74,7 @@ static void receive(void)
 {
 	unsigned nr;
 
-	if (look_at && net_now >= look_at)
+	if (net_soon(look_at))
 		receive_due = 1;
 	if (receive_due) {
 		nr = net_card->receive(net_card, RECEIVE_MOST);
@@ -93,7 +93,7 @@ static void look(void)
 {
 	for (struct vif *v = vif_first(); v; v = vif_next(v)) {
 		for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++) {
-			if (!q->look_at || net_now < q->look_at)
+			if (!net_soon(q->look_at))
 				continue;
 			q->look_at = 0;
 			q->kicked = 1;

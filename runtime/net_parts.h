@@ -21,6 +21,12 @@ extern uint64_t net_now, net_deadline; /* of this round; when the next one is du
  * priority, would run for one packet at a time. */
 #define NET_LEAVE_NS 200000u
 
+/* What is to be looked at soon is looked at now: one awakening for all that was left alone. */
+static inline int net_soon(uint64_t when)
+{
+	return when && when <= net_now + NET_LEAVE_NS / 2;
+}
+
 /* The round is to begin then at the latest. */
 static inline void net_due(uint64_t when)
 {
