@@ -17,8 +17,11 @@ bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise and Xen (BENCH, MODE, S
 bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions, one boot of each
 	@KERNEL='$(GUEST_KERNEL)' RUNS=1 REPS=3 tests/bench/run $(B)
 
-.PHONY: bench-io
+.PHONY: bench-io bench-net
 bench-io: $(ALL) ## measure disks: native, Guise and Xen (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS)
 	@tests/bench/io $(B)
+
+bench-net: $(ALL) ## measure iperf3 to this machine: native, Guise and Xen (SYSTEMS, RUNS, MIB, NET_MODEL)
+	@KERNEL='$(GUEST_KERNEL)' tests/bench/net $(B)
 
 -include $(wildcard $(BENCH_DIR)/*.d)
