@@ -18,6 +18,7 @@
 #include "guest.h"
 #include "peer.h"
 #include "power.h"
+#include "profile.h"
 #include "shelf.h"
 
 static const void *archive;
@@ -127,6 +128,7 @@ int domain_main(void)
 	drivers_start(archive, archive_len, machine.control);
 	drivers_wait();
 	commands_register();
+	profile_register();
 	if (machine.control >= 0 && control_open((unsigned)machine.control))
 		give_up("guise.cfg: this machine has no com%d for 'control'", machine.control + 1);
 	shelf_open();

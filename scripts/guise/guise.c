@@ -16,6 +16,7 @@
 
 #include "broker.h"
 #include "guise.h"
+#include "profile.h"
 #include "terminal.h"
 #include "top.h"
 
@@ -380,6 +381,15 @@ static int top_command(struct guise *g, int argc, char **argv)
 	return top(g, rounds, seconds);
 }
 
+static int profile_command(struct guise *g, int argc, char **argv)
+{
+	long seconds = 10;
+
+	if (argc > 1 && (seconds = number(argv[1], 1, 86400)) < 0)
+		return usage("profile: '%s' is no number of seconds", argv[1]);
+	return profile(g, argv[0], seconds, argc > 2 ? argv[2] : NULL);
+}
+
 /* Any request: the members as KEY=VALUE, numbers as numbers. */
 static int call(struct guise *g, int argc, char **argv)
 {
@@ -423,6 +433,8 @@ static struct command commands[] = {
 	{ "destroy", "GUEST", "end it at once, and wait until nothing is left of it", 1, 1, destroy },
 	{ "set-mem", "GUEST MIB", "ask it to use so much memory, up to its maxmem", 2, 2, set_mem },
 	{ "top", "[-n ROUNDS] [-d SECONDS]", "who uses what, live", 0, 4, top_command },
+	{ "profile", "GUEST [SECONDS [FILE]]", "what it enters the kernel for; FILE: a trace for Perfetto", 1, 3,
+	  profile_command },
 	{ "log", "[-f]", "what the server said; -f: and what it says", 0, 1, log_command },
 	{ "events", "", "what happens, a JSON object a line", 0, 0, events },
 	{ "call", "COMMAND [KEY=VALUE]...", "any request of the protocol, and its answer", 1, 32, call },

@@ -21,39 +21,9 @@
 _Static_assert(CROSSINGS == GUISE_CROSSINGS, "as the kernel counts");
 
 static const char *const names[CROSSINGS] = {
-	[0] = "set_trap_table",
-	[1] = "mmu_update",
-	[2] = "set_gdt",
-	[3] = "stack_switch",
-	[5] = "fpu_taskswitch",
-	[8] = "set_debugreg",
-	[9] = "get_debugreg",
-	[10] = "update_descriptor",
-	[12] = "memory_op",
-	[13] = "multicall",
-	[14] = "update_va_mapping",
-	[15] = "set_timer_op",
-	[17] = "xen_version",
-	[18] = "console_io",
-	[20] = "grant_table_op",
-	[21] = "vm_assist",
-	[23] = "iret",
-	[24] = "vcpu_op",
-	[25] = "set_segment_base",
-	[26] = "mmuext_op",
-	[29] = "sched_op",
-	[30] = "callback_op",
-	[32] = "event_channel_op",
-	[33] = "physdev_op",
-	[GUISE_CROSSING_SYSCALL] = "system call",
-	[GUISE_CROSSING_FAULT] = "page fault",
-	[GUISE_CROSSING_FILL] = "fill",
-	[GUISE_CROSSING_EXCEPTION] = "exception",
-	[GUISE_CROSSING_EMULATED] = "emulated",
-	[GUISE_CROSSING_INTERRUPT] = "interrupt",
-	[GUISE_CROSSING_EVENT] = "event",
-	[GUISE_CROSSING_SWITCH] = "switch",
-	[GUISE_CROSSING_FLUSH] = "flush",
+#define CROSSING(nr, name) [nr] = name,
+#include <crossings.def>
+#undef CROSSING
 };
 
 struct reading {
