@@ -769,7 +769,7 @@ const struct row rows[] = {
 	{ "fork-4m", "the same with 4 MiB written", 10, run_fork, fork_big_begin, fork_big_end },
 	{ "vfork-exec", "vfork, exec, exit, wait", 30, run_vfork_exec, NULL, NULL },
 	{ "fork-exec", "fork, exec, exit, wait", 20, run_fork_exec, NULL, NULL },
-	{ "shell", "sh -c ': | :'", 8, run_shell, NULL, NULL },
+	{ "shell", "sh with a pipeline of two", 8, run_shell, NULL, NULL },
 	{ "sleep", "nanosleep of 0.1 ms", 100, run_sleep, NULL, NULL },
 	{ "memory-read", "1 MiB read, a word a line", 20, run_memory_read, mib_begin, mib_end },
 	{ "memory-copy", "1 MiB copied", 20, run_memory_copy, mib_begin, mib_end },
