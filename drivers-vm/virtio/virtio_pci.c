@@ -7,6 +7,7 @@
  */
 #include <runtime/event.h>
 #include <runtime/heap.h>
+#include <runtime/hypercall.h>
 #include <runtime/io.h>
 #include <runtime/start.h>
 #include <runtime/string.h>
@@ -118,6 +119,13 @@ uint64_t virtio_offers(struct virtio_device *dev)
 	return offered;
 }
 
+static int there_is_an_iommu(void)
+{
+	struct guise_system_info info;
+
+	return !guise_system(GUISE_SYSTEM_INFO, &info, 0) && info.features & GUISE_FEATURE_IOMMU;
+}
+
 const char *virtio_accept(struct virtio_device *dev, uint64_t wanted)
 {
 	uint64_t offered = virtio_offers(dev);
@@ -125,6 +133,9 @@ const char *virtio_accept(struct virtio_device *dev, uint64_t wanted)
 	wanted |= VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM;
 	if (!(offered & VIRTIO_F_VERSION_1))
 		return "it is no virtio 1.0 device";
+	/* It would take the addresses of grants, which are the IOMMU's, for addresses of RAM. */
+	if (!(offered & VIRTIO_F_ACCESS_PLATFORM) && there_is_an_iommu())
+		return "it goes past the IOMMU (in QEMU iommu_platform=on puts it behind)";
 	dev->features = offered & wanted;
 	for (unsigned i = 0; i < 2; i++) {
 		mmio_write32(dev->common + DRIVER_FEATURE_SELECT, i);
