@@ -50,13 +50,25 @@ static void later(struct guest *g, uint64_t id, const char *error)
 
 /* ---- what there is ---- */
 
-static void put_counters(struct json_out *o, const struct guise_domain_info *info)
+static void put_use(struct json_out *o, const struct guise_domain_counters *c)
 {
-	json_put_number(o, "memory_kib", (int64_t)info->frames * 4);
-	json_put_number(o, "cpu_ns", (int64_t)info->cpu_ns);
-	json_put_number(o, "cache_kib", (int64_t)info->cache_frames * 4);
-	json_put_number(o, "faults", (int64_t)info->faults);
-	json_put_number(o, "hypercalls", (int64_t)info->hypercalls);
+	json_put_number(o, "memory_kib", (int64_t)c->frames * 4);
+	json_put_number(o, "cpu_ns", (int64_t)c->cpu_ns);
+	json_put_number(o, "wait_ns", (int64_t)c->wait_ns);
+	json_put_number(o, "faults", (int64_t)c->faults);
+	json_put_number(o, "hypercalls", (int64_t)c->hypercalls);
+	json_put_number(o, "events", (int64_t)c->events_received);
+}
+
+static void put_counters(struct json_out *o, const struct guise_domain_counters *c)
+{
+	json_put_number(o, "kernel_kib", (int64_t)c->kernel_frames * 4);
+	json_put_number(o, "cache_kib", (int64_t)c->cache_frames * 4);
+	json_put_number(o, "ports", c->ports);
+	json_put_number(o, "handles", c->handles);
+	json_put_number(o, "grants", c->grants);
+	json_put_number(o, "grant_maps", c->grant_maps);
+	json_put_number(o, "events_sent", (int64_t)c->events_sent);
 }
 
 static const char *state_name(const struct guest *g)
@@ -67,17 +79,24 @@ static const char *state_name(const struct guest *g)
 					    "running";
 }
 
-static void put_guest(struct json_out *o, struct guest *g)
+static void put_guest(struct json_out *o, const struct guest *g, const struct guise_domain_counters *c)
 {
-	struct guise_domain_info info = { .handle = g->domain.handle };
-
 	json_put_string(o, "name", g->config.name);
 	json_put_number(o, "domid", g->domain.id);
 	json_put_string(o, "state", state_name(g));
 	json_put_number(o, "vcpus", g->config.vcpus);
 	json_put_number(o, "maxmem_kib", (int64_t)g->config.maxmem * 1024);
-	if (g->domain.handle && !guise_domain(GUISE_DOMAIN_INFO, &info))
-		put_counters(o, &info);
+	put_use(o, c);
+}
+
+/* All zero while it has no domain. */
+static struct guise_domain_counters counters(const struct guest *g)
+{
+	struct guise_domain_counters c = { .handle = g->domain.handle };
+
+	if (!g->domain.handle || guise_domain(GUISE_DOMAIN_COUNTERS, &c))
+		c = (struct guise_domain_counters){ 0 };
+	return c;
 }
 
 static const char *list(const struct json *request, struct json_out *reply)
@@ -86,8 +105,10 @@ static const char *list(const struct json *request, struct json_out *reply)
 	json_put_number(reply, "time_ns", (int64_t)time_ns());
 	json_open(reply, "guests", '[');
 	for (struct guest *g = NULL; (g = guest_next(g));) {
+		struct guise_domain_counters c = counters(g);
+
 		json_open(reply, NULL, '{');
-		put_guest(reply, g);
+		put_guest(reply, g, &c);
 		json_close(reply, '}');
 	}
 	json_close(reply, ']');
@@ -96,11 +117,13 @@ static const char *list(const struct json *request, struct json_out *reply)
 
 static const char *info_machine(struct json_out *reply)
 {
-	struct guise_domain_info self = { .handle = GUISE_INFO_SELF };
+	struct guise_domain_counters self = { .handle = GUISE_INFO_SELF };
+	struct guise_system_counters all;
 	struct guise_system_info sys;
 	unsigned nr = 0;
 
-	if (guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM) || guise_domain(GUISE_DOMAIN_INFO, &self))
+	if (guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM) ||
+	    guise_system(GUISE_SYSTEM_COUNTERS, &all, GUISE_ROOT_SYSTEM) || guise_domain(GUISE_DOMAIN_COUNTERS, &self))
 		return "the kernel does not tell";
 	for (struct guest *g = NULL; (g = guest_next(g));)
 		nr++;
@@ -111,7 +134,13 @@ static const char *info_machine(struct json_out *reply)
 	json_put_number(reply, "total_kib", (int64_t)sys.total_frames * 4);
 	json_put_number(reply, "free_kib", (int64_t)sys.free_frames * 4);
 	json_put_number(reply, "guests", nr);
+	json_put_number(reply, "domains", all.domains);
+	json_put_number(reply, "idle_ns", (int64_t)all.idle_ns);
+	json_put_number(reply, "switches", (int64_t)all.switches);
+	json_put_number(reply, "irqs", all.irqs);
+	json_put_number(reply, "messages", all.messages);
 	json_open(reply, "server", '{');
+	put_use(reply, &self);
 	put_counters(reply, &self);
 	json_put_number(reply, "heap_used", (int64_t)heap_used_bytes());
 	json_put_number(reply, "heap_free", (int64_t)heap_free_bytes());
@@ -124,6 +153,7 @@ static const char *const end_names[] = { [END_DESTROY] = "destroy", [END_RESTART
 static const char *info(const struct json *request, struct json_out *reply)
 {
 	const char *error = NULL;
+	struct guise_domain_counters use;
 	const struct guest_config *c;
 	struct guest *g;
 
@@ -133,7 +163,11 @@ static const char *info(const struct json *request, struct json_out *reply)
 	if (!g)
 		return error;
 	c = &g->config;
-	put_guest(reply, g);
+	use = counters(g);
+	put_guest(reply, g, &use);
+	put_counters(reply, &use);
+	json_put_number(reply, "weight", c->weight);
+	json_put_number(reply, "cap", c->cap);
 	if (g->state == GUEST_RUNNING)
 		json_put_number(reply, "uptime_ns", (int64_t)(time_ns() - g->since));
 	json_put_string(reply, "kernel", c->kernel);
@@ -275,6 +309,26 @@ static const char *set_mem(const struct json *request, struct json_out *reply)
 	return NULL;
 }
 
+static const char *sched(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	struct guest *g = running_guest(request, &error);
+	int64_t weight, cap;
+
+	if (!g)
+		return error;
+	weight = g->config.weight;
+	cap = g->config.cap;
+	if (json_has(request, "weight") && json_number(request, "weight", 1, GUISE_WEIGHT_MAX, &weight))
+		return "'weight' must be between 1 and 65535";
+	if (json_has(request, "cap") && json_number(request, "cap", 0, GUISE_CAP_MAX, &cap))
+		return "'cap' must be between 0 and 3200, in percent of one CPU";
+	guest_schedule(g, (unsigned)weight, (unsigned)cap);
+	json_put_number(reply, "weight", weight);
+	json_put_number(reply, "cap", cap);
+	return NULL;
+}
+
 /* ---- consoles ---- */
 
 static size_t tap_room(void *arg)
@@ -395,10 +449,10 @@ static const char *unplug(const struct json *request, struct json_out *reply)
 }
 
 static const struct control_command commands[] = {
-	{ "list", list },	{ "info", info },	{ "create", create }, { "destroy", destroy },
-	{ "pause", pause },	{ "unpause", unpause }, { "reboot", reboot }, { "shutdown", shutdown },
-	{ "set-mem", set_mem }, { "console", console }, { "detach", detach }, { "input", input },
-	{ "devices", devices }, { "plug", plug },	{ "unplug", unplug },
+	{ "list", list },	{ "info", info },	{ "create", create },	{ "destroy", destroy },
+	{ "pause", pause },	{ "unpause", unpause }, { "reboot", reboot },	{ "shutdown", shutdown },
+	{ "set-mem", set_mem }, { "sched", sched },	{ "console", console }, { "detach", detach },
+	{ "input", input },	{ "devices", devices }, { "plug", plug },	{ "unplug", unplug },
 };
 
 void commands_register(void)

@@ -7,6 +7,7 @@
  */
 #include <stdarg.h>
 
+#include <guise.h>
 #include <runtime/net_mac.h>
 #include <runtime/print.h>
 #include <runtime/string.h>
@@ -491,6 +492,10 @@ static int guest_key(struct parser *s, struct guest_config *g)
 		return want_number(s, &g->maxmem, 64, 1u << 20);
 	if (!strcmp(s->key, "vcpus"))
 		return want_number(s, &g->vcpus, 1, 32);
+	if (!strcmp(s->key, "cpu_weight"))
+		return want_number(s, &g->weight, 1, GUISE_WEIGHT_MAX);
+	if (!strcmp(s->key, "cap"))
+		return want_number(s, &g->cap, 0, GUISE_CAP_MAX);
 	if (!strcmp(s->key, "consoles"))
 		return want_number(s, &g->consoles, 1, 4);
 	if (!strcmp(s->key, "on_poweroff"))
@@ -545,7 +550,9 @@ int config_guest(const char *file, const char *text, size_t len, struct guest_co
 {
 	static struct parser s;
 
-	*out = (struct guest_config){ .memory = 512, .vcpus = 1, .consoles = 1, .on_reboot = END_RESTART };
+	*out = (struct guest_config){
+		.memory = 512, .vcpus = 1, .weight = GUISE_WEIGHT_DEFAULT, .consoles = 1, .on_reboot = END_RESTART
+	};
 	s = (struct parser){
 		.file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size
 	};

@@ -340,6 +340,7 @@ static const char *finish(struct guest *g)
 	xs_fire_special("@introduceDomain");
 	print("guise: guest %u: %s, %u MiB, %u vCPU%s, kernel %s\n", g->domain.id, c->name, c->memory, c->vcpus,
 	      c->vcpus == 1 ? "" : "s", c->kernel);
+	guest_schedule(g, c->weight, c->cap);
 	g->state = GUEST_RUNNING;
 	g->since = time_ns();
 	if (!g->paused)
@@ -484,6 +485,17 @@ void guest_ask(struct guest *g, const char *what)
 void guest_set_memory(struct guest *g, unsigned memory)
 {
 	xs_putf(home(g, "/memory/target"), "%u", memory * 1024);
+}
+
+void guest_schedule(struct guest *g, unsigned weight, unsigned cap)
+{
+	struct guise_domain_sched req = {
+		.handle = g->domain.handle, .op = GUISE_SCHED_SET, .weight = weight, .cap = cap
+	};
+
+	g->config.weight = weight;
+	g->config.cap = cap;
+	guise_domain(GUISE_DOMAIN_SCHED, &req);
 }
 
 void guest_tap(struct guest_console *c, const struct console_tap *tap)

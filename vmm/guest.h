@@ -68,6 +68,8 @@ void guest_pause(struct guest *g, int paused);
 void guest_ask(struct guest *g, const char *what);
 /* Ask its balloon to make it so large, in MiB. */
 void guest_set_memory(struct guest *g, unsigned memory);
+/* Its share of the CPUs, from now on and after each restart. */
+void guest_schedule(struct guest *g, unsigned weight, unsigned cap);
 /* Watch a console, or no more (NULL).  The tap's argument is the struct guest_console. */
 void guest_tap(struct guest_console *c, const struct console_tap *tap);
 

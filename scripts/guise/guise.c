@@ -354,6 +354,31 @@ static int set_mem(struct guise *g, int argc, char **argv)
 	return rc;
 }
 
+/* weight=N and cap=N; without them, what they are. */
+static int sched(struct guise *g, int argc, char **argv)
+{
+	struct json_object *o = about("sched", argv[0]), *answer;
+	int rc;
+
+	for (int i = 1; i < argc; i++) {
+		char *eq = strchr(argv[i], '=');
+		long n = eq ? number(eq + 1, 0, 65535) : -1;
+
+		if (eq)
+			*eq = 0;
+		if (n < 0 || (strcmp(argv[i], "weight") && strcmp(argv[i], "cap"))) {
+			json_object_put(o);
+			return usage("sched: weight=NUMBER or cap=PERCENT is wanted");
+		}
+		json_object_object_add(o, argv[i], json_object_new_int64(n));
+	}
+	answer = ask(g, argv[0], o, &rc);
+	if (answer)
+		printf("weight=%ld cap=%ld\n", (long)guise_number(answer, "weight"), (long)guise_number(answer, "cap"));
+	json_object_put(answer);
+	return rc;
+}
+
 static int console(struct guise *g, int argc, char **argv)
 {
 	long n = 0;
@@ -432,6 +457,7 @@ static struct command commands[] = {
 	{ "reboot", "GUEST", "ask it to reboot", 1, 1, reboot },
 	{ "destroy", "GUEST", "end it at once, and wait until nothing is left of it", 1, 1, destroy },
 	{ "set-mem", "GUEST MIB", "ask it to use so much memory, up to its maxmem", 2, 2, set_mem },
+	{ "sched", "GUEST [weight=N] [cap=PERCENT]", "its share of the CPUs, and a bound on it", 1, 3, sched },
 	{ "top", "[-n ROUNDS] [-d SECONDS]", "who uses what, live", 0, 4, top_command },
 	{ "profile", "GUEST [SECONDS [FILE]]", "what it enters the kernel for; FILE: a trace for Perfetto", 1, 3,
 	  profile_command },

@@ -36,6 +36,9 @@ START_TEST(a_guest_needs_a_name_and_a_kernel)
 	ck_assert_str_eq(g.name, "web");
 	ck_assert_str_eq(g.kernel, "boot/vmlinuz");
 	ck_assert_uint_eq(g.memory, 512);
+	ck_assert_uint_eq(g.maxmem, 512);
+	ck_assert_uint_eq(g.weight, 256);
+	ck_assert_uint_eq(g.cap, 0);
 	ck_assert_uint_eq(g.vcpus, 1);
 	ck_assert_int_eq(g.on_poweroff, END_DESTROY);
 	ck_assert_int_eq(g.on_reboot, END_RESTART);
@@ -53,7 +56,7 @@ START_TEST(every_key_of_a_guest_is_understood)
 	ck_assert_int_eq(guest("# a guest\n" BASE "\n"
 			       "ramdisk=\"boot/initrd\"   # comment\r\n"
 			       "extra = \"root=/dev/xvda1 quiet # not a comment\"\n"
-			       "\tmemory = 0x400\nvcpus=4\nconsoles = 2\n"
+			       "\tmemory = 0x400\nvcpus=4\nconsoles = 2\ncpu_weight=512\ncap=50\nmaxmem=2048\n"
 			       "on_poweroff = 'restart'\non_reboot = 'destroy'\non_crash = 'restart'\n"
 			       "disk = [ 'phy:/dev/vda2,xvda,w',\n"
 			       "         \"vdb, xvdc, r\", # second\n"
@@ -62,7 +65,9 @@ START_TEST(every_key_of_a_guest_is_understood)
 	ck_assert_str_eq(g.ramdisk, "boot/initrd");
 	ck_assert_str_eq(g.extra, "root=/dev/xvda1 quiet # not a comment");
 	ck_assert_uint_eq(g.memory, 1024);
-	ck_assert_uint_eq(g.maxmem, 1024);
+	ck_assert_uint_eq(g.maxmem, 2048);
+	ck_assert_uint_eq(g.weight, 512);
+	ck_assert_uint_eq(g.cap, 50);
 	ck_assert_uint_eq(g.vcpus, 4);
 	ck_assert_uint_eq(g.consoles, 2);
 	ck_assert_int_eq(g.on_poweroff, END_RESTART);
@@ -117,6 +122,9 @@ static const struct {
 	{ BASE "memory = 128\nmaxmem = 127\n", ":", "maxmem" },
 	{ "name = '12'\nkernel = 'k'", ":1:", "name" },
 	{ "name = 'a b'\nkernel = 'k'", ":1:", "name" },
+	{ BASE "cpu_weight = 0", ":3:", "cpu_weight" },
+	{ BASE "cpu_weight = 65536", ":3:", "cpu_weight" },
+	{ BASE "cap = 3201", ":3:", "cap" },
 	{ BASE "vcpus = 0", ":3:", "vcpus" },
 	{ BASE "vcpus = 33", ":3:", "vcpus" },
 	{ BASE "memory = 512\n\n# x\nmemory = 512", ":6:", "memory" },
