@@ -2,7 +2,7 @@
 HOST_GUISE := $(B)/guise
 ALL += $(HOST_GUISE)
 
-HOST_GUISE_OBJS := $(addprefix $(B)/scripts/guise/, guise.o client.o broker.o terminal.o top.o profile.o)
+HOST_GUISE_OBJS := $(addprefix $(B)/scripts/guise/, guise.o client.o broker.o terminal.o top.o collect.o profile.o)
 HOST_CFLAGS := -std=gnu11 -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -I. $(WARN) $(DEPS)
 
 $(B)/scripts/guise/%.o: scripts/guise/%.c

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "collect.h"
 #include "guise.h"
 #include "profile.h"
 #include "terminal.h"
@@ -524,6 +526,34 @@ static int broker_command(const char *machine, const char *path, int argc, char 
 	return broker(argv[0], path);
 }
 
+/* collect NONCE FILE GUEST...: for scripts/run, which finds the command's status in FILE. */
+static int collect_command(const char *machine, int argc, char **argv)
+{
+	char path[256], error[320] = "";
+	struct guise *g = NULL;
+	int status;
+	FILE *f;
+
+	if (argc < 3)
+		return usage("collect wants NONCE, FILE and guests");
+	for (int i = 0; i < 300 && !g; i++) { /* the broker is only starting */
+		if (!guise_socket(machine, path, sizeof(path), error, sizeof(error)))
+			g = guise_open(path, error, sizeof(error));
+		if (!g)
+			poll(NULL, 0, 100);
+	}
+	if (!g) {
+		fprintf(stderr, "guise: %s\n", error);
+		return EXIT_CONNECT;
+	}
+	status = collect(g, argv[0], argv + 2, argc - 2);
+	guise_close(g);
+	f = status < 256 ? fopen(argv[1], "w") : NULL;
+	if (!f || fprintf(f, "%d\n", status) < 0 || fclose(f))
+		return EXIT_MACHINE;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -558,6 +588,8 @@ int main(int argc, char **argv)
 		return help();
 	if (!strcmp(*argv, "broker"))
 		return broker_command(machine, path, argc, argv + 1);
+	if (!strcmp(*argv, "collect"))
+		return collect_command(machine, argc, argv + 1);
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (!strcmp(commands[i].name, *argv))
 			return run(&commands[i], machine, path, argc, argv + 1);
