@@ -54,8 +54,24 @@ rings_disk = tests/system/debian/gpt $(RINGS)/$(1) 512 && \
 	$(call rings,blk,$(1),-drive if=none$(comma)id=d$(comma)file=$(RINGS)/$(1)$(comma)format=raw -device $(2))
 rings_net = $(call rings,net,$(1),-netdev user$(comma)id=n$(comma)restrict=on -device $(2))
 
+# The smallest PV guest, of which there are many.
+TINY_CFLAGS := -std=gnu11 -Iruntime/include -O2 -ffreestanding -fno-pic -mcmodel=kernel -fno-stack-protector -mgeneral-regs-only \
+	-mno-red-zone -fno-asynchronous-unwind-tables $(WARN) $(DEPS)
+TINY_OBJS := $(addprefix $(S)/many/, tiny.o entry.o)
+$(S)/many/%.o: tests/system/many/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TINY_CFLAGS) -c -o $@ $<
+
+$(S)/many/%.o: tests/system/many/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TINY_CFLAGS) -c -o $@ $<
+
+$(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
+	$(Q)ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+		-T tests/system/many/tiny.lds -o $@ $(TINY_OBJS)
+
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-claims test-rings test-debian test-machine test-system test
+.PHONY: test-claims test-rings test-debian test-many test-machine test-system test
 test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -68,17 +84,20 @@ test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved 
 test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
 	$(Q)B=$(B) tests/system/debian/run
 
+test-many: $(ALL) $(S)/many/tiny ## many guests at once, and the host command
+	$(Q)B=$(B) tests/system/many/run
+
 test-machine: $(ALL) ## the whole machine under libvirt, from disk and CD, BIOS and UEFI
 	$(Q)B=$(B) tests/system/machine/run
 
 # The longest first: sum starts them in this order.
-SYSTEM_TESTS := test-debian test-claims test-rings test-machine
+SYSTEM_TESTS := test-debian test-many test-claims test-rings test-machine
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
-test-system: $(ALL) $(S)/archive.cpio ## all of these
+test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these
 	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS))
 
-test: $(ALL) $(S)/archive.cpio ## all that ends in a verdict: lint, test-unit, test-system
+test: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all that ends in a verdict: lint, test-unit, test-system
 	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit lint)
 
--include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(RINGS_OBJS:.o=.d)
+-include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(RINGS_OBJS:.o=.d) $(TINY_OBJS:.o=.d)
