@@ -12,6 +12,7 @@
 #include "control.h"
 #include "driver.h"
 #include "guest.h"
+#include "store.h"
 
 #define MEMORY_LEAST 64u /* MiB, as in a configuration	*/
 
@@ -99,6 +100,66 @@ static struct guise_domain_counters counters(const struct guest *g)
 	return c;
 }
 
+/* What the driver of a device tells of its use, in words NAME=NUMBER: fn(name, number, arg) for each.
+ * The text is the driver's own: what is no such word is passed over. */
+static void device_use(const struct guest *g, unsigned driver, const char *kind, unsigned number,
+		       void (*fn)(const char *name, uint64_t n, void *arg), void *arg)
+{
+	char path[96], text[384], *word = text, *end, *eq;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/data/%s/%u/%u", driver, kind, g->domain.id, number);
+	if (!driver || xs_get(path, text, sizeof(text)))
+		return;
+	for (; word; word = end) {
+		end = strchr(word, ' ');
+		if (end)
+			*end++ = 0;
+		eq = strchr(word, '=');
+		if (!eq)
+			continue;
+		*eq = 0;
+		fn(word, parse_u64(eq + 1, NULL), arg);
+	}
+}
+
+static void put_use_word(const char *name, uint64_t n, void *arg)
+{
+	json_put_number(arg, name, (int64_t)(n & INT64_MAX));
+}
+
+struct io {
+	uint64_t read, written, rx, tx; /* bytes */
+};
+
+static void add_io(const char *name, uint64_t n, void *arg)
+{
+	struct io *io = arg;
+
+	if (!strcmp(name, "read_bytes"))
+		io->read += n;
+	else if (!strcmp(name, "written_bytes"))
+		io->written += n;
+	else if (!strcmp(name, "rx_bytes"))
+		io->rx += n;
+	else if (!strcmp(name, "tx_bytes"))
+		io->tx += n;
+}
+
+/* All of its disks and cards together. */
+static void put_io(struct json_out *o, const struct guest *g)
+{
+	struct io io = { 0 };
+
+	for (unsigned i = 0; i < g->config.nr_disks; i++)
+		device_use(g, g->disk_driver[i], "vbd", g->config.disk[i].vdev, add_io, &io);
+	for (unsigned i = 0; i < g->config.nr_vifs; i++)
+		device_use(g, g->vif_driver[i], "vif", i, add_io, &io);
+	json_put_number(o, "read_bytes", (int64_t)(io.read & INT64_MAX));
+	json_put_number(o, "written_bytes", (int64_t)(io.written & INT64_MAX));
+	json_put_number(o, "rx_bytes", (int64_t)(io.rx & INT64_MAX));
+	json_put_number(o, "tx_bytes", (int64_t)(io.tx & INT64_MAX));
+}
+
 static const char *list(const struct json *request, struct json_out *reply)
 {
 	(void)request;
@@ -109,6 +170,7 @@ static const char *list(const struct json *request, struct json_out *reply)
 
 		json_open(reply, NULL, '{');
 		put_guest(reply, g, &c);
+		put_io(reply, g);
 		json_close(reply, '}');
 	}
 	json_close(reply, ']');
@@ -187,6 +249,7 @@ static const char *info(const struct json *request, struct json_out *reply)
 		json_put_string(reply, "target", target);
 		json_put_string(reply, "vdev", c->disk[i].name);
 		json_put_bool(reply, "read_only", c->disk[i].read_only);
+		device_use(g, g->disk_driver[i], "vbd", c->disk[i].vdev, put_use_word, reply);
 		json_close(reply, '}');
 	}
 	json_close(reply, ']');
@@ -200,6 +263,7 @@ static const char *info(const struct json *request, struct json_out *reply)
 		json_put_string(reply, "mac", text);
 		snprintf(text, sizeof(text), "net%u", c->vif[i].device);
 		json_put_string(reply, "bridge", text);
+		device_use(g, g->vif_driver[i], "vif", i, put_use_word, reply);
 		json_close(reply, '}');
 	}
 	json_close(reply, ']');

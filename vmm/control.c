@@ -14,7 +14,7 @@
 #include "log.h"
 
 #define LINE_MAX   16384 /* bytes of a request			*/
-#define REPLY_MAX  24576 /* bytes of an answer			*/
+#define REPLY_MAX  32768 /* bytes of an answer			*/
 #define LATER_MAX  64	 /* requests that wait for theirs	*/
 #define ANSWER_MAX 512	 /* bytes of such an answer		*/
 #define EVENT_MAX  4096

@@ -11,6 +11,14 @@
 #include "guise.h"
 #include "top.h"
 
+static const struct {
+	const char *key;
+	double unit;
+} per_second[] = {
+	{ "faults", 1 },	   { "hypercalls", 1 },	 { "events", 1 },      { "read_bytes", 1000 },
+	{ "written_bytes", 1000 }, { "rx_bytes", 1000 }, { "tx_bytes", 1000 },
+};
+
 /* The same guest in an earlier list, or NULL. */
 static struct json_object *earlier(struct json_object *list, int64_t domid)
 {
@@ -39,18 +47,20 @@ static void table(struct json_object *now, struct json_object *then)
 
 	if (isatty(1))
 		fputs("\033[H\033[J", stdout);
-	printf("%-24s %5s  %-8s %6s %6s %10s %8s %9s %13s %9s\n", "Name", "ID", "State", "CPU%", "Wait%", "Time(s)",
-	       "Mem(MiB)", "Faults/s", "Hypercalls/s", "Events/s");
+	printf("%-20s %5s  %-8s %6s %6s %9s %8s %9s %9s %9s %9s %9s %9s %9s\n", "Name", "ID", "State", "CPU%", "Wait%",
+	       "Time(s)", "Mem(MiB)", "Faults/s", "Calls/s", "Events/s", "Read KB/s", "Write", "Recv", "Send");
 	json_object_object_get_ex(now, "guests", &guests);
 	for (size_t i = 0; i < json_object_array_length(guests); i++) {
 		struct json_object *o = json_object_array_get_idx(guests, i);
 		struct json_object *old = earlier(then, guise_number(o, "domid"));
 
-		printf("%-24s %5ld  %-8s %6.1f %6.1f %10.1f %8ld %9.0f %13.0f %9.0f\n", guise_string(o, "name"),
+		printf("%-20s %5ld  %-8s %6.1f %6.1f %9.1f %8ld", guise_string(o, "name"),
 		       (long)guise_number(o, "domid"), guise_string(o, "state"), 100 * rate(o, old, "cpu_ns", ns),
 		       100 * rate(o, old, "wait_ns", ns), (double)guise_number(o, "cpu_ns") / 1e9,
-		       (long)(guise_number(o, "memory_kib") / 1024), 1e9 * rate(o, old, "faults", ns),
-		       1e9 * rate(o, old, "hypercalls", ns), 1e9 * rate(o, old, "events", ns));
+		       (long)(guise_number(o, "memory_kib") / 1024));
+		for (size_t k = 0; k < sizeof(per_second) / sizeof(per_second[0]); k++)
+			printf(" %9.0f", 1e9 / per_second[k].unit * rate(o, old, per_second[k].key, ns));
+		putchar('\n');
 	}
 	fflush(stdout);
 }
