@@ -447,7 +447,7 @@ static const char *console(const struct json *request, struct json_out *reply)
 	json_put_number(reply, "console", c->number);
 	if (c->console)
 		json_put_bytes(reply, "backlog", backlog, console_backlog(c->console, backlog, sizeof(backlog)));
-	c->tap = &tap;
+	guest_tap(c, &tap); /* what comes from now on is told behind this answer */
 	return NULL;
 }
 

@@ -217,7 +217,6 @@ void console_tap(struct console *c, const struct console_tap *tap, void *arg)
 {
 	c->tap = tap;
 	c->tap_arg = arg;
-	pump_out(c);
 }
 
 size_t console_backlog(const struct console *c, char *buf, size_t size)

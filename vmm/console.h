@@ -29,7 +29,7 @@ struct console *console_open(struct xencons_interface *page, uint32_t port);
 void console_close(struct console *c);
 /* Connect to a line; -1: to none. */
 void console_connect(struct console *c, int line);
-/* NULL: no more. */
+/* From the next consoles_pump() or event on; NULL: no more. */
 void console_tap(struct console *c, const struct console_tap *tap, void *arg);
 /* The end of the output so far, at most size bytes. */
 size_t console_backlog(const struct console *c, char *buf, size_t size);
