@@ -117,13 +117,23 @@ void net_rx_expect_none(void)
 			v->queue[i].copying = 0;
 }
 
+static void drain(struct vif_queue *q);
+
+static int room_for(struct vif_queue *q, const struct packet *p, unsigned from)
+{
+	return q->backlog_nr < VIF_BACKLOG && net_share_take(&q->vif->share, backlog_most(), from, p->nr);
+}
+
 static void queue_add(struct vif *v, struct packet *p, unsigned from)
 {
 	struct vif_queue *q = queue_of(v, p->piece[0].data, p->piece[0].len);
 
-	if (q->backlog_nr == VIF_BACKLOG || !net_share_take(&v->share, backlog_most(), from, p->nr)) {
-		v->got.drops++;
-		return;
+	if (!room_for(q, p, from)) {
+		drain(q); /* what came in this round has not been looked at yet */
+		if (!room_for(q, p, from)) {
+			v->got.drops++;
+			return;
+		}
 	}
 	/* One that cannot complete the sum gets it complete; it is as good for all others. */
 	if (!takes_sum(v, &p->meta, p->piece[0].data, p->piece[0].len)) {
