@@ -7,7 +7,8 @@
  * next finds all that is unanswered in [rsp_prod, req_prod), and begins there.
  *
  * A response is written over its request just before rsp_prod moves.  A backend that dies between
- * the two leaves a slot that is neither; what is needed to mend that must live outside of it.
+ * the two leaves a slot that is neither.  So each response is written down in the padding of the shared
+ * page first, which a frontend clears when it makes the ring and does not look at again.
  */
 #include <runtime/blk_ring.h>
 
@@ -148,13 +149,52 @@ static union blkif_sring_entry *slot_at(struct blk_ring *ring, RING_IDX index)
 	return &ring->shared->ring[index % BLK_RING_SLOTS];
 }
 
+static void index_write(RING_IDX *index, RING_IDX value)
+{
+	*(volatile RING_IDX *)index = value;
+}
+
+/* The response that is published next: valid when `next` is one beyond rsp_prod. */
+struct journal {
+	RING_IDX next;
+	uint8_t rsp[sizeof(blkif_response_t)];
+};
+_Static_assert(sizeof(struct journal) <= sizeof(((blkif_sring_t *)0)->__pad), "the journal fits the padding");
+
+static struct journal *journal_of(blkif_sring_t *shared)
+{
+	return (struct journal *)shared->__pad;
+}
+
+static void publish_one(struct blk_ring *ring, const blkif_response_t *rsp)
+{
+	struct journal *journal = journal_of(ring->shared);
+
+	wmb(); /* what it holds is published before it is lost */
+	memcpy(journal->rsp, rsp, sizeof(*rsp));
+	wmb(); /* whole before it is valid */
+	index_write(&journal->next, ring->rsp_prod + 1);
+	wmb(); /* valid before the request is lost */
+	slot_at(ring, ring->rsp_prod)->rsp = *rsp;
+	wmb(); /* the response before rsp_prod */
+	index_write(&ring->shared->rsp_prod, ++ring->rsp_prod);
+}
+
 int blk_ring_attach(struct blk_ring *ring, blkif_sring_t *shared)
 {
+	struct journal *journal = journal_of(shared);
+	blkif_response_t torn;
+
 	memset(ring, 0, sizeof(*ring));
 	ring->shared = shared;
-	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
+	ring->rsp_prod = index_read(&shared->rsp_prod);
 	if (index_read(&shared->req_prod) - ring->rsp_prod > BLK_RING_SLOTS)
 		return -XEN_EINVAL;
+	if (index_read(&journal->next) == ring->rsp_prod + 1 && index_read(&shared->req_prod) != ring->rsp_prod) {
+		memcpy(&torn, journal->rsp, sizeof(torn));
+		publish_one(ring, &torn);
+	}
+	ring->req_cons = ring->rsp_prod;
 	return 0;
 }
 
@@ -175,7 +215,7 @@ int blk_ring_take(struct blk_ring *ring, blkif_request_t *req, RING_IDX *index)
 
 int blk_ring_wait(struct blk_ring *ring)
 {
-	*(volatile RING_IDX *)&ring->shared->req_event = ring->req_cons + 1;
+	index_write(&ring->shared->req_event, ring->req_cons + 1);
 	mb(); /* pairs with the frontend's: it writes req_prod, then reads req_event */
 	return index_read(&ring->shared->req_prod) != ring->req_cons;
 }
@@ -195,14 +235,10 @@ int blk_ring_publish(struct blk_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
 
-	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
-		slot_at(ring, ring->rsp_prod)->rsp = ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
-		ring->rsp_prod++;
-	}
+	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered)
+		publish_one(ring, &ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp);
 	if (ring->rsp_prod == old)
 		return 0;
-	wmb(); /* the responses before rsp_prod */
-	*(volatile RING_IDX *)&ring->shared->rsp_prod = ring->rsp_prod;
 	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
 	return ring->rsp_prod - index_read(&ring->shared->rsp_event) < ring->rsp_prod - old;
 }

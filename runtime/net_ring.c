@@ -8,7 +8,9 @@
  * that nothing in the ring can be believed to begin where it seems to.
  *
  * Responses are published in the order of requests, so whoever serves the ring next begins at
- * rsp_prod: packets may be sent twice, none is answered twice.
+ * rsp_prod: packets may be sent twice, none is answered twice.  A packet's responses are published at
+ * once.  A backend that dies while it writes them leaves slots that are neither request nor response;
+ * so what is being written stands in the padding of the shared page first (see blk_ring.c).
  */
 #include <runtime/net_ring.h>
 
@@ -27,20 +29,79 @@ static void index_write(RING_IDX *index, RING_IDX value)
 	*(volatile RING_IDX *)index = value;
 }
 
+/* The answers being written: valid when `next` is one beyond rsp_prod. */
+struct journal {
+	RING_IDX next;
+	uint16_t nr;
+	int16_t status;	 /* tx only	*/
+	uint32_t extras; /* tx only: slots of extra information, of the first 32 */
+};
+_Static_assert(sizeof(struct journal) <= sizeof(((netif_tx_sring_t *)0)->__pad), "the journal fits the padding");
+
+static void journal_begin(struct journal *journal, RING_IDX rsp_prod, struct journal entry)
+{
+	wmb(); /* what it holds is published before it is lost */
+	journal->nr = entry.nr;
+	journal->status = entry.status;
+	journal->extras = entry.extras;
+	wmb(); /* whole before it is valid */
+	index_write(&journal->next, rsp_prod + 1);
+	wmb(); /* valid before a request is lost */
+}
+
+/* What a backend left half-written, of nr slots: how many slots it is, 0: nothing. */
+static unsigned journal_read(const struct journal *journal, RING_IDX rsp_prod, unsigned nr, struct journal *entry)
+{
+	*entry = *(const volatile struct journal *)journal;
+	return entry->next == rsp_prod + 1 && entry->nr <= nr ? entry->nr : 0;
+}
+
 /* ---- sending --------------------------------------------------------------------------------- */
+
+static union netif_tx_sring_entry *tx_slot(const struct net_tx_ring *ring, RING_IDX at)
+{
+	return &ring->shared->ring[at % NET_RING_SLOTS];
+}
+
+static void tx_publish(struct net_tx_ring *ring, struct journal entry)
+{
+	struct journal *journal = (struct journal *)ring->shared->__pad;
+
+	journal_begin(journal, ring->rsp_prod, entry);
+	for (unsigned i = 0; i < entry.nr; i++) {
+		union netif_tx_sring_entry *slot = tx_slot(ring, ring->rsp_prod + i);
+		int extra = i < 32 && entry.extras >> i & 1;
+
+		/* The request's id lies behind what the response overwrites. */
+		slot->rsp = (netif_tx_response_t){ .id = *(const volatile uint16_t *)&slot->req.id,
+						   .status = extra ? NETIF_RSP_NULL : entry.status };
+	}
+	wmb(); /* the responses before rsp_prod */
+	ring->rsp_prod += entry.nr;
+	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+}
 
 int net_tx_attach(struct net_tx_ring *ring, netif_tx_sring_t *shared)
 {
+	struct journal torn;
+	unsigned nr;
+
 	memset(ring, 0, sizeof(*ring));
 	ring->shared = shared;
-	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
-	return index_read(&shared->req_prod) - ring->rsp_prod > NET_RING_SLOTS ? -XEN_EINVAL : 0;
+	ring->rsp_prod = index_read(&shared->rsp_prod);
+	nr = index_read(&shared->req_prod) - ring->rsp_prod;
+	if (nr > NET_RING_SLOTS)
+		return -XEN_EINVAL;
+	if (journal_read((struct journal *)shared->__pad, ring->rsp_prod, nr, &torn))
+		tx_publish(ring, torn);
+	ring->req_cons = ring->rsp_prod;
+	return 0;
 }
 
 /* A private copy of ring slot `at`, once. */
 static netif_tx_request_t tx_read(const struct net_tx_ring *ring, RING_IDX at)
 {
-	return *(const volatile netif_tx_request_t *)&ring->shared->ring[at % NET_RING_SLOTS].req;
+	return *(const volatile netif_tx_request_t *)&tx_slot(ring, at)->req;
 }
 
 static void note_extra(struct net_request *req, const netif_extra_info_t *extra)
@@ -72,16 +133,11 @@ static int take_extras(struct net_tx_ring *ring, struct net_request *req, unsign
 		if (!extra.type || extra.type >= XEN_NETIF_EXTRA_TYPE_MAX)
 			return -XEN_EINVAL;
 		note_extra(req, &extra);
-		ring->slot[(req->index + nr) % NET_RING_SLOTS].extra = 1;
+		if (nr < 32)
+			ring->packet[req->index % NET_RING_SLOTS].extras |= 1u << nr;
 		nr++;
 	} while (extra.flags & XEN_NETIF_EXTRA_FLAG_MORE);
 	return nr;
-}
-
-static void note_id(struct net_tx_ring *ring, RING_IDX at, uint16_t id)
-{
-	ring->slot[at % NET_RING_SLOTS].rsp = (netif_tx_response_t){ .id = id };
-	ring->slot[at % NET_RING_SLOTS].extra = 0;
 }
 
 static int take_chain(struct net_tx_ring *ring, struct net_request *req, unsigned most)
@@ -95,7 +151,7 @@ static int take_chain(struct net_tx_ring *ring, struct net_request *req, unsigne
 	req->meta.csum = raw.flags & NETTXF_csum_blank	   ? NET_CSUM_BLANK :
 			 raw.flags & NETTXF_data_validated ? NET_CSUM_VALID :
 							     NET_CSUM_NONE;
-	note_id(ring, req->index, raw.id);
+	ring->packet[req->index % NET_RING_SLOTS].extras = 0;
 	if (raw.flags & NETTXF_extra_info) {
 		nr = take_extras(ring, req, most);
 		if (nr < 0)
@@ -108,7 +164,7 @@ static int take_chain(struct net_tx_ring *ring, struct net_request *req, unsigne
 		if (raw.size > first || raw.offset + raw.size > PAGE_SIZE)
 			return -XEN_EINVAL;
 		first -= raw.size;
-		note_id(ring, req->index + nr++, raw.id);
+		nr++;
 		req->slot[req->nr_slots++] = (struct net_slot){ raw.gref, raw.offset, raw.size };
 	}
 	if (req->slot[0].offset + first > PAGE_SIZE)
@@ -135,8 +191,8 @@ int net_tx_take(struct net_tx_ring *ring, struct net_request *req)
 	if (nr < 0)
 		return nr;
 	req->nr_ring = nr;
-	for (int i = 0; i < nr; i++)
-		ring->slot[(req->index + i) % NET_RING_SLOTS].answered = 0;
+	ring->packet[req->index % NET_RING_SLOTS].nr = nr;
+	ring->packet[req->index % NET_RING_SLOTS].answered = 0;
 	ring->req_cons += nr;
 	if (req->len < NET_HEADER)
 		req->status = NETIF_RSP_ERROR;
@@ -154,39 +210,56 @@ int net_tx_wait(struct net_tx_ring *ring)
 
 void net_tx_answer(struct net_tx_ring *ring, const struct net_request *req, int status)
 {
-	for (unsigned i = 0; i < req->nr_ring; i++) {
-		unsigned at = (req->index + i) % NET_RING_SLOTS;
-
-		ring->slot[at].rsp.status = ring->slot[at].extra ? NETIF_RSP_NULL : status;
-		ring->slot[at].answered = 1;
-	}
+	ring->packet[req->index % NET_RING_SLOTS].status = status;
+	ring->packet[req->index % NET_RING_SLOTS].answered = 1;
 }
 
 int net_tx_publish(struct net_tx_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
 
-	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % NET_RING_SLOTS].answered) {
-		ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS].rsp =
-			ring->slot[ring->rsp_prod % NET_RING_SLOTS].rsp;
-		ring->rsp_prod++;
+	while (ring->rsp_prod != ring->req_cons && ring->packet[ring->rsp_prod % NET_RING_SLOTS].answered) {
+		unsigned at = ring->rsp_prod % NET_RING_SLOTS;
+
+		tx_publish(ring, (struct journal){ .nr = ring->packet[at].nr,
+						   .status = ring->packet[at].status,
+						   .extras = ring->packet[at].extras });
 	}
 	if (ring->rsp_prod == old)
 		return 0;
-	wmb(); /* the responses before rsp_prod */
-	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
 	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
 	return ring->rsp_prod - index_read(&ring->shared->rsp_event) < ring->rsp_prod - old;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
+/* Buffers whose answers were being written are given back as failed: what they held comes again, or is lost,
+ * as packets are. */
+static void rx_mend(struct net_rx_ring *ring)
+{
+	struct journal torn;
+	unsigned nr = journal_read((struct journal *)ring->shared->__pad, ring->rsp_prod, net_rx_room(ring), &torn);
+
+	for (unsigned i = 0; i < nr; i++) {
+		netif_rx_response_t *rsp = &ring->shared->ring[(ring->rsp_prod + i) % NET_RING_SLOTS].rsp;
+
+		*rsp = (netif_rx_response_t){ .id = rsp->id, .status = NETIF_RSP_ERROR };
+	}
+	wmb(); /* the responses before rsp_prod */
+	ring->rsp_prod += nr;
+	ring->req_cons = ring->rsp_prod;
+	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+}
+
 int net_rx_attach(struct net_rx_ring *ring, netif_rx_sring_t *shared)
 {
 	memset(ring, 0, sizeof(*ring));
 	ring->shared = shared;
 	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
-	return net_rx_room(ring) < 0 ? -XEN_EINVAL : 0;
+	if (net_rx_room(ring) < 0)
+		return -XEN_EINVAL;
+	rx_mend(ring);
+	return 0;
 }
 
 int net_rx_room(const struct net_rx_ring *ring)
@@ -244,6 +317,7 @@ int net_rx_publish(struct net_rx_ring *ring)
 
 	if (old == ring->req_cons)
 		return 0;
+	journal_begin((struct journal *)ring->shared->__pad, old, (struct journal){ .nr = ring->req_cons - old });
 	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++)
 		memcpy(&ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS],
 		       &ring->slot[ring->rsp_prod % NET_RING_SLOTS], sizeof(ring->slot[0]));

@@ -36,9 +36,11 @@ struct net_tx_ring {
 	RING_IDX req_cons; /* next request to take					*/
 	RING_IDX rsp_prod; /* next response to publish; [rsp_prod, req_cons) is ours	*/
 	struct {
-		uint8_t answered, extra;
-		netif_tx_response_t rsp;
-	} slot[NET_RING_SLOTS];
+		uint16_t nr; /* slots that it takes		*/
+		int16_t status;
+		uint32_t extras; /* those that hold extra information, of the first 32	*/
+		int answered;
+	} packet[NET_RING_SLOTS]; /* by the slot in which it begins */
 };
 
 /* Take over a ring, new or with requests that another backend left unanswered.  0, or -EINVAL

@@ -2,7 +2,7 @@
 /*
  * blk_ring_test.c - what a frontend asks for, and in which order it is answered.
  */
-#include "fake.h"
+#include "torn.h"
 
 #include <runtime/blk_ring.h>
 
@@ -292,6 +292,61 @@ START_TEST(another_backend_finds_all_that_is_unanswered)
 }
 END_TEST
 
+/* What was asked at index has the id index, and the status index % 3 as its answer. */
+static void answers_are_right(void)
+{
+	for (RING_IDX i = shared.ring.req_prod - 6; i != shared.ring.rsp_prod; i++) {
+		const blkif_response_t *rsp = &shared.ring.ring[i % BLK_RING_SLOTS].rsp;
+
+		ck_assert_uint_eq(rsp->id, i);
+		ck_assert_int_eq(rsp->status, (int)(i % 3));
+	}
+}
+
+START_TEST(a_backend_may_die_at_any_store_and_no_request_is_lost)
+{
+	unsigned stretches;
+	blkif_request_t r;
+	RING_IDX index;
+
+	shared.ring.req_prod = shared.ring.rsp_prod = 0xfffffffd; /* wraps on the way */
+	ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), 0);
+	for (RING_IDX i = 0xfffffffd; i != 3; i++)
+		ask(i);
+	for (unsigned i = 0; i < 5; i++) {
+		ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+		blk_ring_answer(&ring, index, index, BLKIF_OP_READ, (int)(index % 3));
+	}
+	torn_watch(&shared);
+	blk_ring_publish(&ring);
+	stretches = torn_end();
+	ck_assert_uint_ge(stretches, 15);
+	for (unsigned round = 0; round < 200 * stretches; round++) {
+		torn_make(round % stretches);
+		answers_are_right();
+		ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), 0);
+		answers_are_right();
+		while (blk_ring_take(&ring, &r, &index) > 0) {
+			ck_assert_uint_eq(r.id, index);
+			ck_assert_uint_eq(r.seg[0].gref, 100);
+			blk_ring_answer(&ring, index, r.id, r.operation, (int)(index % 3));
+		}
+		blk_ring_publish(&ring);
+		ck_assert_uint_eq(shared.ring.rsp_prod, 3);
+		answers_are_right();
+	}
+}
+END_TEST
+
+START_TEST(a_journal_that_a_frontend_wrote_moves_nothing_beyond_its_requests)
+{
+	memset(shared.ring.__pad, 1, sizeof(shared.ring.__pad));
+	memcpy(shared.ring.__pad, &(RING_IDX){ 1 }, sizeof(RING_IDX));
+	ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), 0);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 0);
+}
+END_TEST
+
 START_TEST(every_request_is_answered_once_whatever_the_order)
 {
 	static bool open[BLK_RING_SLOTS];
@@ -368,5 +423,7 @@ SUITE(blk_ring)
 	tcase_add_test(tc, a_request_that_comes_before_the_wait_is_not_missed);
 	tcase_add_test(tc, a_ring_whose_indices_cannot_be_is_given_up);
 	tcase_add_test(tc, another_backend_finds_all_that_is_unanswered);
+	tcase_add_test(tc, a_backend_may_die_at_any_store_and_no_request_is_lost);
+	tcase_add_test(tc, a_journal_that_a_frontend_wrote_moves_nothing_beyond_its_requests);
 	tcase_add_test(tc, every_request_is_answered_once_whatever_the_order);
 }

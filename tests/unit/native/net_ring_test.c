@@ -2,7 +2,7 @@
 /*
  * net_ring_test.c - the deciding half of the network backend, against a frontend that lies.
  */
-#include "fake.h"
+#include "torn.h"
 
 #include <runtime/net_ring.h>
 
@@ -313,6 +313,100 @@ START_TEST(the_answer_to_a_buffer_goes_to_its_own_slot)
 }
 END_TEST
 
+/* Packets of one, three and two slots; in the second the middle one is no data. */
+static void tx_answers_are_right(void)
+{
+	for (RING_IDX i = 0; i < tx_page.ring.rsp_prod; i++) {
+		if (i != 2)
+			ck_assert_uint_eq(tx_slot(i)->rsp.id, i);
+		ck_assert_int_eq(tx_slot(i)->rsp.status, i == 2 ? NETIF_RSP_NULL :
+							 i	? NETIF_RSP_OKAY :
+								  NETIF_RSP_ERROR);
+	}
+}
+
+START_TEST(a_backend_may_die_at_any_store_and_no_packet_is_answered_in_part)
+{
+	unsigned stretches;
+
+	put(60, 0, 0);
+	put(3000, NETTXF_extra_info | NETTXF_csum_blank | NETTXF_more_data, 0);
+	put_gso(1000, XEN_NETIF_GSO_TYPE_TCPV4);
+	put(100, 0, 0);
+	put(500, NETTXF_more_data, 0);
+	put(100, 0, 0);
+	put(70, 0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+		net_tx_answer(&tx, &req, i ? NETIF_RSP_OKAY : NETIF_RSP_ERROR);
+	}
+	torn_watch(&tx_page);
+	net_tx_publish(&tx);
+	stretches = torn_end();
+	ck_assert_uint_ge(stretches, 9);
+	for (unsigned round = 0; round < 200 * stretches; round++) {
+		torn_make(round % stretches);
+		tx_answers_are_right();
+		ck_assert_int_eq(net_tx_attach(&tx, &tx_page.ring), 0);
+		tx_answers_are_right();
+		while (net_tx_take(&tx, &req) > 0) {
+			ck_assert_uint_eq(req.slot[0].ref, 100 + req.index);
+			net_tx_answer(&tx, &req, req.index ? NETIF_RSP_OKAY : NETIF_RSP_ERROR);
+		}
+		net_tx_publish(&tx);
+		ck_assert_uint_eq(tx_page.ring.rsp_prod, 7);
+		tx_answers_are_right();
+	}
+}
+END_TEST
+
+START_TEST(a_backend_may_die_at_any_store_and_every_buffer_is_given_back_once)
+{
+	RING_IDX index;
+	unsigned stretches;
+
+	for (RING_IDX i = 0; i < 6; i++)
+		rx_slot(i)->req = (netif_rx_request_t){ .id = (uint16_t)(40 + i), .gref = 7 + i };
+	rx_page.ring.req_prod = 6;
+	for (unsigned i = 0; i < 4; i++) {
+		net_rx_take(&rx, &index);
+		net_rx_answer(&rx, index, 1000 + i, 0);
+	}
+	torn_watch(&rx_page);
+	net_rx_publish(&rx);
+	stretches = torn_end();
+	for (unsigned round = 0; round < 200 * stretches; round++) {
+		RING_IDX begin;
+
+		torn_make(round % stretches);
+		begin = rx_page.ring.rsp_prod;
+		ck_assert_int_eq(net_rx_attach(&rx, &rx_page.ring), 0);
+		ck_assert(rx.rsp_prod == begin || rx.rsp_prod == 4);
+		for (RING_IDX i = 0; i < rx.rsp_prod; i++) {
+			ck_assert_uint_eq(rx_slot(i)->rsp.id, 40 + i);
+			ck_assert_int_eq(rx_slot(i)->rsp.status, begin ? (int)(1000 + i) : NETIF_RSP_ERROR);
+		}
+		while (net_rx_room(&rx))
+			ck_assert_uint_eq(net_rx_take(&rx, &index), 7 + index);
+		ck_assert_uint_eq(index, 5);
+	}
+}
+END_TEST
+
+START_TEST(a_journal_that_a_frontend_wrote_moves_nothing_beyond_its_slots)
+{
+	put(60, 0, 0);
+	memset(tx_page.ring.__pad, 1, sizeof(tx_page.ring.__pad));
+	memset(rx_page.ring.__pad, 1, sizeof(rx_page.ring.__pad));
+	memcpy(tx_page.ring.__pad, &(RING_IDX){ 1 }, sizeof(RING_IDX));
+	memcpy(rx_page.ring.__pad, &(RING_IDX){ 1 }, sizeof(RING_IDX));
+	ck_assert_int_eq(net_tx_attach(&tx, &tx_page.ring), 0);
+	ck_assert_int_eq(net_rx_attach(&rx, &rx_page.ring), 0);
+	ck_assert_uint_eq(tx_page.ring.rsp_prod, 0);
+	ck_assert_uint_eq(rx_page.ring.rsp_prod, 0);
+}
+END_TEST
+
 START_TEST(whatever_a_frontend_writes_a_taken_packet_is_within_its_pages)
 {
 	for (unsigned round = 0; round < 20000; round++) {
@@ -359,5 +453,8 @@ SUITE(net_ring)
 	tcase_add_test(tc, an_adopted_ring_begins_where_answers_end);
 	tcase_add_test(tc, waiting_tells_of_what_came_meanwhile);
 	tcase_add_test(tc, the_answer_to_a_buffer_goes_to_its_own_slot);
+	tcase_add_test(tc, a_backend_may_die_at_any_store_and_no_packet_is_answered_in_part);
+	tcase_add_test(tc, a_backend_may_die_at_any_store_and_every_buffer_is_given_back_once);
+	tcase_add_test(tc, a_journal_that_a_frontend_wrote_moves_nothing_beyond_its_slots);
 	tcase_add_test(tc, whatever_a_frontend_writes_a_taken_packet_is_within_its_pages);
 }
