@@ -372,6 +372,7 @@ static void answer_finished(void)
 	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
 		if (v->page.va && blk_ring_publish(&v->ring))
 			event_send(v->port);
+	device_served();
 }
 
 /* ---- each second ------------------------------------------------------------------------------ */

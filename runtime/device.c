@@ -3,6 +3,7 @@
  * device.c - the hardware this driver was started for.
  */
 #include <runtime/device.h>
+#include <runtime/event.h>
 #include <runtime/print.h>
 #include <runtime/start.h>
 #include <runtime/store.h>
@@ -17,6 +18,20 @@ const struct guise_device *device_info(void)
 void device_ready(void)
 {
 	store_write("data/ready", "1");
+}
+
+static int owed;
+
+void device_owes(void)
+{
+	owed = 1;
+}
+
+void device_served(void)
+{
+	if (owed)
+		store_printf("data/served", "%lu", time_ns());
+	owed = 0;
 }
 
 void device_failed(const char *why)

@@ -11,6 +11,7 @@
  *
  * Grants are given back before the response is written: a frontend must find them free.
  */
+#include <runtime/device.h>
 #include <runtime/event.h>
 #include <runtime/heap.h>
 #include <runtime/hypercall.h>
@@ -393,4 +394,5 @@ void jobs_answer(void)
 		for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++)
 			if (net_tx_publish(&q->tx))
 				event_send(q->tx_port);
+	device_served();
 }

@@ -51,6 +51,12 @@ void domain_shutdown(unsigned reason)
 		__asm__ volatile("ud2");
 }
 
+/* Whoever supervises this domain wants to know that its event loop runs. */
+static void pulse(uint32_t port, void *arg)
+{
+	event_send(port);
+}
+
 void runtime_start(const struct start_info *si)
 {
 	uint64_t heap = GUISE_NATIVE_BASE + si->first_p2m_pfn * PAGE_SIZE;
@@ -64,6 +70,8 @@ void runtime_start(const struct start_info *si)
 	heap_init((void *)heap, end - heap);
 	event_init();
 	grant_init();
+	if (si->console.domU.evtchn)
+		event_handler(si->console.domU.evtchn, pulse, NULL);
 	store_init();
 	rc = domain_main();
 	domain_shutdown(rc ? SHUTDOWN_crash : SHUTDOWN_poweroff);

@@ -2,6 +2,7 @@
 /*
  * vbd.c - a virtual disk in the store, and the ring its frontend names there.
  */
+#include <runtime/device.h>
 #include <runtime/gpt.h>
 #include <runtime/print.h>
 #include <xen/io/protocols.h>
@@ -98,12 +99,16 @@ static const char *vbd_connect(struct backend *b)
 	v->port = port;
 	v->kicked = 1;
 
+	if (backend_adopted(b)) {
+		event_send(v->port);
+		if (blk_ring_wait(&v->ring))
+			device_owes();
+		return NULL; /* the frontend has read what follows */
+	}
 	backend_write(b, "sector-size", v->limits.sector_size);
 	backend_write(b, "physical-sector-size", device->physical_size ? device->physical_size : v->limits.sector_size);
 	backend_write(b, "info", v->limits.read_only ? VDISK_READONLY : 0);
 	backend_write(b, "sectors", v->limits.sectors);
-	if (backend_adopted(b))
-		event_send(v->port);
 	return NULL;
 }
 

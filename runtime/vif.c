@@ -2,6 +2,7 @@
 /*
  * vif.c - a virtual network card in the store, and the rings its frontend names there.
  */
+#include <runtime/device.h>
 #include <runtime/heap.h>
 #include <runtime/net_mac.h>
 #include <runtime/print.h>
@@ -181,6 +182,8 @@ static const char *vif_connect(struct backend *b)
 	for (unsigned i = 0; backend_adopted(b) && i < v->nr_queues; i++) {
 		event_send(v->queue[i].tx_port);
 		event_send(v->queue[i].rx_port);
+		if (net_tx_wait(&v->queue[i].tx))
+			device_owes();
 	}
 	return NULL;
 }

@@ -441,6 +441,104 @@ static void vifs_address(struct guest_config *g)
 	}
 }
 
+/* ---- driver VMs ---- */
+
+static const struct {
+	const char *name;
+	size_t at; /* in struct driver_config */
+	unsigned least, most, otherwise;
+} driver_parts[] = {
+	{ "restarts", offsetof(struct driver_config, restarts), 0, 1000000, 10 },
+	{ "window", offsetof(struct driver_config, window), 1, 86400, 60 },
+	{ "backoff", offsetof(struct driver_config, backoff), 0, 5000, 20 },
+	{ "period", offsetof(struct driver_config, period), 0, 10000, 100 },
+	{ "limit", offsetof(struct driver_config, limit), 50, 60000, 1000 },
+};
+#define DRIVER_PARTS (sizeof(driver_parts) / sizeof(driver_parts[0]))
+
+static unsigned *driver_part(struct driver_config *d, unsigned i)
+{
+	return (unsigned *)((char *)d + driver_parts[i].at);
+}
+
+struct driver_config config_driver(const struct machine_config *m, const char *device)
+{
+	struct driver_config d = { .device = "" };
+
+	for (unsigned i = 0; i < DRIVER_PARTS; i++)
+		*driver_part(&d, i) = driver_parts[i].otherwise;
+	for (unsigned i = 0; i < m->nr_drivers; i++) {
+		if (!strcmp(m->driver[i].device, device))
+			return m->driver[i];
+		if (!m->driver[i].device[0])
+			d = m->driver[i];
+	}
+	return d;
+}
+
+/* "vda,restarts=5,window=30": a device, or all, and any of the parts. */
+static int driver(struct parser *s, char *text, struct driver_config *d)
+{
+	static const struct machine_config none;
+	char *comma = strchr(text, ',');
+	unsigned have = 0;
+
+	if (comma)
+		*comma = 0;
+	*d = config_driver(&none, "");
+	if (!text[0] || strlen(text) >= sizeof(d->device) || strchr(text, '='))
+		return fail(s, "drivers: '%s' is no device, nor 'all'", text);
+	if (strcmp(text, "all"))
+		memcpy(d->device, text, strlen(text) + 1);
+	while (comma) {
+		char *eq;
+		const char *end;
+		unsigned which = 0;
+		uint64_t n;
+
+		for (text = comma + 1; *text == ' ';)
+			text++;
+		comma = strchr(text, ',');
+		if (comma)
+			*comma = 0;
+		eq = strchr(text, '=');
+		if (eq)
+			*eq = 0;
+		while (which < DRIVER_PARTS && strcmp(text, driver_parts[which].name))
+			which++;
+		if (which == DRIVER_PARTS || !eq)
+			return fail(s, eq ? "drivers: unknown part '%s'" : "drivers: '%s' has no value", text);
+		if (have >> which & 1)
+			return fail(s, "drivers: '%s' is given twice", text);
+		n = parse_u64(eq + 1, &end);
+		if (*end || !eq[1] || n < driver_parts[which].least || n > driver_parts[which].most)
+			return fail(s, "drivers: '%s' must be between %u and %u", text, driver_parts[which].least,
+				    driver_parts[which].most);
+		*driver_part(d, which) = (unsigned)n;
+		have |= 1u << which;
+	}
+	return 0;
+}
+
+static int driver_list(struct parser *s, struct machine_config *m)
+{
+	unsigned end = s->line;
+
+	if (s->value.type != LIST)
+		return fail(s, "'drivers' wants a list of strings");
+	for (unsigned i = 0; i < s->value.nr; i++) {
+		s->line = s->value.item_line[i];
+		if (driver(s, s->value.item[i], &m->driver[i]))
+			return -1;
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(m->driver[k].device, m->driver[i].device))
+				return fail(s, "drivers: '%s' is given twice", s->value.item[i]);
+		m->nr_drivers++;
+	}
+	s->line = end;
+	return 0;
+}
+
 /* ---- the two kinds of file ---- */
 
 static int machine_key(struct parser *s, struct machine_config *m)
@@ -471,6 +569,8 @@ static int machine_key(struct parser *s, struct machine_config *m)
 		m->control = text[3] - '1';
 		return 0;
 	}
+	if (!strcmp(s->key, "drivers"))
+		return driver_list(s, m);
 	if (!strcmp(s->key, "exit_port"))
 		return want_number(s, &m->exit_port, 1, 0xffff);
 	return fail(s, "unknown key '%s'", s->key);

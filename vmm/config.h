@@ -7,16 +7,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_GUESTS 16
-#define CONFIG_DISKS  8
-#define CONFIG_VIFS   8
-#define CONFIG_STRING 1024
+#define CONFIG_GUESTS  16
+#define CONFIG_DISKS   8
+#define CONFIG_VIFS    8
+#define CONFIG_STRING  1024
+#define CONFIG_DRIVERS 16
 
 enum on_end { END_DESTROY, END_RESTART };
+
+/* How a driver VM is watched over. */
+struct driver_config {
+	char device[8];	   /* "vda", "net0", "com1"; "": all that have no entry of their own	*/
+	unsigned restarts; /* most in a window; then it is given up			*/
+	unsigned window;   /* s								*/
+	unsigned backoff;  /* ms before the third restart of a window, doubled each time	*/
+	unsigned period;   /* ms between the signs of life that are asked for, 0: none	*/
+	unsigned limit;	   /* ms that one may take						*/
+};
 
 struct machine_config {
 	char guests[CONFIG_GUESTS][64]; /* names of guest configurations in the archive	*/
 	unsigned nr_guests;
+	struct driver_config driver[CONFIG_DRIVERS];
+	unsigned nr_drivers;
 	int stay;	    /* on_idle="stay": do not power off when the last guest is gone	*/
 	unsigned exit_port; /* isa-debug-exit device, 0: none					*/
 	int control;	    /* line of the control channel, 0: com1 ...; -1: none		*/
@@ -50,6 +63,9 @@ struct guest_config {
 	struct vif_config vif[CONFIG_VIFS];
 	unsigned nr_vifs;
 };
+
+/* What holds for a device. */
+struct driver_config config_driver(const struct machine_config *m, const char *device);
 
 /* Parse text.  0, or -1 with one line in error: "file:line: what is wrong". */
 int config_machine(const char *file, const char *text, size_t len, struct machine_config *out, char *error,

@@ -179,6 +179,8 @@ static void line_event(uint32_t port, void *arg)
 	struct line *l = arg;
 
 	(void)port;
+	if (!l->page)
+		return;
 	if (l->user) {
 		l->user();
 		return;
@@ -322,6 +324,22 @@ static void line_watch(uint16_t dom, const char *path, const char *token, void *
 	l->connected = 1;
 	if (l == &lines[0])
 		log_shown = log_end(); /* the kernel has shown what was before */
+}
+
+void console_line_lost(unsigned n)
+{
+	lines[n].connected = 0;
+}
+
+void console_line_gone(unsigned n)
+{
+	struct console *c = lines[n].console;
+
+	lines[n].connected = 0;
+	if (!lines[n].user)
+		lines[n].page = NULL;
+	if (c)
+		pump_out(c);
 }
 
 static const char *in(char path[96], const char *dir, const char *key)

@@ -47,5 +47,9 @@ size_t console_line_take(unsigned n, char *buf, size_t size);
 
 /* A message of the server's: the sink of print(). */
 void console_log(const char *text, size_t len);
+/* Its driver serves line n no more; it goes on when the next incarnation has the ring. */
+void console_line_lost(unsigned n);
+/* Nobody will: what would leave by line n is dropped. */
+void console_line_gone(unsigned n);
 /* Wait a little for everything written to leave the machine. */
 void console_flush(void);

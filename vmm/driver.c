@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * driver.c - start and watch over the driver VMs.
+ * driver.c - find the devices, and build and bury incarnations of their driver VMs.
  *
  * All that makes a driver what it is stands in its struct: program, domain id, device and rights.  A
- * new incarnation is built from it and nothing else.
+ * new incarnation is built from it and nothing else.  What it serves outlives it: the directories in the
+ * store, the frontends' rings, and their ends of the event channels.
  */
 #include <archive.h>
 #include <runtime/event.h>
@@ -16,36 +17,24 @@
 #include "driver.h"
 #include "json.h"
 #include "native.h"
-#include "pci.h"
-#include "peer.h"
 #include "slot.h"
 #include "store.h"
+#include "supervise.h"
 
 #define MAX_DRIVERS   28
 #define FIRST_DOMAIN  1
 #define DRIVER_PAGES  2048 /* 8 MiB */
 #define READY_SECONDS 20
+#define UART_IER      1
+#define CPU_CAP	      90 /* percent: one that spins leaves the rest to who notices */
 
-enum driver_kind { DRIVER_BLOCK, DRIVER_NET, DRIVER_SERIAL };
-enum driver_state { DRIVER_STARTING, DRIVER_READY, DRIVER_FAILED, DRIVER_LEAVING, DRIVER_GONE };
+struct driver drivers[MAX_DRIVERS];
+unsigned nr_drivers;
 
-struct driver {
-	char name[24];	     /* "virtio-blk vda"	*/
-	const char *program; /* in the archive	*/
-	enum driver_kind kind;
-	unsigned number; /* of its kind	*/
-	uint16_t id;
-	enum driver_state state;
-	char why[64]; /* it failed	*/
-	struct guise_device device;
-	struct domain domain;
-	struct peer peer;
-};
-
-static struct driver drivers[MAX_DRIVERS];
-static unsigned nr_drivers, nr_disks, nr_nets;
+static unsigned nr_disks, nr_nets;
 static const void *archive;
 static size_t archive_len;
+static const struct machine_config *config;
 
 static const struct {
 	uint32_t class_code; /* 0: by vendor and device */
@@ -61,15 +50,6 @@ static const struct {
 	{ 0, 0x8086, 0x10d3, "drivers/e1000e", DRIVER_NET },	   /* Intel 82574L			*/
 };
 
-static void fail(struct driver *d, const char *why)
-{
-	d->state = DRIVER_FAILED;
-	snprintf(d->why, sizeof(d->why), "%s", why);
-	if (d->device.kind == GUISE_DEVICE_PCI)
-		pci_quiesce(&d->device);
-	print("guise: %s: %s\n", d->name, why);
-}
-
 static void node(struct driver *d, const char *what)
 {
 	char path[64], perms[16];
@@ -77,22 +57,6 @@ static void node(struct driver *d, const char *what)
 	snprintf(path, sizeof(path), "/local/domain/%u/%s", d->id, what);
 	snprintf(perms, sizeof(perms), "n%u", d->id);
 	xs_dir(path, perms);
-}
-
-static void watch_data(uint16_t dom, const char *path, const char *token, void *arg)
-{
-	struct driver *d = arg;
-	char text[128];
-
-	(void)dom;
-	(void)token;
-	if (d->state != DRIVER_STARTING || xs_get(path, text, sizeof(text)))
-		return;
-	path = strrchr(path, '/');
-	if (!strcmp(path, "/ready"))
-		d->state = DRIVER_READY;
-	else if (!strcmp(path, "/failed"))
-		fail(d, text);
 }
 
 static void store_prepare(struct driver *d)
@@ -109,10 +73,10 @@ static void store_prepare(struct driver *d)
 	node(d, "backend/vif");
 	node(d, "backend/console");
 	node(d, "device");
-	node(d, "data");
 	node(d, "error");
 	snprintf(path, sizeof(path), "/local/domain/%u/data", d->id);
-	xs_watch(0, path, "driver", watch_data, d);
+	xs_rm(NULL, 0, path);
+	node(d, "data");
 }
 
 static const char *rights(struct driver *d)
@@ -121,49 +85,113 @@ static const char *rights(struct driver *d)
 	struct guise_handle_derive irq = { .parent = GUISE_ROOT_IRQ, .domain = d->domain.handle, .nr = 1 };
 	long h;
 
-	if (d->device.kind == GUISE_DEVICE_PCI)
-		return pci_give(&d->device, d->domain.handle);
-	port.first = d->device.bar[0].base;
-	port.nr = d->device.bar[0].size;
-	irq.first = d->device.irq[0];
+	if (d->info.kind == GUISE_DEVICE_PCI)
+		return pci_give(&d->info, d->domain.handle);
+	port.first = d->info.bar[0].base;
+	port.nr = d->info.bar[0].size;
+	irq.first = d->info.irq[0];
 	h = guise_handle(GUISE_HANDLE_OP_DERIVE, &irq);
-	d->device.irq_handle[0] = (uint32_t)h;
+	d->info.irq_handle[0] = (uint32_t)h;
 	return h < 0 || guise_handle(GUISE_HANDLE_OP_DERIVE, &port) < 0 ? "its rights cannot be given" : NULL;
 }
 
-static void build(struct driver *d)
+static const char *program_open(const char *program, struct elf_image *elf)
 {
-	const char *error;
-	struct elf_image elf;
-	const void *file;
 	size_t size;
+	const void *file = archive_find(archive, archive_len, program, &size);
 
-	file = archive_find(archive, archive_len, d->program, &size);
-	if (!file) {
-		fail(d, "its program is not in the boot archive");
-		return;
-	}
-	error = elf_parse(file, size, &elf);
-	if (!error) {
-		domain_create(&d->domain, d->id, DRIVER_PAGES, DRIVER_PAGES, 1, GUISE_PRIO_DRIVER, GUISE_DOMAIN_NATIVE);
-		error = d->domain.error ? d->domain.error : rights(d);
-	}
-	if (!error) {
-		native_build(&d->domain, &elf, &d->device, sizeof(d->device), d->name);
-		error = d->domain.error;
-	}
-	domain_built(&d->domain);
-	if (!error) {
-		store_prepare(d);
-		error = peer_open(&d->peer, &d->domain);
-	}
-	if (error) {
-		fail(d, error);
-		return;
-	}
-	if (d->kind == DRIVER_SERIAL)
+	return file ? elf_parse(file, size, elf) : "its program is not in the boot archive";
+}
+
+const char *driver_program_check(const char *program)
+{
+	struct elf_image elf;
+	const char *error = program_open(program, &elf);
+
+	if (!error && (elf.low < GUISE_NATIVE_BASE || elf.high > GUISE_NATIVE_BASE + DRIVER_PAGES * PAGE_SIZE / 2))
+		error = "it is no program of a driver";
+	return strlen(program) < sizeof(drivers->program) ? error : "its name is too long";
+}
+
+const char *driver_build(struct driver *d)
+{
+	struct guise_domain_sched share = { .op = GUISE_SCHED_SET, .weight = GUISE_WEIGHT_DEFAULT, .cap = CPU_CAP };
+	struct elf_image elf;
+	const char *error = program_open(d->program, &elf);
+
+	if (error)
+		return error;
+	d->text = elf.segment[0];
+	domain_create(&d->domain, d->id, DRIVER_PAGES, DRIVER_PAGES, 1, GUISE_PRIO_DRIVER, GUISE_DOMAIN_NATIVE);
+	error = d->domain.error ? d->domain.error : rights(d);
+	if (error)
+		return error;
+	native_build(&d->domain, &elf, &d->info, sizeof(d->info), d->name);
+	if (d->domain.error)
+		return d->domain.error;
+	share.handle = d->domain.handle;
+	guise_domain(GUISE_DOMAIN_SCHED, &share);
+	store_prepare(d);
+	error = peer_open(&d->peer, &d->domain);
+	if (!error)
+		error = supervise_begin(d);
+	if (error)
+		return error;
+	if (d->kind == DRIVER_SERIAL && !d->was_ready)
 		console_line_offer(d->number, d->id);
 	domain_unpause(&d->domain);
+	return NULL;
+}
+
+void driver_stop(struct driver *d)
+{
+	if (d->domain.handle)
+		guise_domain_nr(GUISE_DOMAIN_PAUSE, d->domain.handle);
+	if (d->kind == DRIVER_SERIAL) {
+		console_line_lost(d->number);
+		outb((uint16_t)(d->info.bar[0].base + UART_IER), 0);
+	} else {
+		pci_reset_begin(&d->info, &d->keep, 0);
+	}
+}
+
+/* Frames that the device was given are held until the domain is destroyed: not before it is reset. */
+int driver_bury(struct driver *d)
+{
+	if (d->info.kind == GUISE_DEVICE_PCI && !pci_reset_done(&d->info, &d->keep))
+		return -1;
+	supervise_end(d);
+	peer_close(&d->peer);
+	if (domain_destroy(&d->domain))
+		return -1;
+	if (d->info.kind == GUISE_DEVICE_PCI)
+		pci_restore(&d->info, &d->keep);
+	return 0;
+}
+
+int driver_poke(struct driver *d, uint64_t at, const void *bytes, size_t len)
+{
+	uint64_t offset = at - GUISE_NATIVE_BASE, all = DRIVER_PAGES * PAGE_SIZE;
+
+	if (!d->domain.mfn || at < GUISE_NATIVE_BASE || offset > all || len > all - offset)
+		return -1;
+	domain_write(&d->domain, offset, bytes, len);
+	return d->domain.error ? -1 : 0;
+}
+
+int driver_spin(struct driver *d)
+{
+	static uint8_t nops[PAGE_SIZE];
+	uint64_t at = d->text.vaddr, end = at + d->text.filesz;
+	uint8_t jump[5] = { 0xe9 };
+	int32_t back = (int32_t)(at - end);
+
+	memset(nops, 0x90, sizeof(nops));
+	memcpy(jump + 1, &back, sizeof(back));
+	for (; at < end; at += PAGE_SIZE)
+		if (driver_poke(d, at, nops, end - at < PAGE_SIZE ? end - at : PAGE_SIZE))
+			return -1;
+	return driver_poke(d, end - sizeof(jump), jump, sizeof(jump));
 }
 
 static struct driver *driver_add(const char *program, enum driver_kind kind, unsigned number)
@@ -177,7 +205,7 @@ static struct driver *driver_add(const char *program, enum driver_kind kind, uns
 	if (d == drivers + nr_drivers)
 		nr_drivers++;
 	*d = (struct driver){ .id = (uint16_t)(FIRST_DOMAIN + (d - drivers)) };
-	d->program = program;
+	snprintf(d->program, sizeof(d->program), "%s", program);
 	d->kind = kind;
 	d->number = number;
 	if (kind == DRIVER_BLOCK)
@@ -186,6 +214,9 @@ static struct driver *driver_add(const char *program, enum driver_kind kind, uns
 		snprintf(d->name, sizeof(d->name), "%s net%u", strchr(program, '/') + 1, number);
 	else
 		snprintf(d->name, sizeof(d->name), "%s com%u", strchr(program, '/') + 1, number + 1);
+	d->device = strchr(d->name, ' ') + 1;
+	d->config = config_driver(config, d->device);
+	d->patience.config = &d->config;
 	return d;
 }
 
@@ -200,8 +231,8 @@ static struct driver *of_kind(enum driver_kind kind, unsigned n)
 static int is_driven(uint16_t bdf)
 {
 	for (unsigned i = 0; i < nr_drivers; i++)
-		if (drivers[i].state != DRIVER_GONE && drivers[i].device.kind == GUISE_DEVICE_PCI &&
-		    drivers[i].device.bdf == bdf)
+		if (drivers[i].state != DRIVER_GONE && drivers[i].info.kind == GUISE_DEVICE_PCI &&
+		    drivers[i].info.bdf == bdf)
 			return 1;
 	return 0;
 }
@@ -226,9 +257,9 @@ static int found_pci(const struct pci_function *f)
 			nr_nets = number + 1;
 		if (known[k].kind == DRIVER_BLOCK && number >= nr_disks)
 			nr_disks = number + 1;
-		error = pci_prepare(f, &d->device);
+		error = pci_prepare(f, &d->info, &d->keep);
 		if (error)
-			fail(d, error);
+			supervise_give_up(d, error);
 	}
 	return 1;
 }
@@ -261,22 +292,35 @@ static void find_lines(int control)
 		d = driver_add("drivers/serial", DRIVER_SERIAL, i);
 		if (!d)
 			return;
-		d->device.kind = GUISE_DEVICE_UART;
-		d->device.nr_irqs = 1;
-		d->device.irq[0] = uart[i].irq;
-		d->device.bar[0] = (struct guise_bar){ .base = uart[i].port, .size = 8, .port = 1 };
+		d->info.kind = GUISE_DEVICE_UART;
+		d->info.nr_irqs = 1;
+		d->info.irq[0] = uart[i].irq;
+		d->info.bar[0] = (struct guise_bar){ .base = uart[i].port, .size = 8, .port = 1 };
 	}
 }
 
-void drivers_start(const void *files, size_t len, int control)
+static void start(void)
+{
+	for (unsigned i = 0; i < nr_drivers; i++) {
+		struct driver *d = &drivers[i];
+		const char *error;
+
+		if (d->state != DRIVER_STARTING || d->domain.handle)
+			continue;
+		error = driver_build(d);
+		if (error)
+			supervise_give_up(d, error);
+	}
+}
+
+void drivers_start(const void *files, size_t len, const struct machine_config *machine)
 {
 	archive = files;
 	archive_len = len;
+	config = machine;
 	find_pci();
-	find_lines(control);
-	for (unsigned i = 0; i < nr_drivers; i++)
-		if (drivers[i].state == DRIVER_STARTING)
-			build(&drivers[i]);
+	find_lines(machine->control);
+	start();
 }
 
 void drivers_wait(void)
@@ -286,35 +330,21 @@ void drivers_wait(void)
 	for (unsigned i = 0; i < nr_drivers; i++) {
 		while (drivers[i].state == DRIVER_STARTING && time_ns() < until) {
 			event_loop_once(until);
-			drivers_check();
+			supervise_work(1);
 			peers_work();
 		}
 		if (drivers[i].state == DRIVER_STARTING)
-			fail(&drivers[i], "it does not answer");
+			supervise_give_up(&drivers[i], "it does not answer");
 		if (drivers[i].state == DRIVER_READY)
 			print("guise: driver VM %u: %s, %u MiB\n", drivers[i].id, drivers[i].name, DRIVER_PAGES / 256);
 	}
 }
 
-void drivers_check(void)
-{
-	for (unsigned i = 0; i < nr_drivers; i++) {
-		struct driver *d = &drivers[i];
-		struct guise_domain_info info = { .handle = d->domain.handle };
-
-		if (d->state == DRIVER_FAILED || !d->domain.handle || guise_domain(GUISE_DOMAIN_INFO, &info) ||
-		    (info.state != GUISE_STATE_CRASHED && info.state != GUISE_STATE_SHUTDOWN))
-			continue;
-		fail(d, info.text[0] ? info.text : "the driver ended");
-	}
-}
-
 static int driver_of(enum driver_kind kind, unsigned n)
 {
-	for (unsigned i = 0; i < nr_drivers; i++)
-		if (drivers[i].kind == kind && drivers[i].number == n)
-			return drivers[i].state == DRIVER_READY ? drivers[i].id : -1;
-	return -1;
+	const struct driver *d = of_kind(kind, n);
+
+	return d && d->was_ready && d->state <= DRIVER_WAITING ? d->id : -1;
 }
 
 int driver_of_disk(unsigned n)
@@ -344,9 +374,7 @@ void drivers_look(void)
 	if (!slots_look())
 		return;
 	find_pci();
-	for (unsigned i = 0; i < nr_drivers; i++)
-		if (drivers[i].state == DRIVER_STARTING && !drivers[i].domain.handle)
-			build(&drivers[i]);
+	start();
 }
 
 const char *driver_unplug(uint8_t bus)
@@ -355,7 +383,7 @@ const char *driver_unplug(uint8_t bus)
 	char path[64];
 
 	while (d < drivers + nr_drivers &&
-	       (d->state == DRIVER_GONE || d->device.kind != GUISE_DEVICE_PCI || d->device.bdf >> 8 != bus))
+	       (d->state == DRIVER_GONE || d->info.kind != GUISE_DEVICE_PCI || d->info.bdf >> 8 != bus))
 		d++;
 	if (d == drivers + nr_drivers)
 		return slot_off(bus) ? "there is no slot with this bus" : NULL;
@@ -363,7 +391,8 @@ const char *driver_unplug(uint8_t bus)
 		d->state = DRIVER_LEAVING;
 		if (d->domain.handle)
 			guise_domain_nr(GUISE_DOMAIN_PAUSE, d->domain.handle);
-		pci_quiesce(&d->device);
+		pci_quiesce(&d->info);
+		supervise_end(d);
 		peer_close(&d->peer);
 		snprintf(path, sizeof(path), "/local/domain/%u/data", d->id);
 		xs_unwatch(0, path, "driver");
@@ -372,18 +401,23 @@ const char *driver_unplug(uint8_t bus)
 	}
 	if (domain_destroy(&d->domain))
 		return "a guest still uses it";
-	for (unsigned i = 0; i < d->device.nr_irqs; i++)
-		guise_irq_nr(GUISE_IRQ_MSI_FREE, d->device.irq[i]);
+	for (unsigned i = 0; i < d->info.nr_irqs; i++)
+		guise_irq_nr(GUISE_IRQ_MSI_FREE, d->info.irq[i]);
 	slot_off(bus);
 	print("guise: driver VM %u: %s unplugged\n", d->id, d->name);
 	d->state = DRIVER_GONE;
 	return NULL;
 }
 
+const char *driver_state_name(const struct driver *d)
+{
+	static const char *const states[] = { "starting", "ready", "waiting", "failed", "leaving", "gone" };
+
+	return states[d->state];
+}
+
 static void put_kind(struct json_out *o, const char *key, enum driver_kind kind, unsigned nr)
 {
-	static const char *const states[] = { "starting", "ready", "failed", "leaving", "gone" };
-
 	json_open(o, key, '[');
 	for (unsigned n = 0; n < nr; n++) {
 		const struct driver *d = of_kind(kind, n);
@@ -391,10 +425,10 @@ static void put_kind(struct json_out *o, const char *key, enum driver_kind kind,
 		if (!d)
 			continue;
 		json_open(o, NULL, '{');
-		json_put_string(o, "name", strchr(d->name, ' ') + 1);
-		json_put_number(o, "bdf", d->device.bdf);
+		json_put_string(o, "name", d->device);
+		json_put_number(o, "bdf", d->info.bdf);
 		json_put_number(o, "driver", d->id);
-		json_put_string(o, "state", states[d->state]);
+		json_put_string(o, "state", driver_state_name(d));
 		if (d->state == DRIVER_FAILED)
 			json_put_string(o, "error", d->why);
 		json_close(o, '}');

@@ -20,6 +20,7 @@
 #include "power.h"
 #include "profile.h"
 #include "shelf.h"
+#include "supervise.h"
 
 static const void *archive;
 static size_t archive_len;
@@ -97,10 +98,12 @@ static void work(void)
 		when = guests_work();
 		peers_work();
 	} while (control_work());
+	if (supervise_due() < when)
+		when = supervise_due();
 	event_loop_once(when);
+	supervise_work(somebody_ended);
 	if (somebody_ended) {
 		somebody_ended = 0;
-		drivers_check();
 		guests_check();
 	}
 }
@@ -125,10 +128,11 @@ int domain_main(void)
 	event_handler((uint32_t)port, domain_ended, NULL);
 
 	power_button(button_pressed);
-	drivers_start(archive, archive_len, machine.control);
+	drivers_start(archive, archive_len, &machine);
 	drivers_wait();
 	commands_register();
 	profile_register();
+	supervise_commands();
 	if (machine.control >= 0 && control_open((unsigned)machine.control))
 		give_up("guise.cfg: this machine has no com%d for 'control'", machine.control + 1);
 	shelf_open();

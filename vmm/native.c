@@ -74,6 +74,7 @@ void native_build(struct domain *d, const struct elf_image *elf, const void *mod
 		.nr_pages = d->nr,
 		.shared_info = d->shared_info * PAGE_SIZE,
 		.store_evtchn = d->store_port,
+		.console.domU.evtchn = d->console_port,
 	};
 
 	if (elf->low < GUISE_NATIVE_BASE || elf->high > GUISE_NATIVE_WINDOW) {

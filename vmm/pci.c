@@ -9,6 +9,7 @@
 #include <runtime/io.h>
 #include <runtime/string.h>
 #include <runtime/window.h>
+#include <virtio/virtio_cap.h>
 
 #include "pci.h"
 
@@ -18,8 +19,24 @@
 #define COMMAND_MASTER	4u
 #define COMMAND_NO_INTX (1u << 10)
 #define BAR0		0x10
+#define CAP_EXPRESS	0x10
 #define CAP_MSIX	0x11
-#define MAX_MESSAGES	4
+
+#define EXPRESS_CAPS	0x04
+#define EXPRESS_CONTROL 0x08
+#define CAPS_FLR	(1u << 28)
+#define CONTROL_FLR	(1u << 15)
+
+#define VIRTIO		  0x1af4
+#define VIRTIO_STATUS	  0x14 /* VIRTIO 1.2, 4.1.4.3 */
+#define VIRTIO_COMMON_LEN 0x38
+
+#define INTEL	   0x8086
+#define E1000E_RST (1u << 26) /* of register 0; clears itself (82574 data sheet, 10.2.2.1)	*/
+
+#define NVME	    0x010802
+#define NVME_CONFIG 0x14 /* NVM Express 1.4, 3.1: bit 0 enables	*/
+#define NVME_STATUS 0x1c /* bit 0: it is ready			*/
 
 static uint32_t read32(uint16_t bdf, unsigned reg)
 {
@@ -119,57 +136,91 @@ static unsigned capability(uint16_t bdf, uint8_t id)
 }
 
 /* One message a table entry, all unmasked; the device is told to use them. */
-static const char *msix_program(uint16_t bdf, struct guise_device *dev)
+static void msix_write(uint16_t bdf, const struct pci_keep *keep)
 {
-	unsigned cap = capability(bdf, CAP_MSIX), entries;
-	uint32_t where, *table;
+	uint16_t control = read16(bdf, keep->msix + 2) & 0x3fff;
 
-	if (!cap)
+	write16(bdf, keep->msix + 2, control | 0xc000); /* on, all masked */
+	for (unsigned i = 0; i < keep->entries; i++) {
+		mmio_write32(&keep->table[i * 4 + 3], 1);
+		if (i >= PCI_MESSAGES)
+			continue;
+		for (unsigned k = 0; k < 3; k++)
+			mmio_write32(&keep->table[i * 4 + k], keep->message[i][k]);
+		mmio_write32(&keep->table[i * 4 + 3], 0);
+	}
+	write16(bdf, keep->msix + 2, control | 0x8000);
+}
+
+static const char *msix_program(uint16_t bdf, struct guise_device *dev, struct pci_keep *keep)
+{
+	uint32_t where;
+
+	keep->msix = capability(bdf, CAP_MSIX);
+	if (!keep->msix)
 		return "it has no MSI-X";
-	entries = (read16(bdf, cap + 2) & 0x7ff) + 1u;
-	where = read32(bdf, cap + 4);
-	dev->nr_irqs = entries < MAX_MESSAGES ? entries : MAX_MESSAGES;
+	keep->entries = (read16(bdf, keep->msix + 2) & 0x7ff) + 1u;
+	where = read32(bdf, keep->msix + 4);
+	dev->nr_irqs = keep->entries < PCI_MESSAGES ? keep->entries : PCI_MESSAGES;
 	if ((where & 7) > 5 || !dev->bar[where & 7].size || dev->bar[where & 7].port)
 		return "its MSI-X table has no memory";
-	table = mmio_map(dev->bar[where & 7].base + (where & ~7u), entries * 16);
-	if (!table)
+	keep->table = mmio_map(dev->bar[where & 7].base + (where & ~7u), keep->entries * 16);
+	if (!keep->table)
 		return "its MSI-X table cannot be mapped";
-	write16(bdf, cap + 2, (uint16_t)((read16(bdf, cap + 2) & 0x3fff) | 0xc000)); /* on, all masked */
-	for (unsigned i = 0; i < entries; i++) {
+	for (unsigned i = 0; i < dev->nr_irqs; i++) {
 		struct guise_msi_alloc msi = { .handle = GUISE_ROOT_IRQ, .bdf = bdf };
-		long irq = i < dev->nr_irqs ? guise_irq(GUISE_IRQ_MSI_ALLOC, &msi) : 0;
+		long irq = guise_irq(GUISE_IRQ_MSI_ALLOC, &msi);
 
 		if (irq < 0)
 			return "no interrupt vectors are left";
-		mmio_write32(&table[i * 4 + 3], 1);
-		if (i >= dev->nr_irqs)
-			continue;
 		dev->irq[i] = (uint32_t)irq;
-		mmio_write32(&table[i * 4], (uint32_t)msi.address);
-		mmio_write32(&table[i * 4 + 1], (uint32_t)(msi.address >> 32));
-		mmio_write32(&table[i * 4 + 2], msi.data);
-		mmio_write32(&table[i * 4 + 3], 0);
+		keep->message[i][0] = (uint32_t)msi.address;
+		keep->message[i][1] = (uint32_t)(msi.address >> 32);
+		keep->message[i][2] = msi.data;
 	}
-	write16(bdf, cap + 2, (uint16_t)((read16(bdf, cap + 2) & 0x3fff) | 0x8000));
+	msix_write(bdf, keep);
 	return NULL;
 }
 
-const char *pci_prepare(const struct pci_function *f, struct guise_device *dev)
+static void enable(uint16_t bdf)
 {
+	write16(bdf, COMMAND, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
+}
+
+static void reset_by(struct pci_keep *keep, int how, uint64_t phys, size_t len)
+{
+	keep->registers = mmio_map(phys, len);
+	if (keep->registers)
+		keep->reset = how;
+}
+
+const char *pci_prepare(const struct pci_function *f, struct guise_device *dev, struct pci_keep *keep)
+{
+	struct virtio_region common;
 	const char *error;
 
 	memset(dev, 0, sizeof(*dev));
+	memset(keep, 0, sizeof(*keep));
 	dev->kind = GUISE_DEVICE_PCI;
 	dev->bdf = f->bdf;
 	bars_size(f->bdf, dev);
-	write16(f->bdf, COMMAND, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
-	error = msix_program(f->bdf, dev);
+	enable(f->bdf);
+	keep->express = capability(f->bdf, CAP_EXPRESS);
+	error = msix_program(f->bdf, dev, keep);
 	for (unsigned i = 0; i < 256; i += 4) {
 		uint32_t v = read32(f->bdf, i);
 
 		memcpy(&dev->config[i], &v, 4);
 	}
-	return error;
+	if (error)
+		return error;
+	if (f->vendor == VIRTIO && !virtio_region_find(dev, VIRTIO_CAP_COMMON, VIRTIO_COMMON_LEN, &common))
+		reset_by(keep, RESET_VIRTIO, common.phys, VIRTIO_COMMON_LEN);
+	else if (f->class_code == NVME && dev->bar[0].size)
+		reset_by(keep, RESET_NVME, dev->bar[0].base, NVME_STATUS + 4);
+	else if (f->vendor == INTEL && dev->bar[0].size)
+		reset_by(keep, RESET_E1000E, dev->bar[0].base, 4);
+	return NULL;
 }
 
 uint32_t pci_read(uint16_t bdf, unsigned reg)
@@ -182,7 +233,7 @@ void pci_write(uint16_t bdf, unsigned reg, uint32_t v)
 	write32(bdf, reg, v);
 }
 
-unsigned pci_capability(uint16_t bdf, uint8_t id)
+unsigned pci_find(uint16_t bdf, uint8_t id)
 {
 	return capability(bdf, id);
 }
@@ -194,6 +245,58 @@ void pci_memory(const struct pci_function *f, unsigned n, struct guise_bar *bar)
 	bars_size(f->bdf, &dev);
 	write16(f->bdf, COMMAND, COMMAND_MEMORY | COMMAND_NO_INTX);
 	*bar = dev.bar[n];
+}
+
+/* A virtio device that shows status 0 again touches no memory any more (VIRTIO 1.2, 2.4), and so do an NVMe
+ * controller that is not ready (NVM Express 1.4, 7.3.2) and a card behind its reset.  They are told before
+ * bus mastering goes: what they have begun they may end in order. */
+void pci_reset_begin(const struct guise_device *dev, const struct pci_keep *keep, int function)
+{
+	uint16_t bdf = (uint16_t)dev->bdf;
+	int how = function ? RESET_FUNCTION : keep->reset;
+
+	if (how == RESET_VIRTIO)
+		mmio_write8(keep->registers + VIRTIO_STATUS, 0);
+	else if (how == RESET_NVME)
+		mmio_write32(keep->registers + NVME_CONFIG, 0);
+	else if (how == RESET_E1000E)
+		mmio_write32(keep->registers, mmio_read32(keep->registers) | E1000E_RST);
+	write16(bdf, COMMAND, COMMAND_MEMORY | COMMAND_NO_INTX);
+	if (how == RESET_FUNCTION && keep->express && read32(bdf, keep->express + EXPRESS_CAPS) & CAPS_FLR)
+		write16(bdf, keep->express + EXPRESS_CONTROL,
+			read16(bdf, keep->express + EXPRESS_CONTROL) | CONTROL_FLR);
+}
+
+int pci_reset_done(const struct guise_device *dev, const struct pci_keep *keep)
+{
+	if (read32((uint16_t)dev->bdf, 0) == 0xffffffff)
+		return 0;
+	switch (keep->reset) {
+	case RESET_VIRTIO:
+		return !mmio_read8(keep->registers + VIRTIO_STATUS);
+	case RESET_NVME:
+		return !(mmio_read32(keep->registers + NVME_STATUS) & 1);
+	case RESET_E1000E:
+		return !(mmio_read32(keep->registers) & E1000E_RST);
+	case RESET_FUNCTION:
+		break;
+	}
+	return 1;
+}
+
+/* A reset of the function forgets all of this, the device's own nothing. */
+void pci_restore(const struct guise_device *dev, const struct pci_keep *keep)
+{
+	uint16_t bdf = (uint16_t)dev->bdf;
+	uint32_t bar;
+
+	for (unsigned i = 0; i < 6; i++) {
+		memcpy(&bar, &dev->config[BAR0 + 4 * i], 4);
+		if (read32(bdf, BAR0 + 4 * i) != bar)
+			write32(bdf, BAR0 + 4 * i, bar);
+	}
+	enable(bdf);
+	msix_write(bdf, keep);
 }
 
 void pci_quiesce(const struct guise_device *dev)

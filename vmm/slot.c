@@ -34,7 +34,7 @@
 /* The express capability of a port with a slot for hot-plug, or 0. */
 static unsigned slot_of(const struct pci_function *f)
 {
-	unsigned at = f->class_code == CLASS_BRIDGE ? pci_capability(f->bdf, CAP_EXPRESS) : 0;
+	unsigned at = f->class_code == CLASS_BRIDGE ? pci_find(f->bdf, CAP_EXPRESS) : 0;
 
 	return at && pci_read(f->bdf, at) & HAS_SLOT && pci_read(f->bdf, at + SLOT_CAPS) & HOT_PLUG ? at : 0;
 }

@@ -324,7 +324,8 @@ ABI_LAYOUT(guise_system_counters, 40);
  * at GUISE_NATIVE_BASE + g * 4096, all of it read-write-execute in 4 KiB pages, by tables in the
  * domain's own memory.  Entry: rip = ELF entry, rsi = struct start_info (xen.h), rsp = 64 KiB of
  * stack, upcalls masked.  start_info: nr_pages, shared_info (machine address), store_mfn and
- * store_evtchn (0 in the first domain), pt_base, nr_pt_frames, mfn_list (virtual address of
+ * store_evtchn (0 in the first domain), console.domU.evtchn (events on it are answered on it, for who
+ * wants to know that this domain is alive; 0: nobody does), pt_base, nr_pt_frames, mfn_list (virtual address of
  * uint64_t[nr_pages]), mod_start (virtual address) and mod_len, cmd_line.  Behind the memory, at
  * GUISE_NATIVE_WINDOW, page tables exist for GUISE_NATIVE_WINDOW_SIZE bytes of address space with
  * nothing mapped, for grants and devices.  The first free byte for a heap is first_p2m_pfn * 4096

@@ -11,6 +11,10 @@ const struct guise_device *device_info(void);
 
 /* Tell the VMM server how it went: data/ready or data/failed in the store. */
 void device_ready(void);
+/* A frontend waits for what an earlier incarnation did not answer; and one has got an answer: the time of the
+ * first is told. */
+void device_owes(void);
+void device_served(void);
 void device_failed(const char *why);
 
 /* Bring up the PCI device this driver was started for: 0; or -1 when there is none or bring_up()

@@ -270,6 +270,52 @@ START_TEST(more_guests_than_there_is_room_for_are_refused)
 }
 END_TEST
 
+START_TEST(drivers_have_what_is_given_for_them_or_for_all)
+{
+	struct driver_config d;
+
+	ck_assert_int_eq(machine("guests = ['a']\n"), 0);
+	d = config_driver(&m, "vda");
+	ck_assert_uint_eq(d.restarts, 10);
+	ck_assert_uint_eq(d.limit, 1000);
+	ck_assert_int_eq(
+		machine("drivers = [ 'all,limit=300', 'vda,restarts=3, window=9,backoff=0,period=50,limit=60' ]\n"), 0);
+	d = config_driver(&m, "vda");
+	ck_assert_uint_eq(d.restarts, 3);
+	ck_assert_uint_eq(d.window, 9);
+	ck_assert_uint_eq(d.backoff, 0);
+	ck_assert_uint_eq(d.period, 50);
+	ck_assert_uint_eq(d.limit, 60);
+	d = config_driver(&m, "net0");
+	ck_assert_uint_eq(d.restarts, 10);
+	ck_assert_uint_eq(d.limit, 300);
+}
+END_TEST
+
+START_TEST(what_is_wrong_about_a_driver_is_named)
+{
+	static const struct {
+		const char *text, *names;
+	} bad[] = {
+		{ "drivers = 'vda'\n", "list" },
+		{ "drivers = [ '' ]\n", "no device" },
+		{ "drivers = [ 'restarts=3' ]\n", "no device" },
+		{ "drivers = [ 'a-very-long-name' ]\n", "no device" },
+		{ "drivers = [ 'vda,restart=3' ]\n", "unknown part 'restart'" },
+		{ "drivers = [ 'vda,restarts' ]\n", "'restarts' has no value" },
+		{ "drivers = [ 'vda,restarts=' ]\n", "'restarts' must be" },
+		{ "drivers = [ 'vda,restarts=x' ]\n", "'restarts' must be" },
+		{ "drivers = [ 'vda,limit=49' ]\n", "'limit' must be between 50 and 60000" },
+		{ "drivers = [ 'vda,limit=60,limit=61' ]\n", "'limit' is given twice" },
+		{ "drivers = [ 'vda', 'all', 'vda' ]\n", "'vda' is given twice" },
+		{ "drivers = [ 'all', 'all' ]\n", "'all' is given twice" },
+	};
+
+	ck_assert_int_eq(machine(bad[_i].text), -1);
+	ck_assert_msg(strstr(error, bad[_i].names), "%s", error);
+}
+END_TEST
+
 START_TEST(a_message_that_does_not_fit_is_cut)
 {
 	for (size_t size = 0; size < 40; size++) {
@@ -294,5 +340,7 @@ SUITE(config)
 	tcase_add_test(tc, a_card_without_an_address_gets_one_that_stays);
 	tcase_add_test(tc, too_much_of_anything_is_refused);
 	tcase_add_test(tc, more_guests_than_there_is_room_for_are_refused);
+	tcase_add_test(tc, drivers_have_what_is_given_for_them_or_for_all);
+	tcase_add_loop_test(tc, what_is_wrong_about_a_driver_is_named, 0, 12);
 	tcase_add_test(tc, a_message_that_does_not_fit_is_cut);
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * patience.c - how long a driver is waited for, and how often it is started again.
+ *
+ * A driver is asked for a sign of life in each period.  It counts as hung when it has owed one for the whole
+ * limit; while it is waited for it is not asked again, so one late answer is enough.  Drivers have a
+ * higher priority than whoever asks, so when all were held up alike the answer comes first.
+ *
+ * The first two restarts of a window are immediate.  From then on each waits twice as long as the last.
+ */
+#include "patience.h"
+
+#define MS	    1000000ull
+#define BACKOFF_MAX 5000 /* ms */
+
+void patience_begin(struct patience *p, uint64_t now)
+{
+	p->asked = 0;
+	p->next_ask = now + p->config->period * MS;
+}
+
+void patience_alive(struct patience *p)
+{
+	p->asked = 0;
+}
+
+enum patience_verdict patience_look(struct patience *p, uint64_t now)
+{
+	if (!p->config->period)
+		return PATIENCE_WAIT;
+	if (p->asked)
+		return now - p->asked >= p->config->limit * MS ? PATIENCE_HUNG : PATIENCE_WAIT;
+	if (now < p->next_ask)
+		return PATIENCE_WAIT;
+	p->asked = now;
+	p->next_ask = now + p->config->period * MS;
+	return PATIENCE_ASK;
+}
+
+uint64_t patience_due(const struct patience *p)
+{
+	if (!p->config->period)
+		return PATIENCE_NEVER;
+	return p->asked ? p->asked + p->config->limit * MS : p->next_ask;
+}
+
+uint64_t patience_end(struct patience *p, uint64_t now)
+{
+	uint64_t wait;
+
+	if (!p->ends || now - p->window >= p->config->window * 1000 * MS) {
+		p->window = now;
+		p->ends = 0;
+	}
+	if (p->ends++ >= p->config->restarts)
+		return PATIENCE_NEVER;
+	if (p->ends <= 2)
+		return 0;
+	wait = (uint64_t)p->config->backoff << (p->ends - 3 < 16 ? p->ends - 3 : 16);
+	return (wait < BACKOFF_MAX ? wait : BACKOFF_MAX) * MS;
+}
