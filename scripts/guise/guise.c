@@ -3,6 +3,7 @@
  * guise.c - the host command: what runs on a machine, and what shall (docs/guise.1).
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -90,7 +91,7 @@ static long number(const char *text, long least, long most)
 	long n;
 
 	errno = 0;
-	n = strtol(text, &end, 10);
+	n = strtol(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
 	return *text < '0' || *text > '9' || *end || errno || n < least || n > most ? -1 : n;
 }
 
@@ -381,6 +382,82 @@ static int sched(struct guise *g, int argc, char **argv)
 	return rc;
 }
 
+static int driver_list(struct guise *g)
+{
+	struct json_object *answer, *all;
+	int rc;
+
+	answer = ask(g, NULL, guise_request_new("driver-list"), &rc);
+	if (!answer)
+		return rc;
+	printf("%-8s %4s %-22s %-9s %8s %9s  %s\n", "Device", "ID", "Program", "State", "Restarts", "Last(ms)", "Why");
+	json_object_object_get_ex(answer, "drivers", &all);
+	for (size_t i = 0; i < json_object_array_length(all); i++) {
+		struct json_object *o = json_object_array_get_idx(all, i);
+
+		printf("%-8s %4ld %-22s %-9s %8ld %9.1f  %s\n", guise_string(o, "name"), (long)guise_number(o, "domid"),
+		       guise_string(o, "program"), guise_string(o, "state"), (long)guise_number(o, "restarts"),
+		       (double)guise_number(o, "ready_us") / 1e3,
+		       json_object_object_get(o, "why") ? guise_string(o, "why") : "");
+	}
+	json_object_put(answer);
+	return 0;
+}
+
+/* Hexadecimal digits as bytes: their number, 0: they are none. */
+static size_t hex_bytes(const char *text, char *bytes, size_t size)
+{
+	size_t n = 0;
+	unsigned byte;
+
+	for (; *text; text += 2) {
+		if (n == size || !isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
+			return 0;
+		sscanf(text, "%2x", &byte);
+		bytes[n++] = (char)byte;
+	}
+	return n;
+}
+
+static int driver_command(struct guise *g, int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int least, most;
+	} verbs[] = { { "list", 1, 1 }, { "kill", 2, 2 }, { "restart", 2, 3 }, { "hang", 2, 2 }, { "inject", 4, 4 } };
+	char name[32], bytes[256];
+	struct json_object *o;
+	size_t verb = 0, len;
+	int rc;
+
+	while (verb < 5 && strcmp(argv[0], verbs[verb].name))
+		verb++;
+	if (verb == 5 || argc < verbs[verb].least || argc > verbs[verb].most)
+		return usage(
+			"driver: list, kill DEVICE, restart DEVICE [PROGRAM], hang DEVICE, inject DEVICE ADDRESS BYTES");
+	if (!verb)
+		return driver_list(g);
+	snprintf(name, sizeof(name), "driver-%s", argv[0]);
+	o = guise_request_new(name);
+	json_object_object_add(o, "driver", guise_text(argv[1], strlen(argv[1])));
+	if (verb == 2 && argc == 3)
+		json_object_object_add(o, "program", guise_text(argv[2], strlen(argv[2])));
+	if (verb == 4) {
+		long at = number(argv[2], 0, LONG_MAX);
+
+		len = hex_bytes(argv[3], bytes, sizeof(bytes));
+		if (at < 0 || !len) {
+			json_object_put(o);
+			return usage("driver inject: '%s' is no %s", at < 0 ? argv[2] : argv[3],
+				     at < 0 ? "address" : "bytes (two digits each, at most 256)");
+		}
+		json_object_object_add(o, "at", json_object_new_int64(at));
+		json_object_object_add(o, "data", guise_text(bytes, len));
+	}
+	json_object_put(ask(g, argv[1], o, &rc));
+	return rc;
+}
+
 static int console(struct guise *g, int argc, char **argv)
 {
 	long n = 0;
@@ -463,6 +540,7 @@ static struct command commands[] = {
 	{ "top", "[-n ROUNDS] [-d SECONDS]", "who uses what, live", 0, 4, top_command },
 	{ "profile", "GUEST [SECONDS [FILE]]", "what it enters the kernel for; FILE: a trace for Perfetto", 1, 3,
 	  profile_command },
+	{ "driver", "VERB [DEVICE] ...", "driver VMs: list, kill, restart, hang, inject", 1, 4, driver_command },
 	{ "log", "[-f]", "what the server said; -f: and what it says", 0, 1, log_command },
 	{ "events", "", "what happens, a JSON object a line", 0, 0, events },
 	{ "call", "COMMAND [KEY=VALUE]...", "any request of the protocol, and its answer", 1, 32, call },
