@@ -71,7 +71,7 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 		-T tests/system/many/tiny.lds -o $@ $(TINY_OBJS)
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-claims test-rings test-debian test-many test-machine test-system test
+.PHONY: test-claims test-rings test-debian test-many test-machine test-model test-system test
 test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -97,7 +97,10 @@ submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these
 	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS))
 
-test: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all that ends in a verdict: lint, test-unit, test-system
-	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit lint)
+test-model: ## how rings are adopted, checked with SPIN
+	$(Q)B=$(B) tests/model/run
+
+test: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all that ends in a verdict: lint, test-unit, test-model, test-system
+	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit test-model lint)
 
 -include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(RINGS_OBJS:.o=.d) $(TINY_OBJS:.o=.d)

@@ -50,7 +50,7 @@ static long give(uint32_t parent, uint32_t domain, uint64_t first, uint64_t nr)
 int edu_give(struct guise_device *dev, uint32_t domain, uint16_t speaker)
 {
 	struct guise_msi_alloc msi = { .handle = GUISE_ROOT_IRQ, .bdf = speaker };
-	unsigned cap = pci_capability(edu.bdf, CAP_MSI);
+	unsigned cap = pci_find(edu.bdf, CAP_MSI);
 	long irq = guise_irq(GUISE_IRQ_MSI_ALLOC, &msi), handle;
 
 	if (!cap || irq < 0)
