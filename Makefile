@@ -6,7 +6,9 @@
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 
-B ?= build
+# DEBUG=1 has the kernel check itself.
+B ?= $(if $(DEBUG),build/debug,build)
+export B
 Q := $(if $(V),,@)
 CC := gcc
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter

@@ -4,10 +4,10 @@ ALL += $(GUISE)
 
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -fno-stack-protector -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(EXTRA)
+	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(if $(DEBUG),-DDEBUG) $(EXTRA)
 
 KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
-	arch/x86_64/head.o arch/x86_64/entry.o \
+	arch/x86_64/head.o arch/x86_64/entry.o arch/x86_64/trampoline.o arch/x86_64/smp.o \
 	arch/x86_64/init.o arch/x86_64/segment.o arch/x86_64/traps.o arch/x86_64/upcall.o arch/x86_64/context.o \
 	arch/x86_64/guest_cpu.o arch/x86_64/vcpu.o arch/x86_64/fpu.o arch/x86_64/emulate.o arch/x86_64/cpuid.o \
 	arch/x86_64/msr.o arch/x86_64/uaccess.o \

@@ -4,7 +4,7 @@
 S := $(B)/tests/system
 comma := ,
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu hostile dma
+SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu hostile dma race
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o edu.o) $(addprefix $(B)/vmm/, pci.o domain.o native.o elf.o archive.o)
 $(S)/judge/%.o: SYSTEM_CFLAGS += -Ivmm
@@ -71,7 +71,7 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 		-T tests/system/many/tiny.lds -o $@ $(TINY_OBJS)
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-claims test-rings test-debian test-many test-machine test-model test-system test
+.PHONY: test-claims test-smp test-rings test-debian test-many test-machine test-model test-system test
 test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -80,6 +80,9 @@ test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile fronte
 
 test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
 	$(Q)tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log $(CLAIM)
+
+test-smp: $(GUISE) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
+	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
 
 test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
 	$(Q)B=$(B) tests/system/debian/run
@@ -91,7 +94,7 @@ test-machine: $(ALL) ## the whole machine under libvirt, from disk and CD, BIOS 
 	$(Q)B=$(B) tests/system/machine/run
 
 # The longest first: sum starts them in this order.
-SYSTEM_TESTS := test-debian test-many test-claims test-rings test-machine
+SYSTEM_TESTS := test-debian test-many test-claims test-smp test-rings test-machine
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
 test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these

@@ -288,6 +288,8 @@ ABI_LAYOUT(guise_dma_map, 24);
 
 #define GUISE_SYSTEM_COUNTERS 2 /* struct guise_system_counters, out				*/
 
+#define GUISE_SYSTEM_LATENCY 3 /* struct guise_system_latency, out				*/
+
 struct guise_system_info {
 	uint64_t total_frames; /* RAM						*/
 	uint64_t free_frames;
@@ -301,6 +303,13 @@ struct guise_system_info {
 #define GUISE_FEATURE_IOMMU	1 /* devices reach what their owner may give them, no more	*/
 #define GUISE_FEATURE_IRQ_REMAP 2 /* and interrupt as they were told to			*/
 ABI_LAYOUT(guise_system_info, 48);
+
+/* The longest time that the kernel took for a crossing of each kind, in a domain whose crossings are timed: so
+ * long interrupts were off, and nobody else got the CPU.  Calls that go on later count as several. */
+struct guise_system_latency {
+	uint64_t ticks[GUISE_CROSSINGS]; /* of the TSC */
+};
+ABI_LAYOUT(guise_system_latency, 640);
 
 struct guise_system_counters {
 	uint64_t free_frames;

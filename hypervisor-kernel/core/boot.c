@@ -46,6 +46,7 @@ void kmain(void)
 	crossings_timed = boot_flag("profile");
 	arch_init();
 	sched_init();
+	arch_start_cpus();
 	printk("guise: %lu MiB of memory free, boot archive %lu KiB\n", frame_free_count() >> 8,
 	       boot_info.archive_len >> 10);
 	first_domain_build();

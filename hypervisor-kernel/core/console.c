@@ -15,6 +15,7 @@ bool verbose;
 
 #define NOBODY 0xffff
 
+static struct spinlock console_lock;
 static uint16_t line_of = NOBODY; /* the guest whose unfinished line stands on the console */
 
 static void put(char c)
@@ -24,7 +25,7 @@ static void put(char c)
 	arch_console_putc(c);
 }
 
-void console_write(const char *text, size_t len)
+static void write_locked(const char *text, size_t len) MUST_HOLD(console_lock)
 {
 	if (line_of != NOBODY)
 		put('\n');
@@ -33,18 +34,30 @@ void console_write(const char *text, size_t len)
 		put(text[i]);
 }
 
+void console_write(const char *text, size_t len)
+{
+	spin_lock(&console_lock);
+	write_locked(text, len);
+	spin_unlock(&console_lock);
+}
+
 static void guest_write(uint16_t id, const char *text, size_t len)
 {
+	char mark[16];
+	size_t n = (size_t)snprintf(mark, sizeof(mark), "(d%u) ", id);
+
+	spin_lock(&console_lock);
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
 		if (c == '\r')
 			continue;
 		if (line_of != id)
-			printk("(d%u) ", id);
+			write_locked(mark, n);
 		line_of = c == '\n' ? NOBODY : id;
 		put((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? '?' : c);
 	}
+	spin_unlock(&console_lock);
 }
 
 static void print(const char *fmt, va_list ap)

@@ -65,6 +65,11 @@ void domain_ref(struct domain *d)
 void domain_put(struct domain *d)
 {
 	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		grant_free(d);
+		event_free(d);
+		for (uint32_t i = 0; i < d->max_vcpus; i++)
+			if (d->vcpu[i])
+				vcpu_free(d->vcpu[i]);
 		BUG_ON(d->frames || d->kernel_pages);
 		kpages_free(d, DOMAIN_ORDER, NULL);
 	}
@@ -77,9 +82,10 @@ unsigned domain_count(void)
 
 static bool list_enter(struct domain *d)
 {
-	bool ok = nr_domains < MAX_DOMAINS;
+	bool ok;
 
 	spin_lock(&list_lock);
+	ok = nr_domains < MAX_DOMAINS;
 	list_for_each(l, &domains)
 		if (list_entry(l, struct domain, link)->id == d->id)
 			ok = false;
@@ -105,6 +111,7 @@ mfn_t domain_shared_frame(struct domain *d)
 }
 
 bool crossings_timed;
+uint64_t crossing_longest[GUISE_CROSSINGS];
 
 struct domain *domain_create(const struct guise_domain_create *how, int *err)
 {
@@ -167,12 +174,20 @@ void domain_wake(struct domain *d)
 			sched_enqueue(d->vcpu[i]);
 }
 
+void domain_quiesce(struct domain *d)
+{
+	sched_kick(d);
+	for (uint32_t i = 0; i < d->max_vcpus; i++)
+		while (d->vcpu[i] && sched_elsewhere(d->vcpu[i]))
+			arch_relax();
+}
+
 void domain_pause(struct domain *d)
 {
 	spin_lock(&d->lock);
 	d->pauses++;
 	spin_unlock(&d->lock);
-	sched_kick();
+	domain_quiesce(d);
 }
 
 void domain_unpause(struct domain *d)
@@ -195,7 +210,7 @@ static void domain_end(struct domain *d, uint8_t state, uint8_t reason)
 	if (moved)
 		d->shutdown_reason = reason;
 	spin_unlock(&d->lock);
-	sched_kick();
+	sched_kick(d);
 	if (!moved)
 		return;
 	if (d->id == DOMID_FIRST)
@@ -223,16 +238,21 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 
 /* ---- frames ---- */
 
-void domain_add_frame(struct domain *d, mfn_t m)
+static void list_frame(struct domain *d, mfn_t m) MUST_HOLD(d->lock)
 {
 	struct frame *f = frame_of(m);
 
-	spin_lock(&d->lock);
 	f->next = d->frames_head;
 	f->prev = FRAME_NIL;
 	if (d->frames_head != FRAME_NIL)
 		frame_table[d->frames_head].prev = (uint32_t)m;
 	d->frames_head = (uint32_t)m;
+}
+
+void domain_add_frame(struct domain *d, mfn_t m)
+{
+	spin_lock(&d->lock);
+	list_frame(d, m);
 	d->frames++;
 	spin_unlock(&d->lock);
 }
@@ -253,28 +273,75 @@ void domain_remove_frame(struct domain *d, mfn_t m)
 	spin_unlock(&d->lock);
 }
 
+/* Count nr more frames as its own, if it may have them. */
+static bool frames_reserve(struct domain *d, uint64_t nr)
+{
+	bool ok;
+
+	spin_lock(&d->lock);
+	ok = d->frames + nr <= d->max_frames && d->state != GUISE_STATE_DYING;
+	if (ok)
+		d->frames += nr;
+	spin_unlock(&d->lock);
+	return ok;
+}
+
+static void frames_unreserve(struct domain *d, uint64_t nr)
+{
+	spin_lock(&d->lock);
+	d->frames -= nr;
+	spin_unlock(&d->lock);
+}
+
+/* A block of 2^order frames, reserved already, becomes the domain's. */
+static mfn_t frames_take(struct domain *d, unsigned order, gfn_t first)
+{
+	mfn_t m = frame_alloc(order, OWNER_KERNEL);
+
+	if (m == INVALID_MFN)
+		return m;
+	memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
+	spin_lock(&d->lock);
+	if (d->state == GUISE_STATE_DYING) {
+		spin_unlock(&d->lock);
+		frame_free(m, order, OWNER_KERNEL);
+		return INVALID_MFN;
+	}
+	for (uint32_t i = 0; i < 1u << order; i++) {
+		m2p_set(m + i, first + i);
+		BUG_ON(frame_give(frame_of(m + i), OWNER_KERNEL, d->id));
+		list_frame(d, m + i);
+	}
+	spin_unlock(&d->lock);
+	return m;
+}
+
 uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *mfns)
 {
 	uint32_t done = 0;
 	int rc = 0;
 
-	while (done < nr && d->frames < d->max_frames && !rc) {
+	while (done < nr && !rc) {
 		/* Whole 2 MiB blocks where the guest's numbers and the machine's can be aligned. */
-		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && d->max_frames - d->frames >= 512 ? 9 :
-														     0;
-		mfn_t m = frame_alloc(order, d->id);
+		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && frames_reserve(d, 512) ? 9 : 0;
+		mfn_t m = order ? frames_take(d, order, first + done) : INVALID_MFN;
 
-		if (m == INVALID_MFN && order)
-			m = frame_alloc(order = 0, d->id);
-		if (m == INVALID_MFN)
-			break;
-		for (uint32_t i = 0; i < 1u << order; i++, done++) {
-			memset(mfn_to_virt(m + i), 0, PAGE_SIZE);
-			frame_of(m + i)->flags = 0;
-			m2p_set(m + i, first + done);
-			domain_add_frame(d, m + i);
+		if (m == INVALID_MFN && order) {
+			frames_unreserve(d, 512);
+			order = 0;
+		}
+		if (m == INVALID_MFN) {
+			if (!frames_reserve(d, 1))
+				break;
+			m = frames_take(d, 0, first + done);
+			if (m == INVALID_MFN) {
+				frames_unreserve(d, 1);
+				break;
+			}
+		}
+		for (uint32_t i = 0; i < 1u << order; i++) {
 			rc |= iommu_enter(d, m + i);
-			mfns[done] = m + i;
+			mfns[done++] = m + i;
 		}
 	}
 	iommu_entered(d);
@@ -308,39 +375,58 @@ static bool frames_drain(struct domain *d, bool *held)
 	return true;
 }
 
+/* Nothing of it runs or can be reached any more; what memory others still hold of it stays its own. */
+static void make_inert(struct domain *d)
+{
+	for (uint32_t i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			vcpu_stop(d->vcpu[i]);
+	domain_quiesce(d);
+	sched_domain_end(d);
+	event_close_all(d);
+	irq_free_all(d);
+	iommu_forget(d);
+	handle_drop_all(d);
+	grant_unmap_all(d);
+	grant_end(d);
+	for (uint32_t i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			vcpu_end(d->vcpu[i]);
+	if (d->tlb.node)
+		tlb_drop_all(d);
+	assert(!(d->tlb.cpus & ~(1u << arch_cpu_id())));
+	tlb_destroy(d);
+}
+
 long domain_destroy(struct domain *d)
 {
-	bool held;
+	bool first, held;
+	long rc = 0;
 
-	if (d->state != GUISE_STATE_DYING) {
-		spin_lock(&d->lock);
-		domain_move(d, GUISE_STATE_DYING);
-		spin_unlock(&d->lock);
-		for (uint32_t i = 0; i < d->max_vcpus; i++)
-			if (d->vcpu[i])
-				vcpu_stop(d->vcpu[i]);
-		sched_domain_end(d);
-		event_close_all(d);
-		irq_free_all(d);
-		iommu_forget(d);
-		handle_drop_all(d);
-		grant_unmap_all(d);
-		for (uint32_t i = 0; i < d->max_vcpus; i++)
-			if (d->vcpu[i])
-				vcpu_free(d->vcpu[i]);
-		if (d->tlb.node)
-			tlb_drop_all(d);
-		tlb_destroy(d);
-		grant_destroy(d);
-	}
+	if (__atomic_exchange_n(&d->ending, true, __ATOMIC_ACQUIRE))
+		return HC_CONTINUE; /* another CPU is at it */
+	if (d->gone)
+		goto out;
+	spin_lock(&d->lock);
+	first = domain_move(d, GUISE_STATE_DYING);
+	spin_unlock(&d->lock);
+	if (first)
+		make_inert(d);
 	if (!frames_drain(d, &held))
-		return HC_CONTINUE;
-	if (held)
-		return -EAGAIN;
+		rc = HC_CONTINUE;
+	else if (held)
+		rc = -EAGAIN;
+	if (rc)
+		goto out;
+	d->gone = true;
 	spin_lock(&list_lock);
 	list_del(&d->link);
 	nr_domains--;
 	spin_unlock(&list_lock);
+	__atomic_store_n(&d->ending, false, __ATOMIC_RELEASE);
 	domain_put(d);
 	return 0;
+out:
+	__atomic_store_n(&d->ending, false, __ATOMIC_RELEASE);
+	return rc;
 }

@@ -353,9 +353,12 @@ long hc_system_op(struct vcpu *v, const uint64_t *arg)
 		if (arg[1])
 			return -EINVAL;
 		arch_reset();
+	case GUISE_SYSTEM_LATENCY:
 	case GUISE_SYSTEM_COUNTERS:
 		if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
 			return -EPERM;
+		if (arg[0] == GUISE_SYSTEM_LATENCY)
+			return copy_to_guest(arg[1], crossing_longest, sizeof(crossing_longest));
 		return system_counters(arg[1]);
 	}
 	return -ENOSYS;

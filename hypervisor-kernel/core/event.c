@@ -15,6 +15,8 @@
 #include <core/vcpu.h>
 #include <xen/event_channel.h>
 
+#define NOBODY ~0u
+
 /* Which states a port may go to from each state. */
 static const uint8_t port_next[] = {
 	[PORT_FREE] = 1 << PORT_UNBOUND | 1 << PORT_INTERDOMAIN | 1 << PORT_VIRQ | 1 << PORT_IPI | 1 << PORT_IRQ,
@@ -25,7 +27,7 @@ static const uint8_t port_next[] = {
 	[PORT_IRQ] = 1 << PORT_FREE,
 };
 
-static struct domain *dom_exc_domain; /* who bound VIRQ_DOM_EXC; borrowed: cleared when it closes */
+static uint32_t dom_exc_domain = NOBODY; /* id of who bound VIRQ_DOM_EXC: cleared when it closes */
 
 static void port_move(struct port *p, uint8_t to)
 {
@@ -112,13 +114,14 @@ static void poll_wake(struct domain *d, uint32_t n)
 	}
 }
 
-void event_raise(struct domain *d, uint32_t n)
+/* The lock keeps the shared frame and vcpu_info from going away: a dying domain passes it first. */
+static void raise(struct domain *d, uint32_t n) MUST_HOLD(d->event_lock)
 {
 	struct port *p = port_of(d, n);
 	uint64_t bit = 1ull << n % 64;
 	struct vcpu *v;
 
-	if (!p || d->state == GUISE_STATE_DYING)
+	if (!p || p->state == PORT_FREE || d->state == GUISE_STATE_DYING)
 		return;
 	if (__atomic_fetch_or(&d->shared->evtchn_pending[n / 64], bit, __ATOMIC_SEQ_CST) & bit)
 		return;
@@ -129,6 +132,13 @@ void event_raise(struct domain *d, uint32_t n)
 	poll_wake(d, n);
 }
 
+void event_raise(struct domain *d, uint32_t n)
+{
+	spin_lock(&d->event_lock);
+	raise(d, n);
+	spin_unlock(&d->event_lock);
+}
+
 void event_virq(struct vcpu *v, uint32_t virq)
 {
 	if (virq < ARRAY_SIZE(v->virq_port) && v->virq_port[virq])
@@ -137,8 +147,13 @@ void event_virq(struct vcpu *v, uint32_t virq)
 
 void event_domain_changed(void)
 {
-	if (dom_exc_domain)
-		event_virq(dom_exc_domain->vcpu[0], VIRQ_DOM_EXC);
+	uint32_t id = READ_ONCE(dom_exc_domain);
+	struct domain *d = id == NOBODY ? NULL : domain_get((uint16_t)id);
+
+	if (!d)
+		return;
+	event_virq(d->vcpu[0], VIRQ_DOM_EXC);
+	domain_put(d);
 }
 
 static void pending_clear(struct domain *d, uint32_t n)
@@ -147,19 +162,38 @@ static void pending_clear(struct domain *d, uint32_t n)
 	__atomic_fetch_or(&d->shared->evtchn_mask[n / 64], 1ull << n % 64, __ATOMIC_SEQ_CST);
 }
 
+/* The domain at the other end, counted, or NULL. */
+static struct domain *port_peer(struct domain *d, uint32_t n)
+{
+	struct port *p;
+	uint32_t id = NOBODY;
+
+	spin_lock(&d->event_lock);
+	p = port_of(d, n);
+	if (p && p->state == PORT_INTERDOMAIN)
+		id = p->remote_dom;
+	spin_unlock(&d->event_lock);
+	return id == NOBODY ? NULL : domain_get((uint16_t)id);
+}
+
 static int port_close(struct domain *d, uint32_t n)
 {
-	struct port *p = port_of(d, n), *q;
-	struct domain *peer = NULL;
+	struct domain *peer = port_peer(d, n), *other = peer ? peer : d;
 	uint32_t irq = NR_IRQS;
+	struct port *p, *q;
+	int rc = 0;
 
-	if (!p || p->state == PORT_FREE)
-		return -EINVAL;
-	if (p->state == PORT_INTERDOMAIN)
-		peer = domain_get(p->remote_dom);
-	lock_both(d, peer ? peer : d);
-	switch (p->state) {
+	lock_both(d, other);
+	p = port_of(d, n);
+	switch (p ? p->state : PORT_FREE) {
+	case PORT_FREE:
+		rc = -EINVAL;
+		goto out;
 	case PORT_INTERDOMAIN:
+		if (peer && peer->id != p->remote_dom) {
+			rc = -EAGAIN; /* closed and bound again meanwhile */
+			goto out;
+		}
 		q = peer ? port_of(peer, p->remote_port) : NULL;
 		if (q && q != p && q->state == PORT_INTERDOMAIN && q->remote_dom == d->id && q->remote_port == n)
 			port_move(q, PORT_UNBOUND); /* the same domain may bind again */
@@ -168,7 +202,7 @@ static int port_close(struct domain *d, uint32_t n)
 		if (domain_valid_vcpu(d, p->vcpu))
 			d->vcpu[p->vcpu]->virq_port[p->number] = 0;
 		if (p->number == VIRQ_DOM_EXC)
-			dom_exc_domain = NULL;
+			WRITE_ONCE(dom_exc_domain, NOBODY);
 		break;
 	case PORT_IRQ:
 		irq = p->number;
@@ -177,23 +211,35 @@ static int port_close(struct domain *d, uint32_t n)
 	port_move(p, PORT_FREE);
 	d->nr_ports--;
 	pending_clear(d, n);
-	unlock_both(d, peer ? peer : d);
+out:
+	unlock_both(d, other);
 	if (irq < NR_IRQS)
 		irq_unbind(d, irq);
 	if (peer)
 		domain_put(peer);
-	return 0;
+	return rc;
 }
 
+/* Their memory goes with the domain's last reference (event_free). */
 void event_close_all(struct domain *d)
 {
+	/* Whoever raises an event now is done before this, or sees that the domain dies. */
+	spin_lock(&d->event_lock);
+	spin_unlock(&d->event_lock);
 	for (uint32_t page = 0; page < NR_PORTS / PORTS_PER_PAGE; page++) {
 		if (!d->ports[page])
 			continue;
 		for (uint32_t i = 0; i < PORTS_PER_PAGE; i++)
 			if (d->ports[page][i].state != PORT_FREE)
 				port_close(d, page * PORTS_PER_PAGE + i);
-		kpages_free(d->ports[page], 0, d);
+	}
+}
+
+void event_free(struct domain *d)
+{
+	for (uint32_t page = 0; page < NR_PORTS / PORTS_PER_PAGE; page++) {
+		if (d->ports[page])
+			kpages_free(d->ports[page], 0, d);
 		d->ports[page] = NULL;
 	}
 }
@@ -280,14 +326,14 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 		return -EPERM;
 	target = d->vcpu[b->vcpu];
 	spin_lock(&d->event_lock);
-	n = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && dom_exc_domain) ?
+	n = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && READ_ONCE(dom_exc_domain) != NOBODY) ?
 		  -EEXIST :
 		  port_alloc(d, PORT_VIRQ, b->vcpu);
 	if (n > 0) {
 		port_of(d, (uint32_t)n)->number = b->virq;
 		target->virq_port[b->virq] = (uint32_t)n;
 		if (b->virq == VIRQ_DOM_EXC)
-			dom_exc_domain = d;
+			WRITE_ONCE(dom_exc_domain, d->id);
 		b->port = (uint32_t)n;
 		n = 0;
 	}
@@ -314,29 +360,32 @@ static int bind_ipi(struct vcpu *v, evtchn_bind_ipi_t *b)
 static int send(struct vcpu *v, uint32_t n)
 {
 	struct domain *d = v->domain, *r;
-	struct port *p = port_of(d, n);
+	struct port *p, copy = { .state = PORT_FREE };
 
-	if (!p)
-		return -EINVAL;
 	d->events_sent++;
-	switch (p->state) {
+	spin_lock(&d->event_lock);
+	p = port_of(d, n);
+	if (p)
+		copy = *p;
+	if (copy.state == PORT_IPI)
+		raise(d, n);
+	spin_unlock(&d->event_lock);
+	switch (copy.state) {
 	case PORT_INTERDOMAIN:
-		r = domain_get(p->remote_dom);
+		r = domain_get(copy.remote_dom);
 		if (r) {
-			event_raise(r, p->remote_port);
+			event_raise(r, copy.remote_port);
 			domain_put(r);
 		}
 		return 0;
 	case PORT_IPI:
-		event_raise(d, n);
+	case PORT_UNBOUND: /* nobody listens: harmless */
 		return 0;
-	case PORT_UNBOUND:
-		return 0; /* nobody listens: harmless */
 	}
 	return -EINVAL;
 }
 
-static int status(struct vcpu *v, evtchn_status_t *s)
+static int status_locked(struct vcpu *v, evtchn_status_t *s) MUST_HOLD(v->domain->event_lock)
 {
 	struct port *p = port_of(v->domain, s->port);
 
@@ -372,26 +421,46 @@ static int status(struct vcpu *v, evtchn_status_t *s)
 	return 0;
 }
 
+static int status(struct vcpu *v, evtchn_status_t *s)
+{
+	int rc;
+
+	spin_lock(&v->domain->event_lock);
+	rc = status_locked(v, s);
+	spin_unlock(&v->domain->event_lock);
+	return rc;
+}
+
 static int bind_vcpu(struct vcpu *v, const evtchn_bind_vcpu_t *b)
 {
-	struct port *p = port_of(v->domain, b->port);
+	struct domain *d = v->domain;
+	struct port *p;
+	int rc = 0;
 
+	spin_lock(&d->event_lock);
+	p = port_of(d, b->port);
 	if (!p || p->state == PORT_FREE || p->state == PORT_VIRQ || p->state == PORT_IPI)
-		return -EINVAL;
-	if (!domain_valid_vcpu(v->domain, b->vcpu))
-		return -ENOENT;
-	p->vcpu = b->vcpu;
-	return 0;
+		rc = -EINVAL;
+	else if (!domain_valid_vcpu(d, b->vcpu))
+		rc = -ENOENT;
+	else
+		p->vcpu = b->vcpu;
+	spin_unlock(&d->event_lock);
+	return rc;
 }
 
 static int unmask(struct vcpu *v, uint32_t n)
 {
 	struct domain *d = v->domain;
-	struct port *p = port_of(d, n);
 	uint64_t bit = 1ull << n % 64;
+	struct port *p;
 
-	if (!p || p->state == PORT_FREE)
+	spin_lock(&d->event_lock);
+	p = port_of(d, n);
+	if (!p || p->state == PORT_FREE) {
+		spin_unlock(&d->event_lock);
 		return -EINVAL;
+	}
 	__atomic_fetch_and(&d->shared->evtchn_mask[n / 64], ~bit, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&d->shared->evtchn_pending[n / 64], __ATOMIC_SEQ_CST) & bit) {
 		struct vcpu *t = d->vcpu[p->vcpu];
@@ -400,6 +469,7 @@ static int unmask(struct vcpu *v, uint32_t n)
 		__atomic_store_n(&t->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 		vcpu_wake(t);
 	}
+	spin_unlock(&d->event_lock);
 	return 0;
 }
 

@@ -126,13 +126,16 @@ void *kpages_alloc(unsigned order, struct domain *d)
 	void *p;
 	mfn_t m;
 
-	if (d && d->kernel_pages + (1ull << order) > d->max_kernel_pages)
+	if (d && __atomic_add_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED) > d->max_kernel_pages) {
+		__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
 		return NULL;
+	}
 	m = frame_alloc(order, OWNER_KERNEL);
-	if (m == INVALID_MFN)
+	if (m == INVALID_MFN) {
+		if (d)
+			__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
 		return NULL;
-	if (d)
-		d->kernel_pages += 1ull << order;
+	}
 	p = mfn_to_virt(m);
 	memset(p, 0, PAGE_SIZE << order);
 	return p;
@@ -141,6 +144,6 @@ void *kpages_alloc(unsigned order, struct domain *d)
 void kpages_free(void *p, unsigned order, struct domain *d)
 {
 	if (d)
-		d->kernel_pages -= 1ull << order;
+		__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
 	frame_free(virt_to_mfn(p), order, OWNER_KERNEL);
 }

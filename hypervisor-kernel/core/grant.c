@@ -26,6 +26,7 @@ struct uses {
 struct grant_table {
 	struct spinlock lock;
 	uint32_t nr_frames;
+	bool growing;
 	grant_entry_v1_t *entry[GRANT_MAX_FRAMES];
 	struct uses *uses[GRANT_MAX_FRAMES];
 	mfn_t mfn[GRANT_MAX_FRAMES];
@@ -40,21 +41,29 @@ static int grow(struct domain *d, uint32_t nr)
 {
 	struct grant_table *g = d->grants;
 
-	while (g->nr_frames < nr) {
+	int rc = 0;
+
+	if (__atomic_exchange_n(&g->growing, true, __ATOMIC_ACQUIRE))
+		return -EAGAIN; /* another vCPU is at it */
+	while (g->nr_frames < nr && !rc) {
 		struct uses *u = kpages_alloc(0, d);
 		mfn_t m = u ? domain_shared_frame(d) : INVALID_MFN;
 
 		if (m == INVALID_MFN) {
 			if (u)
 				kpages_free(u, 0, d);
-			return -ENOMEM;
+			rc = -ENOMEM;
+			continue;
 		}
+		spin_lock(&g->lock);
 		g->uses[g->nr_frames] = u;
 		g->mfn[g->nr_frames] = m;
 		g->entry[g->nr_frames] = mfn_to_virt(m);
 		g->nr_frames++;
+		spin_unlock(&g->lock);
 	}
-	return 0;
+	__atomic_store_n(&g->growing, false, __ATOMIC_RELEASE);
+	return rc;
 }
 
 int grant_init(struct domain *d)
@@ -76,7 +85,16 @@ void grant_counters(const struct domain *d, uint32_t *used, uint32_t *maps)
 	*maps = d->grants ? d->grants->nr_maps : 0;
 }
 
-void grant_destroy(struct domain *d)
+void grant_end(struct domain *d)
+{
+	if (!d->grants)
+		return;
+	spin_lock(&d->grants->lock);
+	d->grants->nr_used = 0;
+	spin_unlock(&d->grants->lock);
+}
+
+void grant_free(struct domain *d)
 {
 	struct grant_table *g = d->grants;
 
@@ -133,11 +151,13 @@ int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, m
 	struct uses *u;
 	int rc;
 
-	if (!g || from->state == GUISE_STATE_DYING)
+	if (!g)
 		return GNTST_bad_domain;
-	if (ref >= g->nr_frames * ENTRIES)
-		return GNTST_bad_gntref;
 	spin_lock(&g->lock);
+	if (from->state == GUISE_STATE_DYING || ref >= g->nr_frames * ENTRIES) {
+		spin_unlock(&g->lock);
+		return from->state == GUISE_STATE_DYING ? GNTST_bad_domain : GNTST_bad_gntref;
+	}
 	e = &g->entry[ref / ENTRIES][ref % ENTRIES];
 	u = &g->uses[ref / ENTRIES][ref % ENTRIES];
 	rc = u->reads == 0xffff ? GNTST_no_space : entry_claim(e, user, writable);
@@ -161,11 +181,11 @@ void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m)
 {
 	struct grant_table *g = from->grants;
 
-	frame_release(frame_of(m));
-	if (!g)
-		return;
+	/* The frames with the entries of a dying domain may be gone already; it passes this lock first. */
 	spin_lock(&g->lock);
-	use_end(g, ref, writable);
+	if (from->state != GUISE_STATE_DYING)
+		use_end(g, ref, writable);
+	frame_release(frame_of(m));
 	spin_unlock(&g->lock);
 }
 
@@ -251,6 +271,7 @@ void grant_unmap_all(struct domain *d)
 	if (!d->grants)
 		return;
 	/* First nothing can be filled any more, then all is dropped at once, then the pins go. */
+	spin_lock(&d->grants->lock);
 	for (uint32_t n = 0; n < d->grants->top_map; n++) {
 		struct grant_map *m = map_at(d->grants, n);
 
@@ -259,6 +280,7 @@ void grant_unmap_all(struct domain *d)
 			mapped = true;
 		}
 	}
+	spin_unlock(&d->grants->lock);
 	if (mapped)
 		tlb_drop_all(d);
 	for (uint32_t n = d->grants->top_map; n-- > 0;)

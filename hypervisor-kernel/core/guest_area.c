@@ -8,7 +8,7 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-int guest_area_set(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_t len)
+int guest_area_find(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_t len)
 {
 	struct guest_area n = { { INVALID_MFN, INVALID_MFN }, (uint32_t)(va & (PAGE_SIZE - 1)), len };
 
@@ -24,7 +24,6 @@ int guest_area_set(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_
 		}
 		n.mfn[i] = m;
 	}
-	guest_area_drop(a);
 	*a = n;
 	return 0;
 }

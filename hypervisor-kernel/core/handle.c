@@ -16,14 +16,14 @@ int handle_lookup(struct domain *d, uint32_t index, uint32_t kind, struct handle
 
 	if (index >= NR_HANDLES || kind == GUISE_HANDLE_NONE)
 		return -EPERM;
-	spin_lock(&d->lock);
+	spin_lock(&d->handle_lock);
 	if (d->handles[index].kind == kind) {
 		*out = d->handles[index];
 		if (kind == GUISE_HANDLE_DOMAIN)
 			domain_ref(out->target);
 		rc = 0;
 	}
-	spin_unlock(&d->lock);
+	spin_unlock(&d->handle_lock);
 	return rc;
 }
 
@@ -45,8 +45,8 @@ int handle_add(struct domain *d, const struct handle *h)
 {
 	int rc = -ENOSPC;
 
-	spin_lock(&d->lock);
-	for (uint32_t i = 1; i < NR_HANDLES; i++) {
+	spin_lock(&d->handle_lock);
+	for (uint32_t i = 1; i < NR_HANDLES && d->state != GUISE_STATE_DYING; i++) {
 		if (d->handles[i].kind == GUISE_HANDLE_NONE) {
 			d->handles[i] = *h;
 			if (h->kind == GUISE_HANDLE_PORT)
@@ -55,7 +55,7 @@ int handle_add(struct domain *d, const struct handle *h)
 			break;
 		}
 	}
-	spin_unlock(&d->lock);
+	spin_unlock(&d->handle_lock);
 	return rc;
 }
 
@@ -65,12 +65,12 @@ int handle_drop(struct domain *d, uint32_t index)
 
 	if (index >= NR_HANDLES)
 		return -EPERM;
-	spin_lock(&d->lock);
+	spin_lock(&d->handle_lock);
 	old = d->handles[index];
 	d->handles[index] = (struct handle){ .kind = GUISE_HANDLE_NONE };
 	if (old.kind == GUISE_HANDLE_PORT)
 		handle_ports_changed(d);
-	spin_unlock(&d->lock);
+	spin_unlock(&d->handle_lock);
 	if (old.kind == GUISE_HANDLE_DOMAIN)
 		domain_put(old.target);
 	else if (old.kind == GUISE_HANDLE_MMIO)
@@ -84,21 +84,37 @@ int handle_drop(struct domain *d, uint32_t index)
 
 bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
 {
-	for (uint32_t i = 0; i < NR_HANDLES; i++) {
+	bool found = false;
+
+	spin_lock(&d->handle_lock);
+	for (uint32_t i = 0; i < NR_HANDLES && !found; i++) {
 		const struct handle *h = &d->handles[i];
 
-		if (h->kind == kind && first >= h->first && nr <= h->nr && first - h->first <= h->nr - nr)
-			return true;
+		found = h->kind == kind && first >= h->first && nr <= h->nr && first - h->first <= h->nr - nr;
 	}
-	return false;
+	spin_unlock(&d->handle_lock);
+	return found;
+}
+
+static bool has(struct domain *d, uint32_t kind, const struct domain *target)
+{
+	bool found = false;
+
+	spin_lock(&d->handle_lock);
+	for (uint32_t i = 0; i < NR_HANDLES && !found; i++)
+		found = d->handles[i].kind == kind && (!target || d->handles[i].target == target);
+	spin_unlock(&d->handle_lock);
+	return found;
 }
 
 bool handle_any(struct domain *d, uint32_t kind)
 {
-	for (uint32_t i = 0; i < NR_HANDLES; i++)
-		if (d->handles[i].kind == kind)
-			return true;
-	return false;
+	return has(d, kind, NULL);
+}
+
+bool handle_manages(struct domain *d, const struct domain *target)
+{
+	return has(d, GUISE_HANDLE_DOMAIN, target);
 }
 
 uint32_t handle_count(const struct domain *d)
@@ -110,22 +126,17 @@ uint32_t handle_count(const struct domain *d)
 	return nr;
 }
 
-bool handle_manages(struct domain *d, const struct domain *target)
-{
-	for (uint32_t i = 0; i < NR_HANDLES; i++)
-		if (d->handles[i].kind == GUISE_HANDLE_DOMAIN && d->handles[i].target == target)
-			return true;
-	return false;
-}
-
 void handle_drop_all(struct domain *d)
 {
 	for (uint32_t i = 0; i < NR_HANDLES; i++) {
-		struct handle *h = &d->handles[i];
+		struct handle old;
 
-		if (h->kind == GUISE_HANDLE_DOMAIN)
-			domain_put(h->target);
-		h->kind = GUISE_HANDLE_NONE;
+		spin_lock(&d->handle_lock);
+		old = d->handles[i];
+		d->handles[i].kind = GUISE_HANDLE_NONE;
+		spin_unlock(&d->handle_lock);
+		if (old.kind == GUISE_HANDLE_DOMAIN)
+			domain_put(old.target);
 	}
 }
 
@@ -140,9 +151,9 @@ static long derive(struct vcpu *v, guest_ptr_t p)
 		return -EFAULT;
 	if (req.parent >= NR_HANDLES)
 		return -EPERM;
-	spin_lock(&v->domain->lock);
+	spin_lock(&v->domain->handle_lock);
 	h = v->domain->handles[req.parent];
-	spin_unlock(&v->domain->lock);
+	spin_unlock(&v->domain->handle_lock);
 	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ &&
 	    h.kind != GUISE_HANDLE_DEVICE)
 		return -EPERM;

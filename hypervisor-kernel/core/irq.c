@@ -28,7 +28,7 @@ static struct spinlock irq_lock;
 static struct irq irqs[NR_IRQS];
 static uint16_t irq_of_vector[256]; /* irq + 1	*/
 
-static int vector_get(uint32_t n)
+static int vector_get(uint32_t n) MUST_HOLD(irq_lock)
 {
 	if (irqs[n].vector)
 		return irqs[n].vector;
@@ -44,35 +44,45 @@ static int vector_get(uint32_t n)
 
 void irq_handle(uint8_t vector)
 {
+	struct domain *d = NULL;
+	uint32_t n, port = 0;
 	struct irq *q;
-	uint32_t n;
 
+	spin_lock(&irq_lock);
 	n = irq_of_vector[vector];
-	if (!n) {
-		arch_irq_ack();
-		return;
+	if (n) {
+		q = &irqs[--n];
+		if (n < GUISE_IRQ_MSI && (q->level || !q->domain))
+			arch_gsi_mask(n, true);
+		d = q->domain;
+		port = q->port;
+		if (d)
+			domain_ref(d);
 	}
-	q = &irqs[--n];
-	if (n < GUISE_IRQ_MSI && (q->level || !q->domain))
-		arch_gsi_mask(n, true);
+	spin_unlock(&irq_lock);
 	arch_irq_ack();
-	if (q->domain)
-		event_raise(q->domain, q->port);
+	if (!d)
+		return;
+	event_raise(d, port);
+	domain_put(d);
 }
 
 void irq_unbind(struct domain *d, uint32_t n)
 {
 	struct irq *q = &irqs[n];
+	bool mine;
 
-	if (n >= NR_IRQS || q->domain != d)
-		return;
 	spin_lock(&irq_lock);
-	if (n < GUISE_IRQ_MSI)
-		arch_gsi_mask(n, true);
-	q->domain = NULL;
-	q->port = 0;
+	mine = q->domain == d;
+	if (mine) {
+		if (n < GUISE_IRQ_MSI)
+			arch_gsi_mask(n, true);
+		q->domain = NULL;
+		q->port = 0;
+	}
 	spin_unlock(&irq_lock);
-	domain_put(d);
+	if (mine)
+		domain_put(d);
 }
 
 static bool may_use(struct domain *d, uint32_t handle, uint32_t n)
@@ -80,6 +90,30 @@ static bool may_use(struct domain *d, uint32_t handle, uint32_t n)
 	struct handle h;
 
 	return !handle_lookup(d, handle, GUISE_HANDLE_IRQ, &h) && n >= h.first && n - h.first < h.nr && n < NR_IRQS;
+}
+
+/* The interrupt is d's from here on, masked, if nobody has it. */
+static int claim(struct domain *d, const struct guise_irq_bind *req) MUST_HOLD(irq_lock)
+{
+	struct irq *q = &irqs[req->irq];
+	int rc;
+
+	if (q->domain)
+		return -EBUSY;
+	if (req->irq >= GUISE_IRQ_MSI && !q->allocated)
+		return -ENOENT;
+	rc = vector_get(req->irq);
+	if (rc < 0)
+		return rc;
+	if (req->irq < GUISE_IRQ_MSI) {
+		rc = arch_gsi_route(req->irq, (uint8_t)rc, req->flags);
+		if (rc)
+			return rc;
+	}
+	q->level = req->flags & GUISE_IRQ_LEVEL;
+	q->port = 0;
+	q->domain = d;
+	return 0;
 }
 
 static long bind(struct vcpu *v, guest_ptr_t p)
@@ -97,85 +131,110 @@ static long bind(struct vcpu *v, guest_ptr_t p)
 	    (req.irq >= GUISE_IRQ_MSI && req.flags))
 		return -EINVAL;
 	q = &irqs[req.irq];
-	if (q->domain)
-		return -EBUSY;
-	if (req.irq >= GUISE_IRQ_MSI && !q->allocated)
-		return -ENOENT;
-	rc = vector_get(req.irq);
-	if (rc < 0)
+	domain_ref(d);
+	spin_lock(&irq_lock);
+	rc = claim(d, &req);
+	spin_unlock(&irq_lock);
+	if (rc) {
+		domain_put(d);
 		return rc;
-	if (req.irq < GUISE_IRQ_MSI) {
-		rc = arch_gsi_route(req.irq, (uint8_t)rc, req.flags);
-		if (rc)
-			return rc;
 	}
 	port = event_bind_irq(d, req.irq);
-	if (port < 0)
+	if (port < 0) {
+		irq_unbind(d, req.irq);
 		return port;
-	domain_ref(d);
-	q->level = req.flags & GUISE_IRQ_LEVEL;
+	}
+	spin_lock(&irq_lock);
 	q->port = (uint32_t)port;
-	q->domain = d;
 	if (req.irq < GUISE_IRQ_MSI)
 		arch_gsi_mask(req.irq, false);
+	spin_unlock(&irq_lock);
 	return port;
 }
 
 static long eoi(struct domain *d, uint64_t port)
 {
-	for (uint32_t n = 0; n < GUISE_IRQ_MSI; n++) {
-		if (irqs[n].domain == d && irqs[n].port == port) {
-			if (irqs[n].level)
-				arch_gsi_mask(n, false);
-			return 0;
-		}
+	long rc = -EINVAL;
+
+	spin_lock(&irq_lock);
+	for (uint32_t n = 0; n < GUISE_IRQ_MSI && rc; n++) {
+		if (irqs[n].domain != d || irqs[n].port != port)
+			continue;
+		if (irqs[n].level)
+			arch_gsi_mask(n, false);
+		rc = 0;
 	}
-	return -EINVAL;
+	spin_unlock(&irq_lock);
+	return rc;
+}
+
+/* A free message of those that the handle h spans, or -errno. */
+static long msi_take(struct domain *d, const struct handle *h) MUST_HOLD(irq_lock)
+{
+	for (uint64_t n = MAX(h->first, GUISE_IRQ_MSI); n < NR_IRQS && n - h->first < h->nr; n++) {
+		int vector;
+
+		if (irqs[n].allocated || irqs[n].domain)
+			continue;
+		vector = vector_get((uint32_t)n);
+		if (vector < 0)
+			return vector;
+		irqs[n].allocated = true;
+		irqs[n].allocator = d->id;
+		return (long)n;
+	}
+	return -ENOSPC;
 }
 
 static long msi_alloc(struct vcpu *v, guest_ptr_t p)
 {
 	struct guise_msi_alloc req;
+	struct handle h;
+	long n;
 
 	if (copy_from_guest(&req, p, sizeof(req)))
 		return -EFAULT;
 	if (req.bdf > 0xffff || req.zero)
 		return -EINVAL;
-	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++) {
-		int vector;
-
-		if (irqs[n].allocated || irqs[n].domain || !may_use(v->domain, req.handle, n))
-			continue;
-		vector = vector_get(n);
-		if (vector < 0)
-			return vector;
-		arch_msi_message((uint8_t)vector, (uint16_t)req.bdf, &req.address, &req.data);
-		if (copy_to_guest(p, &req, sizeof(req)))
-			return -EFAULT;
-		irqs[n].allocated = true;
-		irqs[n].allocator = v->domain->id;
-		return (long)n;
+	if (handle_lookup(v->domain, req.handle, GUISE_HANDLE_IRQ, &h))
+		return -EPERM;
+	spin_lock(&irq_lock);
+	n = msi_take(v->domain, &h);
+	spin_unlock(&irq_lock);
+	if (n < 0)
+		return n;
+	arch_msi_message(irqs[n].vector, (uint16_t)req.bdf, &req.address, &req.data);
+	if (copy_to_guest(p, &req, sizeof(req))) {
+		irqs[n].allocated = false;
+		return -EFAULT;
 	}
-	return handle_any(v->domain, GUISE_HANDLE_IRQ) ? -ENOSPC : -EPERM;
+	return n;
 }
 
 static long msi_free(struct domain *d, uint64_t n)
 {
+	long rc = 0;
+
 	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, n, 1))
 		return -EPERM;
+	spin_lock(&irq_lock);
 	if (!irqs[n].allocated)
-		return -ENOENT;
-	if (irqs[n].domain)
-		return -EBUSY;
-	irqs[n].allocated = false;
-	return 0;
+		rc = -ENOENT;
+	else if (irqs[n].domain)
+		rc = -EBUSY;
+	else
+		irqs[n].allocated = false;
+	spin_unlock(&irq_lock);
+	return rc;
 }
 
 void irq_free_all(const struct domain *d)
 {
+	spin_lock(&irq_lock);
 	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++)
 		if (irqs[n].allocated && irqs[n].allocator == d->id)
 			irqs[n].allocated = false;
+	spin_unlock(&irq_lock);
 }
 
 void irq_counters(uint32_t *bound, uint32_t *messages)

@@ -60,10 +60,16 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (!again) {
-		again = true;
+	if (!__atomic_exchange_n(&again, true, __ATOMIC_SEQ_CST)) {
 		printk("guise: panic: %s\n", text);
 		backtrace();
 	}
 	arch_crash();
 }
+
+#ifdef DEBUG
+void lock_misused(void)
+{
+	panic("a lock is taken twice, or given back by somebody else");
+}
+#endif

@@ -8,8 +8,12 @@
  * LAG_NS: so it gets the CPU soon when it wakes, and cannot keep others from it.  A domain with a cap has a
  * budget for each period; what it overdraws is missing in the next one.
  *
- * Only runnable vCPUs that are not running stand in a queue; those of a domain that is paused or has no
- * budget are left out until it may run again.
+ * Only runnable vCPUs that are on no CPU stand in the queue; those of a domain that is paused or has no
+ * budget are left out until it may run again.  All CPUs share one queue and its lock, so there is nothing to
+ * be stolen, and shares hold across CPUs.  The lock also guards each vCPU's state.
+ *
+ * A vCPU belongs to a CPU (on_cpu) from when it is picked until its registers are in memory again, whatever
+ * its state is meanwhile: nobody else runs it before.
  */
 #include <arch/cpu.h>
 #include <core/domain.h>
@@ -21,13 +25,28 @@
 #define WAKE_NS	      500000ull	 /* how long one that wakes waits for one that had more	*/
 #define LAG_NS	      5000000ull /* of run time			*/
 #define PERIOD_NS     50000000ull
+#define QUOTA_NS      (PERIOD_NS / 100) /* for each percent	*/
+
+/* What each CPU does. */
+struct runner {
+	struct vcpu *running; /* NULL: idle, or about to choose	*/
+	struct vcpu *yields;  /* not the next one, if there are others		*/
+	struct timer slice;
+	bool idle;    /* waits, and nobody asked it yet to look at the queue	*/
+	bool shorten; /* running->slice_end came nearer	*/
+	uint64_t idle_ns;
+	uint64_t switches;
+};
 
 static struct spinlock queue_lock;
 static struct list queue[NR_PRIORITIES];
 static uint64_t least_virtual[NR_PRIORITIES]; /* nobody who runs or waits is behind it by more than his lag */
-static struct timer slice_timer;
-static struct vcpu *running, *yields;
-static uint64_t idle_ns, switches;
+static struct runner runners[MAX_CPUS];
+
+static struct runner *self(void)
+{
+	return &runners[arch_cpu_id()];
+}
 
 static void slice_end(void *arg)
 {
@@ -39,12 +58,8 @@ void sched_init(void)
 {
 	for (unsigned i = 0; i < NR_PRIORITIES; i++)
 		list_init(&queue[i]);
-	timer_init(&slice_timer, slice_end, NULL);
-}
-
-void sched_kick(void)
-{
-	arch_resched();
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		timer_init(&runners[i].slice, slice_end, NULL);
 }
 
 static bool before(uint64_t a, uint64_t b)
@@ -57,11 +72,6 @@ static uint64_t virtual_of(const struct domain *d, uint64_t ns)
 	return ns * GUISE_WEIGHT_DEFAULT / d->sched.weight;
 }
 
-static uint64_t quota(const struct domain *d)
-{
-	return d->sched.cap * PERIOD_NS / 100;
-}
-
 /* ---- caps ---- */
 
 /* Periods that began since the last look bring a quota each; what is left of one is lost. */
@@ -71,23 +81,34 @@ static void budget_refill(struct domain *d, uint64_t now)
 	uint64_t periods = (now - s->period) / PERIOD_NS;
 
 	s->period += periods * PERIOD_NS;
-	s->budget = MIN(s->budget + (int64_t)(MIN(periods, 1000000) * quota(d)), (int64_t)quota(d));
+	s->budget = MIN(s->budget + (int64_t)(MIN(periods, 1000000) * QUOTA_NS * s->cap), (int64_t)(QUOTA_NS * s->cap));
 }
 
 static void budget_timer(void *arg)
 {
 	struct domain *d = arg;
+	bool more;
 
+	spin_lock(&queue_lock);
 	budget_refill(d, time_now());
-	if (d->sched.cap && d->sched.budget <= 0) {
+	more = !d->sched.cap || d->sched.budget > 0;
+	if (more)
+		d->sched.spent = false;
+	else
 		timer_set(&d->sched.refill, d->sched.period + PERIOD_NS);
-		return;
-	}
-	d->sched.spent = false;
-	domain_wake(d);
+	spin_unlock(&queue_lock);
+	if (more)
+		domain_wake(d);
 }
 
-static void charge(struct domain *d, uint64_t ns, uint64_t now)
+static void kick_locked(struct domain *d) MUST_HOLD(queue_lock)
+{
+	for (uint32_t i = 0; i < arch_cpu_count(); i++)
+		if (runners[i].running && runners[i].running->domain == d)
+			arch_resched_cpu(i);
+}
+
+static void charge(struct domain *d, uint64_t ns, uint64_t now) MUST_HOLD(queue_lock)
 {
 	d->cpu_ns += ns;
 	d->sched.virtual += virtual_of(d, ns);
@@ -98,6 +119,7 @@ static void charge(struct domain *d, uint64_t ns, uint64_t now)
 	if (d->sched.budget <= 0 && !d->sched.spent) {
 		d->sched.spent = true;
 		timer_set(&d->sched.refill, d->sched.period + PERIOD_NS);
+		kick_locked(d);
 	}
 }
 
@@ -109,90 +131,252 @@ void sched_domain_init(struct domain *d)
 
 void sched_domain_end(struct domain *d)
 {
-	timer_cancel(&d->sched.refill);
+	timer_cancel_wait(&d->sched.refill);
 }
 
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap)
 {
+	spin_lock(&queue_lock);
 	d->sched.weight = weight;
 	d->sched.cap = cap;
 	d->sched.period = time_now();
-	d->sched.budget = (int64_t)quota(d);
+	d->sched.budget = (int64_t)(QUOTA_NS * cap);
 	timer_cancel(&d->sched.refill);
 	d->sched.spent = false;
+	kick_locked(d);
+	spin_unlock(&queue_lock);
 	domain_wake(d);
-	arch_resched();
 }
 
-uint64_t sched_cpu_ns(const struct domain *d)
+uint64_t sched_cpu_ns(struct domain *d)
 {
-	return d->cpu_ns + (running && running->domain == d ? time_now() - running->started : 0);
+	uint64_t now, ns;
+
+	spin_lock(&queue_lock);
+	now = time_now();
+	ns = d->cpu_ns;
+	for (uint32_t i = 0; i < arch_cpu_count(); i++)
+		if (runners[i].running && runners[i].running->domain == d)
+			ns += now - runners[i].running->started;
+	spin_unlock(&queue_lock);
+	return ns;
 }
 
-void sched_counters(uint64_t *idle, uint64_t *nr_switches)
+void sched_counters(uint64_t *idle_ns, uint64_t *switches)
 {
-	*idle = idle_ns;
-	*nr_switches = switches;
+	*idle_ns = *switches = 0;
+	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
+		*idle_ns += runners[i].idle_ns;
+		*switches += runners[i].switches;
+	}
 }
 
-/* ---- the queues ---- */
+void sched_kick(struct domain *d)
+{
+	spin_lock(&queue_lock);
+	kick_locked(d);
+	spin_unlock(&queue_lock);
+}
+
+bool sched_elsewhere(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->on_cpu, __ATOMIC_ACQUIRE) && v != current_vcpu();
+}
+
+/* ---- the queue ---- */
 
 /* The running vCPU may itself spin until the one that wakes has answered it. */
-static void slice_shorten(uint64_t end)
+static void slice_shorten(uint32_t cpu, uint64_t end) MUST_HOLD(queue_lock)
 {
-	running->slice_end = MIN(running->slice_end, end);
-	if (!slice_timer.armed || slice_timer.deadline > running->slice_end)
-		timer_set(&slice_timer, running->slice_end);
+	struct runner *r = &runners[cpu];
+
+	r->running->slice_end = MIN(r->running->slice_end, end);
+	if (cpu != arch_cpu_id()) {
+		r->shorten = true;
+		arch_poke_cpu(cpu);
+	} else if (!r->slice.armed || r->slice.deadline > r->running->slice_end) {
+		timer_set(&r->slice, r->running->slice_end);
+	}
 }
 
-/* v stands in the queue of the running vCPU's priority now. */
-static void preempt_soon(const struct vcpu *v)
+void sched_interrupt(void)
 {
-	uint64_t now = time_now();
-	const struct domain *d = running->domain;
-	uint64_t virtual = d->sched.virtual + virtual_of(d, now - running->started);
+	struct runner *r = self();
 
-	slice_shorten(before(virtual, v->domain->sched.virtual) ? running->slice_end : now + WAKE_NS);
+	if (!READ_ONCE(r->shorten))
+		return;
+	spin_lock(&queue_lock);
+	r->shorten = false;
+	if (r->running)
+		slice_shorten(arch_cpu_id(), r->running->slice_end);
+	spin_unlock(&queue_lock);
+}
+
+/* How far the running vCPU's domain is. */
+static uint64_t virtual_now(const struct runner *r, uint64_t now) MUST_HOLD(queue_lock)
+{
+	const struct domain *d = r->running->domain;
+
+	return d->sched.virtual + virtual_of(d, now - r->running->started);
+}
+
+/* Is a the better one to be interrupted? */
+static bool less_worth(const struct runner *a, const struct runner *b, uint64_t now) MUST_HOLD(queue_lock)
+{
+	if (a->running->domain->priority != b->running->domain->priority)
+		return a->running->domain->priority < b->running->domain->priority;
+	return before(virtual_now(b, now), virtual_now(a, now));
+}
+
+static bool idle_find(uint32_t like, uint32_t *cpu) MUST_HOLD(queue_lock)
+{
+	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
+		uint32_t n = (like + i) % arch_cpu_count();
+
+		if (!runners[n].idle)
+			continue;
+		runners[n].idle = false;
+		*cpu = n;
+		return true;
+	}
+	return false;
+}
+
+/* v stands in the queue: an idle CPU shall take it, best the one where it was, or the one whose vCPU is worth
+ * least shall leave it: at once for a higher priority, soon for an equal that just woke. */
+static void preempt(const struct vcpu *v, bool woke) MUST_HOLD(queue_lock)
+{
+	uint32_t cpu, worst = v->cpu % arch_cpu_count();
+	unsigned prio = v->domain->priority;
+	uint64_t now;
+
+	if (idle_find(worst, &cpu)) {
+		arch_resched_cpu(cpu);
+		return;
+	}
+	now = time_now();
+	for (uint32_t i = 0; i < arch_cpu_count(); i++)
+		if (!runners[i].running)
+			return; /* it is about to choose, and looks at the rest then */
+	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
+		if (less_worth(&runners[i], &runners[worst], now))
+			worst = i;
+	}
+	if (prio > runners[worst].running->domain->priority)
+		arch_resched_cpu(worst);
+	else if (woke && prio == runners[worst].running->domain->priority)
+		slice_shorten(worst, before(virtual_now(&runners[worst], now), v->domain->sched.virtual) ?
+					     runners[worst].running->slice_end :
+					     now + WAKE_NS);
+}
+
+static void queue_add(struct vcpu *v) MUST_HOLD(queue_lock)
+{
+	struct domain *d = v->domain;
+	uint64_t oldest = least_virtual[d->priority] - virtual_of(d, LAG_NS);
+
+	if (before(d->sched.virtual, oldest))
+		d->sched.virtual = oldest;
+	if (list_empty(&v->run))
+		list_add_tail(&queue[d->priority], &v->run);
+}
+
+static void enqueue(struct vcpu *v) MUST_HOLD(queue_lock)
+{
+	if (v->state != VCPU_RUNNABLE || v->on_cpu || !domain_runnable(v->domain))
+		return;
+	queue_add(v);
+	preempt(v, true);
 }
 
 void sched_enqueue(struct vcpu *v)
 {
-	struct domain *d = v->domain;
-	unsigned prio = d->priority;
-	uint64_t oldest;
-
 	spin_lock(&queue_lock);
-	oldest = least_virtual[prio] - virtual_of(d, LAG_NS);
-	if (before(d->sched.virtual, oldest))
-		d->sched.virtual = oldest;
-	if (list_empty(&v->run))
-		list_add_tail(&queue[prio], &v->run);
+	enqueue(v);
 	spin_unlock(&queue_lock);
-	if (!running || prio > running->domain->priority)
-		arch_resched();
-	else if (prio == running->domain->priority)
-		preempt_soon(v);
 }
 
-void sched_dequeue(struct vcpu *v)
+/* ---- states ---- */
+
+/* It has something to do: if no CPU has it, it takes its place in the queue. */
+static void set_runnable(struct vcpu *v) MUST_HOLD(queue_lock)
+{
+	v->event_masked_poll = false;
+	v->state = v->on_cpu ? VCPU_RUNNING : VCPU_RUNNABLE;
+	vcpu_runstate_set(v, v->on_cpu ? RUNSTATE_running : RUNSTATE_runnable);
+	enqueue(v);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	spin_lock(&queue_lock);
+	if (v->state == VCPU_BLOCKED)
+		set_runnable(v);
+	else if (v->on_cpu && v->cpu != arch_cpu_id())
+		arch_poke_cpu(v->cpu);
+	spin_unlock(&queue_lock);
+}
+
+void vcpu_up(struct vcpu *v)
+{
+	spin_lock(&queue_lock);
+	if (v->state == VCPU_DOWN && v->domain->state != GUISE_STATE_DYING)
+		set_runnable(v);
+	spin_unlock(&queue_lock);
+}
+
+void vcpu_block(struct vcpu *v)
+{
+	spin_lock(&queue_lock);
+	if (v->state == VCPU_RUNNING) {
+		v->state = VCPU_BLOCKED;
+		vcpu_runstate_set(v, RUNSTATE_blocked);
+		arch_resched();
+	}
+	spin_unlock(&queue_lock);
+}
+
+void vcpu_stop(struct vcpu *v)
 {
 	spin_lock(&queue_lock);
 	list_del(&v->run);
+	v->state = VCPU_DOWN;
+	v->event_masked_poll = false;
+	vcpu_runstate_set(v, RUNSTATE_offline);
+	if (v->on_cpu)
+		arch_resched_cpu(v->cpu);
 	spin_unlock(&queue_lock);
 }
 
-static bool comes_before(const struct vcpu *a, const struct vcpu *b)
+/* Its memory goes: this CPU may have it still, if nobody was chosen since. */
+void sched_forget(struct vcpu *v)
+{
+	struct runner *r = self();
+
+	spin_lock(&queue_lock);
+	if (r->yields == v)
+		r->yields = NULL;
+	if (r->running == v) {
+		r->running = NULL;
+		v->on_cpu = false;
+		arch_resched();
+	}
+	spin_unlock(&queue_lock);
+}
+
+/* ---- choosing ---- */
+
+static bool comes_before(const struct vcpu *a, const struct vcpu *b, const struct vcpu *yields)
 {
 	if (a == yields || b == yields)
 		return b == yields;
 	return before(a->domain->sched.virtual, b->domain->sched.virtual);
 }
 
-static struct vcpu *pick(void)
+static struct vcpu *pick(const struct vcpu *yields) MUST_HOLD(queue_lock)
 {
 	struct vcpu *best = NULL;
 
-	spin_lock(&queue_lock);
 	for (int p = NR_PRIORITIES - 1; p >= 0 && !best; p--) {
 		for (struct list *l = queue[p].next, *next; l != &queue[p]; l = next) {
 			struct vcpu *v = list_entry(l, struct vcpu, run);
@@ -200,81 +384,91 @@ static struct vcpu *pick(void)
 			next = l->next;
 			if (!domain_runnable(v->domain))
 				list_del(l);
-			else if (!best || comes_before(v, best))
+			else if (!best || comes_before(v, best, yields))
 				best = v;
 		}
-		if (best && before(least_virtual[p], best->domain->sched.virtual))
-			least_virtual[p] = best->domain->sched.virtual;
 	}
-	yields = NULL;
-	if (best)
-		list_del(&best->run);
-	spin_unlock(&queue_lock);
 	return best;
 }
 
-static void stop_running(uint64_t now)
+/* Its registers are in memory: others may have it. */
+static void stop_running(struct runner *r) MUST_HOLD(queue_lock)
 {
-	struct vcpu *v = running;
+	struct vcpu *v = r->running;
+	uint64_t now = time_now();
 
-	running = NULL;
+	timer_cancel(&r->slice);
+	r->shorten = false;
+	r->running = NULL;
 	if (!v)
 		return;
 	charge(v->domain, now - v->started, now);
-	if (v->state != VCPU_RUNNING)
-		return;
-	v->state = VCPU_RUNNABLE;
-	vcpu_runstate_set(v, RUNSTATE_runnable);
-	if (domain_runnable(v->domain))
-		sched_enqueue(v);
+	if (v->state == VCPU_RUNNING) {
+		v->state = VCPU_RUNNABLE;
+		vcpu_runstate_set(v, RUNSTATE_runnable);
+		if (domain_runnable(v->domain))
+			queue_add(v);
+	}
+	__atomic_store_n(&v->on_cpu, false, __ATOMIC_RELEASE);
 }
 
-struct vcpu *schedule(void)
+static void start_running(struct runner *r, struct vcpu *v) MUST_HOLD(queue_lock)
 {
+	struct domain *d = v->domain;
 	uint64_t now = time_now();
-	struct vcpu *v;
-	struct domain *d;
 
-	timer_cancel(&slice_timer);
-	stop_running(now);
-	for (; !(v = pick()); now = time_now()) {
-		arch_idle();
-		idle_ns += time_now() - now;
-	}
-	arch_resched_done();
-	now = time_now();
-	d = v->domain;
-	switches++;
+	if (before(least_virtual[d->priority], d->sched.virtual))
+		least_virtual[d->priority] = d->sched.virtual;
+	list_del(&v->run);
+	r->idle = false;
+	r->running = v;
+	r->yields = NULL;
+	r->switches++;
 	v->state = VCPU_RUNNING;
+	v->on_cpu = true;
+	v->cpu = arch_cpu_id();
 	v->started = now;
 	v->slice_end = now + SLICE_NS;
-	running = v;
 	vcpu_runstate_set(v, RUNSTATE_running);
 	if (d->sched.cap) {
 		budget_refill(d, now);
 		v->slice_end = now + MIN(SLICE_NS, (uint64_t)MAX(d->sched.budget, 1));
 	}
 	if (d->sched.cap || !list_empty(&queue[d->priority]))
-		timer_set(&slice_timer, v->slice_end);
+		timer_set(&r->slice, v->slice_end);
+}
+
+/* Whoever wants this CPU to choose again makes the change first and then sets its flag: it is cleared before
+ * the queue is looked at. */
+struct vcpu *schedule(void)
+{
+	struct runner *r = self();
+	struct vcpu *v, *other;
+
+	arch_vcpu_leave();
+	arch_resched_done();
+	spin_lock(&queue_lock);
+	stop_running(r);
+	while (!(v = pick(r->yields))) {
+		uint64_t since = time_now();
+
+		r->idle = true;
+		spin_unlock(&queue_lock);
+		arch_idle();
+		arch_resched_done();
+		spin_lock(&queue_lock);
+		r->idle_ns += time_now() - since;
+	}
+	start_running(r, v);
+	if (arch_cpu_count() > 1 && (other = pick(NULL)))
+		preempt(other, false);
+	spin_unlock(&queue_lock);
 	return v;
 }
 
 /* At the next choice everybody else of its priority comes first. */
 void sched_yield_current(struct vcpu *v)
 {
-	yields = v;
+	self()->yields = v;
 	arch_resched();
-}
-
-/* Its domain goes away or its vCPU down: the scheduler forgets it. */
-void sched_forget(struct vcpu *v)
-{
-	sched_dequeue(v);
-	if (yields == v)
-		yields = NULL;
-	if (running == v) {
-		charge(v->domain, time_now() - v->started, time_now());
-		running = NULL;
-		arch_resched();
-	}
 }

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * timer.c - one-shot timers in a list, earliest first.  There are few: two a vCPU and one a CPU.
+ * timer.c - one-shot timers in a list a CPU, earliest first.  There are few: two a vCPU, one a domain and one
+ * a CPU.  A timer is on the list of the CPU that set it, and fires there.
  */
 #include <arch/cpu.h>
 #include <core/spinlock.h>
 #include <core/timer.h>
 
 static struct spinlock timer_lock;
-static struct list timers = { &timers, &timers };
+static struct list timers[MAX_CPUS];
+static struct timer *firing[MAX_CPUS]; /* its function runs, without the lock	*/
+
+static struct list *mine(void)
+{
+	struct list *l = &timers[arch_cpu_id()];
+
+	if (!l->next)
+		list_init(l);
+	return l;
+}
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
@@ -17,25 +28,26 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 	t->armed = false;
 }
 
-static void program_next(void)
+static void program_next(struct list *l) MUST_HOLD(timer_lock)
 {
-	arch_timer_program(list_empty(&timers) ? ~0ull : list_entry(timers.next, struct timer, link)->deadline);
+	arch_timer_program(list_empty(l) ? ~0ull : list_entry(l->next, struct timer, link)->deadline);
 }
 
 void timer_set(struct timer *t, uint64_t deadline)
 {
-	struct list *at;
+	struct list *l, *at;
 
 	spin_lock(&timer_lock);
+	l = mine();
 	list_del(&t->link);
 	t->deadline = deadline;
 	t->armed = true;
-	at = timers.next;
-	while (at != &timers && list_entry(at, struct timer, link)->deadline <= deadline)
+	at = l->next;
+	while (at != l && list_entry(at, struct timer, link)->deadline <= deadline)
 		at = at->next;
 	list_add_tail(at, &t->link);
-	if (timers.next == &t->link)
-		program_next();
+	if (l->next == &t->link)
+		program_next(l);
 	spin_unlock(&timer_lock);
 }
 
@@ -48,21 +60,42 @@ void timer_cancel(struct timer *t)
 	spin_unlock(&timer_lock);
 }
 
+static bool is_firing(const struct timer *t)
+{
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		if (i != arch_cpu_id() && __atomic_load_n(&firing[i], __ATOMIC_ACQUIRE) == t)
+			return true;
+	return false;
+}
+
+/* A function that runs may set its timer again: cancel until it does not. */
+void timer_cancel_wait(struct timer *t)
+{
+	timer_cancel(t);
+	while (is_firing(t))
+		arch_relax();
+	timer_cancel(t);
+}
+
 void timer_run(void)
 {
 	for (;;) {
 		struct timer *t;
+		struct list *l;
 
 		spin_lock(&timer_lock);
-		t = list_entry(timers.next, struct timer, link);
-		if (list_empty(&timers) || t->deadline > time_now()) {
-			program_next();
+		l = mine();
+		t = list_entry(l->next, struct timer, link);
+		if (list_empty(l) || t->deadline > time_now()) {
+			program_next(l);
 			spin_unlock(&timer_lock);
 			return;
 		}
 		list_del(&t->link);
 		t->armed = false;
+		firing[arch_cpu_id()] = t;
 		spin_unlock(&timer_lock);
 		t->fn(t->arg);
+		__atomic_store_n(&firing[arch_cpu_id()], NULL, __ATOMIC_RELEASE);
 	}
 }

@@ -26,9 +26,21 @@ static void poll_timed_out(void *arg)
 		vcpu_wake(v);
 }
 
+/* The old area's frames are let go when nobody can write to it any more. */
+static void area_swap(struct vcpu *v, struct guest_area *a, const struct guest_area *with)
+{
+	struct guest_area old;
+
+	spin_lock(&v->area_lock);
+	old = *a;
+	*a = *with;
+	spin_unlock(&v->area_lock);
+	guest_area_drop(&old);
+}
+
 struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 {
-	struct vcpu *v;
+	struct vcpu *v, *other = NULL;
 
 	_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "a vCPU fits its pages");
 	v = kpages_alloc(VCPU_ORDER, d);
@@ -49,68 +61,41 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 	timer_init(&v->poll_timer, poll_timed_out, v);
 	arch_vcpu_init(v);
 	vcpu_time_publish(v);
-	d->vcpu[id] = v;
-	return v;
+	if (__atomic_compare_exchange_n(&d->vcpu[id], &other, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return v;
+	kpages_free(v, VCPU_ORDER, d); /* another vCPU was faster */
+	return other;
+}
+
+void vcpu_end(struct vcpu *v)
+{
+	static const struct guest_area none = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
+
+	timer_cancel_wait(&v->timer);
+	timer_cancel_wait(&v->poll_timer);
+	sched_forget(v);
+	arch_vcpu_forget(v);
+	area_swap(v, &v->runstate_area, &none);
+	area_swap(v, &v->time_area, &none);
+	if (v->info_mfn != INVALID_MFN)
+		frame_release(frame_of(v->info_mfn));
+	v->info_mfn = INVALID_MFN;
 }
 
 void vcpu_free(struct vcpu *v)
 {
-	vcpu_stop(v);
-	timer_cancel(&v->timer);
-	timer_cancel(&v->poll_timer);
-	arch_vcpu_forget(v);
-	guest_area_drop(&v->runstate_area);
-	guest_area_drop(&v->time_area);
-	if (v->info_mfn != INVALID_MFN)
-		frame_release(frame_of(v->info_mfn));
 	v->domain->vcpu[v->id] = NULL;
 	kpages_free(v, VCPU_ORDER, v->domain);
 }
 
-void vcpu_stop(struct vcpu *v)
-{
-	sched_forget(v);
-	v->state = VCPU_DOWN;
-	v->event_masked_poll = false;
-	vcpu_runstate_set(v, RUNSTATE_offline);
-}
-
-void vcpu_block(struct vcpu *v)
-{
-	if (v->state != VCPU_RUNNING)
-		return;
-	v->state = VCPU_BLOCKED;
-	vcpu_runstate_set(v, RUNSTATE_blocked);
-	arch_resched();
-}
-
-void vcpu_wake(struct vcpu *v)
-{
-	if (v->state != VCPU_BLOCKED)
-		return;
-	v->event_masked_poll = false;
-	v->state = VCPU_RUNNABLE;
-	vcpu_runstate_set(v, RUNSTATE_runnable);
-	if (domain_runnable(v->domain))
-		sched_enqueue(v);
-}
-
-static void vcpu_up(struct vcpu *v)
-{
-	v->state = VCPU_RUNNABLE;
-	vcpu_runstate_set(v, RUNSTATE_runnable);
-	if (domain_runnable(v->domain))
-		sched_enqueue(v);
-}
-
 void vcpu_start_first(struct vcpu *v)
 {
-	v->initialised = true;
+	v->claimed = v->initialised = true;
 	vcpu_up(v);
 }
 
 /* Bit 63 of state_entry_time says "being written" to guests that asked for it (VM_ASST 5). */
-static void runstate_publish(struct vcpu *v)
+static void runstate_publish(struct vcpu *v) MUST_HOLD(v->area_lock)
 {
 	vcpu_runstate_info_t r = v->runstate;
 
@@ -129,12 +114,14 @@ void vcpu_runstate_set(struct vcpu *v, int state)
 {
 	uint64_t now = time_now();
 
-	if (v->runstate.state == state)
-		return;
-	v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
-	v->runstate.state = state;
-	v->runstate.state_entry_time = now;
-	runstate_publish(v);
+	spin_lock(&v->area_lock);
+	if (v->runstate.state != state) {
+		v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
+		v->runstate.state = state;
+		v->runstate.state_entry_time = now;
+		runstate_publish(v);
+	}
+	spin_unlock(&v->area_lock);
 }
 
 /* The version is odd while the rest is not to be trusted (xen/xen.h, struct vcpu_time_info). */
@@ -143,6 +130,7 @@ void vcpu_time_publish(struct vcpu *v)
 	struct vcpu_time_info *t = &v->info->time;
 	struct vcpu_time_info copy = { 0 };
 
+	spin_lock(&v->area_lock);
 	WRITE_ONCE(t->version, (t->version | 1) + 2);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	arch_time_info(t);
@@ -151,6 +139,7 @@ void vcpu_time_publish(struct vcpu *v)
 	arch_time_info(&copy);
 	copy.version = 2;
 	guest_area_write(&v->time_area, &copy);
+	spin_unlock(&v->area_lock);
 }
 
 /* ---- sched_op ---- */
@@ -172,18 +161,18 @@ static long sched_poll(struct vcpu *v, guest_ptr_t p)
 		v->poll_ports[i] = ports[i];
 	}
 	v->nr_poll = poll.nr_ports;
+	timer_cancel(&v->poll_timer);
 	v->event_masked_poll = true;
+	/* First block, then look: an event in between wakes it. */
+	vcpu_block(v);
 	for (uint32_t i = 0; i < poll.nr_ports; i++) {
 		if (READ_ONCE(v->domain->shared->evtchn_pending[ports[i] / 64]) >> ports[i] % 64 & 1) {
-			v->event_masked_poll = false;
+			vcpu_wake(v);
 			return 0;
 		}
 	}
 	if (poll.timeout)
 		timer_set(&v->poll_timer, poll.timeout);
-	else
-		timer_cancel(&v->poll_timer);
-	vcpu_block(v);
 	return 0;
 }
 
@@ -196,11 +185,13 @@ long hc_sched_op(struct vcpu *v, const uint64_t *arg)
 		sched_yield_current(v);
 		return 0;
 	case SCHEDOP_block:
-		/* Unmask first, then look: an event in between is not lost. */
+		/* Unmask, block, then look: an event in between is not lost. */
 		v->info->evtchn_upcall_mask = 0;
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (!READ_ONCE(v->info->evtchn_upcall_pending))
-			vcpu_block(v);
+		if (READ_ONCE(v->info->evtchn_upcall_pending))
+			return 0;
+		vcpu_block(v);
+		if (READ_ONCE(v->info->evtchn_upcall_pending))
+			vcpu_wake(v);
 		return 0;
 	case SCHEDOP_shutdown:
 		if (copy_from_guest(&shutdown, arg[1], sizeof(shutdown)))
@@ -231,23 +222,22 @@ long hc_set_timer_op(struct vcpu *v, const uint64_t *arg)
 static long vcpu_initialise(struct domain *d, uint32_t id, guest_ptr_t p)
 {
 	vcpu_guest_context_t *c;
-	struct vcpu *v;
-	long rc;
+	struct vcpu *v = d->vcpu[id];
+	long rc = -EFAULT;
 
-	if (d->vcpu[id] && d->vcpu[id]->initialised)
+	if (__atomic_exchange_n(&v->claimed, true, __ATOMIC_ACQUIRE))
 		return -EEXIST;
 	c = kpages_alloc(1, NULL);
 	if (!c)
-		return -ENOMEM;
-	rc = -EFAULT;
-	if (copy_from_guest(c, p, sizeof(*c)))
-		goto out;
-	v = d->vcpu[id];
-	rc = v ? arch_vcpu_set_context(v, c) : -ENOMEM;
-	if (!rc)
-		v->initialised = true;
-out:
-	kpages_free(c, 1, NULL);
+		rc = -ENOMEM;
+	else if (!copy_from_guest(c, p, sizeof(*c)))
+		rc = arch_vcpu_set_context(v, c);
+	if (c)
+		kpages_free(c, 1, NULL);
+	if (rc)
+		__atomic_store_n(&v->claimed, false, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&v->initialised, true, __ATOMIC_RELEASE);
 	return rc;
 }
 
@@ -259,22 +249,30 @@ static long register_info(struct vcpu *v, guest_ptr_t p)
 	struct vcpu_register_vcpu_info reg;
 	struct vcpu_info *info;
 	struct frame *f;
+	bool ok;
 
 	if (copy_from_guest(&reg, p, sizeof(reg)))
 		return -EFAULT;
-	if (v->info_mfn != INVALID_MFN || reg.offset > PAGE_SIZE - sizeof(*info) || reg.offset % 8)
-		return -EINVAL;
-	if (v != current_vcpu() && v->state != VCPU_DOWN)
+	if (reg.offset > PAGE_SIZE - sizeof(*info) || reg.offset % 8)
 		return -EINVAL;
 	f = frame_of(reg.mfn);
 	if (!f || frame_hold(f, d->id))
 		return -EINVAL;
 	info = (struct vcpu_info *)((char *)mfn_to_virt(reg.mfn) + reg.offset);
-	memcpy(info, v->info, sizeof(*info));
-	v->info_mfn = reg.mfn;
-	v->info = info;
-	__atomic_store_n(&info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+	spin_lock(&d->event_lock);
+	ok = v->info_mfn == INVALID_MFN && (v == current_vcpu() || (v->state == VCPU_DOWN && !v->on_cpu));
+	if (ok) {
+		memcpy(info, v->info, sizeof(*info));
+		v->info_mfn = reg.mfn;
+		v->info = info;
+		__atomic_store_n(&info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+	}
+	spin_unlock(&d->event_lock);
+	if (!ok) {
+		frame_release(f);
+		return -EINVAL;
+	}
 	vcpu_time_publish(v);
 	return 0;
 }
@@ -292,34 +290,55 @@ static long set_singleshot(struct vcpu *v, guest_ptr_t p)
 }
 
 /* The address is one of the caller's, whosever area it is. */
-static long register_area(struct vcpu *self, struct guest_area *a, guest_ptr_t p, uint32_t len)
+static long register_area(struct vcpu *self, struct vcpu *v, struct guest_area *a, guest_ptr_t p, uint32_t len)
 {
+	struct guest_area new = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
 	guest_ptr_t va;
 
-	if (copy_from_guest(&va, p, sizeof(va)))
+	if (copy_from_guest(&va, p, sizeof(va)) || (va && guest_area_find(self, &new, va, len)))
 		return -EFAULT;
-	if (!va) {
-		guest_area_drop(a);
-		return 0;
-	}
-	return guest_area_set(self, a, va, len);
+	area_swap(v, a, &new);
+	return 0;
 }
 
-static long vcpu_go_down(struct vcpu *v)
+static bool is_last(const struct vcpu *v)
 {
-	bool last = true;
-
 	for (uint32_t i = 0; i < v->domain->max_vcpus; i++) {
-		struct vcpu *o = v->domain->vcpu[i];
+		const struct vcpu *o = v->domain->vcpu[i];
 
 		if (o && o != v && o->state != VCPU_DOWN)
-			last = false;
+			return false;
 	}
-	if (last)
-		domain_shutdown(v->domain, SHUTDOWN_poweroff);
-	else
+	return true;
+}
+
+/* On return it runs nowhere.  Its CPU may wait for this one to stop another, so this does not wait for
+ * it in the kernel: the call is issued again. */
+static long vcpu_down(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	bool last;
+
+	spin_lock(&d->lock);
+	last = v->state != VCPU_DOWN && is_last(v);
+	if (!last)
 		vcpu_stop(v);
-	return 0;
+	spin_unlock(&d->lock);
+	if (last) {
+		domain_shutdown(d, SHUTDOWN_poweroff);
+		return 0;
+	}
+	return sched_elsewhere(v) ? HC_CONTINUE : 0;
+}
+
+static long runstate_get(struct vcpu *v, guest_ptr_t p)
+{
+	vcpu_runstate_info_t r;
+
+	spin_lock(&v->area_lock);
+	r = v->runstate;
+	spin_unlock(&v->area_lock);
+	return copy_to_guest(p, &r, sizeof(r));
 }
 
 long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
@@ -338,24 +357,26 @@ long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
 	case VCPUOP_initialise:
 		return vcpu_initialise(d, (uint32_t)id, arg[2]);
 	case VCPUOP_up:
-		if (!v->initialised)
+		if (!__atomic_load_n(&v->initialised, __ATOMIC_ACQUIRE))
 			return -EINVAL;
-		if (v->state == VCPU_DOWN)
-			vcpu_up(v);
+		vcpu_up(v);
 		return 0;
 	case VCPUOP_down:
-		return v->state == VCPU_DOWN ? 0 : vcpu_go_down(v);
+		return vcpu_down(v);
 	case VCPUOP_is_up:
 		return v->state != VCPU_DOWN;
 	case VCPUOP_get_runstate_info:
-		return copy_to_guest(arg[2], &v->runstate, sizeof(v->runstate));
+		return runstate_get(v, arg[2]);
 	case VCPUOP_register_runstate_memory_area:
-		rc = register_area(self, &v->runstate_area, arg[2], sizeof(v->runstate));
-		if (!rc)
+		rc = register_area(self, v, &v->runstate_area, arg[2], sizeof(v->runstate));
+		if (!rc) {
+			spin_lock(&v->area_lock);
 			runstate_publish(v);
+			spin_unlock(&v->area_lock);
+		}
 		return rc;
 	case VCPUOP_register_vcpu_time_memory_area:
-		rc = register_area(self, &v->time_area, arg[2], sizeof(struct vcpu_time_info));
+		rc = register_area(self, v, &v->time_area, arg[2], sizeof(struct vcpu_time_info));
 		if (!rc)
 			vcpu_time_publish(v);
 		return rc;

@@ -38,7 +38,16 @@ static void madt_parse(const struct acpi_header *h)
 	for (; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1]) {
 		uint32_t a, b;
 
-		if (p[0] == 1 && p[1] >= 12) { /* I/O APIC */
+		if (p[0] == 0 && p[1] >= 8) { /* local APIC: usable now or not */
+			memcpy(&b, p + 4, 4);
+			if (b & 1)
+				cpu_add(p[3]);
+		} else if (p[0] == 9 && p[1] >= 16) { /* the same with a wider number */
+			memcpy(&a, p + 4, 4);
+			memcpy(&b, p + 8, 4);
+			if (b & 1)
+				cpu_add(a);
+		} else if (p[0] == 1 && p[1] >= 12) { /* I/O APIC */
 			memcpy(&a, p + 4, 4);
 			memcpy(&b, p + 8, 4);
 			ioapic_add(p[2], a, b);

@@ -11,8 +11,10 @@
 #include <core/irq.h>
 #include <core/lib.h>
 #include <core/timer.h>
+#include <core/vcpu.h>
 
 #define VECTOR_TIMER	0xf0
+#define VECTOR_IPI	0xf1
 #define VECTOR_SPURIOUS 0xff
 
 #define IRQ_LOOK_EACH 8 /* items */
@@ -22,6 +24,8 @@
 #define APIC_EOI     0xb0
 #define APIC_SPIV    0xf0
 #define APIC_IRR     0x200
+#define APIC_ICR     0x300
+#define APIC_ICR_HI  0x310
 #define APIC_LVTT    0x320
 #define APIC_LINT0   0x350
 #define APIC_LINT1   0x360
@@ -81,8 +85,52 @@ void apic_interrupt(uint8_t vector)
 	} else if (vector == VECTOR_IOMMU) {
 		apic_eoi();
 		vtd_interrupt();
+	} else if (vector == VECTOR_IPI) {
+		apic_eoi();
+		cpu_serve(this_cpu());
+		sched_interrupt();
 	} else if (vector != VECTOR_SPURIOUS) {
 		irq_handle(vector);
+	}
+}
+
+#define ICR_INIT    0x4500u
+#define ICR_STARTUP 0x4600u
+#define ICR_FIXED   0x4000u
+#define ICR_PENDING (1u << 12)
+
+static void icr_write(uint32_t apic_id, uint32_t what)
+{
+	if (x2apic) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* WRMSR waits for no store (SDM 3A 11.12.3) */
+		wrmsr(0x830, (uint64_t)apic_id << 32 | what);
+		return;
+	}
+	apic_write(APIC_ICR_HI, apic_id << 24);
+	apic_write(APIC_ICR, what);
+	while (apic_read(APIC_ICR) & ICR_PENDING)
+		__builtin_ia32_pause();
+}
+
+void apic_ipi(uint32_t apic_id)
+{
+	icr_write(apic_id, ICR_FIXED | VECTOR_IPI);
+}
+
+static void delay_us(uint64_t us)
+{
+	for (uint64_t start = rdtsc(); rdtsc() - start < us * tsc_khz / 1000;)
+		__builtin_ia32_pause();
+}
+
+/* SDM 3A 9.4.4.1: the processor begins in real mode at this page below 1 MiB. */
+void apic_start(uint32_t apic_id, paddr_t at)
+{
+	icr_write(apic_id, ICR_INIT);
+	delay_us(10000);
+	for (unsigned i = 0; i < 2; i++) {
+		icr_write(apic_id, ICR_STARTUP | (uint32_t)(at >> PAGE_SHIFT));
+		delay_us(200);
 	}
 }
 
@@ -90,7 +138,7 @@ static void timer_calibrate(void)
 {
 	uint64_t start;
 
-	apic_write(APIC_TDCR, 0xb); /* divide by 1 */
+	apic_write(APIC_TDCR, 0xb);
 	apic_write(APIC_LVTT, LVT_MASKED | VECTOR_TIMER);
 	apic_write(APIC_TMICT, 0xffffffff);
 	start = rdtsc();
@@ -116,8 +164,9 @@ void apic_init_cpu(void)
 	apic_write(APIC_LVTERR, LVT_MASKED);
 	apic_write(APIC_SPIV, 0x100 | VECTOR_SPURIOUS);
 	this_cpu()->apic_id = x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
-	if (!deadline_mode)
+	if (!deadline_mode && !ticks_per_ms)
 		timer_calibrate();
+	apic_write(APIC_TDCR, 0xb); /* divide by 1 */
 	apic_write(APIC_LVTT, VECTOR_TIMER | (deadline_mode ? LVT_DEADLINE : 0));
 }
 

@@ -63,13 +63,14 @@ static void iomap_open(uint8_t *map, uint64_t first, uint64_t end)
 }
 
 /* Built anew only when it last showed another state of ports than this one. */
-static void iomap_load(struct cpu *c, const struct domain *d)
+static void iomap_load(struct cpu *c, struct domain *d)
 {
 	uint8_t *map = c->tss.iomap;
 
 	c->tss.iomap_base = d->ports_change ? offsetof(struct tss, iomap) : sizeof(struct tss);
 	if (!d->ports_change || c->iomap_change == d->ports_change)
 		return;
+	spin_lock(&d->handle_lock);
 	memset(map + c->iomap_low, 0xff, c->iomap_high - c->iomap_low);
 	c->iomap_low = sizeof(c->tss.iomap);
 	c->iomap_high = 0;
@@ -85,6 +86,7 @@ static void iomap_load(struct cpu *c, const struct domain *d)
 	}
 	c->iomap_low = MIN(c->iomap_low, c->iomap_high);
 	c->iomap_change = d->ports_change;
+	spin_unlock(&d->handle_lock);
 }
 
 void arch_ports_changed(struct domain *d)
@@ -93,36 +95,64 @@ void arch_ports_changed(struct domain *d)
 
 	if (c->loaded && c->loaded->domain == d)
 		iomap_load(c, d);
+	arch_tlb_flush(d); /* other CPUs look at their ports, too */
+}
+
+/* With one CPU the context stays where it is until another vCPU needs the place. */
+void arch_vcpu_leave(void)
+{
+	struct cpu *c = this_cpu();
+	struct vcpu *v = c->loaded;
+
+	if (arch_cpu_count() == 1 || !v)
+		return;
+	context_save(c);
+	c->kept = v;
+	c->current = NULL;
+}
+
+/* Answer what other CPUs want of this one, with no lock assumed. */
+void cpu_serve(struct cpu *c)
+{
+	if (c->loaded && c->loaded->domain->ports_change != c->iomap_change && c->loaded->domain->ports_change) {
+		c->tss.iomap_base = sizeof(struct tss); /* closed until it is built anew on the way out */
+		c->resched = true;
+	}
+	flush_serve(c);
 }
 
 void context_switch(struct cpu *c, struct vcpu *next)
 {
 	struct arch_vcpu *a = &next->arch;
-	struct domain *before = c->loaded ? c->loaded->domain : NULL;
 
 	context_save(c);
 	c->current = next;
 	c->loaded = next;
-	c->regs_end = (uint64_t)(&a->regs + 1);
-	c->tss.rsp[0] = c->regs_end;
-	segment_load_gdt(c, next);
-	segment_load_ldt(c, next);
-	load_selector_ds(a->ds);
-	load_selector_es(a->es);
-	load_selector_fs(a->fs);
-	load_selector_gs(a->gs);
-	wrfsbase(a->fs_base);
-	guest_gs_base_set(a->gs_base[a->kernel_mode]);
-	asm volatile("xrstor64 %0" ::"m"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
+	if (c->kept != next || a->home != c) {
+		a->home = c;
+		c->regs_end = (uint64_t)(&a->regs + 1);
+		c->tss.rsp[0] = c->regs_end;
+		__atomic_store_n(&a->gdt_changed, false, __ATOMIC_SEQ_CST);
+		segment_load_gdt(c, next);
+		segment_load_ldt(c, next);
+		load_selector_ds(a->ds);
+		load_selector_es(a->es);
+		load_selector_fs(a->fs);
+		load_selector_gs(a->gs);
+		wrfsbase(a->fs_base);
+		guest_gs_base_set(a->gs_base[a->kernel_mode]);
+		asm volatile("xrstor64 %0" ::"m"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
+		root_load(next, (unsigned)a->kernel_mode);
+	} else if (__atomic_exchange_n(&a->gdt_changed, false, __ATOMIC_SEQ_CST)) {
+		segment_load_gdt(c, next);
+	}
+	c->kept = NULL;
 	if (a->fpu_ts)
 		write_cr0(read_cr0() | X86_CR0_TS);
-	if (before != next->domain)
-		iomap_load(c, next->domain);
-	if (root_cr3(next, (unsigned)a->kernel_mode))
-		load_cr3(a->cr3[a->kernel_mode]);
+	iomap_load(c, next->domain);
 }
 
-/* The vCPU goes away: nothing of it may stay in a CPU. */
+/* The vCPU goes away: nothing of it may stay in a CPU.  Others that had it have saved it. */
 void context_forget(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();

@@ -369,11 +369,11 @@ page_fault_entry:
 	xorl %ebp, %ebp
 	call page_fault_from_guest
 	movq %gs:CPU_CURRENT, %rdi
-	testl %eax, %eax
+	movq %rax, %rbx
+	testq %rax, %rax
 	jz return_to_guest
 
 	movq %rdi, %rax
-	movq VCPU_CR3_KERNEL(%rax), %rbx
 	TO_KERNEL
 	movq VCPU_BOUNCE_SP(%rax), %rbx
 	movq VCPU_INFO(%rax), %rsi

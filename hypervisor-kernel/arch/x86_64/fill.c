@@ -9,6 +9,7 @@
 #include <arch/arch.h>
 #include <arch/cpu.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
 #include <arch/x86.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
@@ -168,18 +169,16 @@ bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error)
 		*error &= PF_PRESENT | PF_WRITE | PF_FETCH;
 		return false;
 	}
-	if (!v->arch.cr3[mode]) {
-		/* The root was dropped meanwhile: make one and look again. */
-		if (!root_cr3(v, mode))
-			return false;
-		load_cr3(v->arch.cr3[mode]);
-		return true;
-	}
 	spin_lock(&d->tlb.lock);
+	if (v->arch.cr3[mode] != this_cpu()->cr3) {
+		/* The root was dropped meanwhile: make one and look again. */
+		spin_unlock(&d->tlb.lock);
+		return root_load(v, mode);
+	}
 	done = fill_locked(d, v, va, error);
 	spin_unlock(&d->tlb.lock);
 	v->crossing[GUISE_CROSSING_FILL].count += done;
-	if (done && !v->arch.cr3[mode] && root_cr3(v, mode))
-		load_cr3(v->arch.cr3[mode]);
+	if (done && !READ_ONCE(v->arch.cr3[mode]))
+		root_load(v, mode);
 	return done;
 }

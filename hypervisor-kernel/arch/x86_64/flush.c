@@ -16,19 +16,116 @@
 void load_cr3(uint64_t cr3)
 {
 	struct cpu *c = this_cpu();
+	bool none = !cr3;
 
-	if (!cr3)
+	if (none)
 		cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
 	c->cr3 = cr3;
 	c->flush_epoch++;
 	if (c->current)
 		c->current->crossing[GUISE_CROSSING_FLUSH].count++;
 	write_cr3(cr3);
+	if (none)
+		tlb_entered(c, NULL);
+}
+
+/*
+ * d->tlb.cpus has the CPUs that may hold translations of d: a CPU enters before it looks for a root of d's to
+ * load, and leaves after it loaded another's.  Whoever drops something from d's tables looks at the bitmap
+ * after that.  So either the newcomer finds it dropped, or the dropper finds the newcomer.
+ *
+ * A CPU that answers a flush on its way in may find itself out again: it has to begin anew.
+ */
+void tlb_enter(struct cpu *c, struct domain *d)
+{
+	if (c->tlb_of == d)
+		return;
+	__atomic_fetch_or(&d->tlb.cpus, 1u << c->id, __ATOMIC_SEQ_CST);
+	c->tlb_next = d;
+}
+
+static void leave(struct cpu *c, struct domain *d, const struct domain *now)
+{
+	if (d && d != now)
+		__atomic_fetch_and(&d->tlb.cpus, ~(1u << c->id), __ATOMIC_SEQ_CST);
+}
+
+/* A root of d's, or the kernel's (NULL), is loaded. */
+void tlb_entered(struct cpu *c, struct domain *d)
+{
+	leave(c, c->tlb_of, d);
+	leave(c, c->tlb_next, d);
+	c->tlb_of = d;
+	c->tlb_next = NULL;
+}
+
+/* A root that was withdrawn is not loaded again, since its page may become something else after this; nor is
+ * any if the CPU is idle, so that it is not asked again. */
+static void flush_self(struct cpu *c)
+{
+	const struct arch_vcpu *a = c->loaded ? &c->loaded->arch : NULL;
+
+	if (a && READ_ONCE(a->cr3[a->kernel_mode]) == c->cr3) {
+		load_cr3(c->cr3);
+	} else {
+		c->kept = NULL;
+		load_cr3(0);
+	}
+}
+
+/* Answer others that want this CPU to flush. */
+void flush_serve(struct cpu *c)
+{
+	uint32_t asked = __atomic_load_n(&c->flush_asked, __ATOMIC_ACQUIRE);
+
+	if (asked == c->flush_done)
+		return;
+	flush_self(c);
+	__atomic_store_n(&c->flush_done, asked, __ATOMIC_RELEASE);
+}
+
+/* The CPUs in the bitmap, but for this one, have flushed all on return.  Each of them is in a guest or idle, where
+ * the interrupt reaches it, or in the kernel, which it leaves soon, or waits itself, and answers in arch_relax(). */
+static void flush_others(struct cpu *c, uint32_t cpus)
+{
+	uint32_t asked[MAX_CPUS] = { 0 };
+
+	cpus &= ~(1u << c->id);
+	for (uint32_t m = cpus; m; m &= m - 1) {
+		uint32_t n = (uint32_t)__builtin_ctz(m);
+
+		asked[n] = __atomic_add_fetch(&cpu_of(n)->flush_asked, 1, __ATOMIC_SEQ_CST);
+		arch_poke_cpu(n);
+	}
+	for (uint32_t m = cpus; m; m &= m - 1) {
+		uint32_t n = (uint32_t)__builtin_ctz(m);
+
+		while ((int32_t)(__atomic_load_n(&cpu_of(n)->flush_done, __ATOMIC_ACQUIRE) - asked[n]) < 0)
+			arch_relax();
+	}
+}
+
+static uint32_t flush_cpus(const struct domain *d)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* what was dropped is dropped before we look */
+	return __atomic_load_n(&d->tlb.cpus, __ATOMIC_SEQ_CST);
 }
 
 void arch_tlb_flush(struct domain *d)
 {
-	load_cr3(this_cpu()->cr3);
+	struct cpu *c = this_cpu();
+
+	flush_self(c);
+	flush_others(c, flush_cpus(d));
+}
+
+/* Is it certain that no CPU remembers the tables that were freed? */
+bool flush_happened(const struct tlb *t)
+{
+	const struct cpu *c = this_cpu();
+
+	return t->free_cpu == c->id && t->free_epoch < c->flush_epoch &&
+	       !(__atomic_load_n(&t->cpus, __ATOMIC_SEQ_CST) & ~(1u << c->id));
 }
 
 /* Does the guest's entry still say what was cached?  Whose the frames are has not changed since: a
@@ -63,8 +160,7 @@ void tlb_resync(struct domain *d)
 {
 	struct tlb *t = &d->tlb;
 
-	for (uint32_t i = 0; i < t->nr_unsynced; i++)
-		resync_table(d, t->unsynced[i].table);
+	/* First nobody writes to them any more, on any CPU, then they are read. */
 	for (uint32_t i = 0; i < t->nr_unsynced; i++) {
 		struct tlb_unsynced *u = &t->unsynced[i];
 		uint64_t *e;
@@ -76,6 +172,10 @@ void tlb_resync(struct domain *d)
 			*e = 0;
 		invlpg(u->va);
 	}
+	if (t->nr_unsynced)
+		flush_others(this_cpu(), flush_cpus(d));
+	for (uint32_t i = 0; i < t->nr_unsynced; i++)
+		resync_table(d, t->unsynced[i].table);
 	t->nr_unsynced = 0;
 }
 
@@ -118,6 +218,8 @@ static void leaf_refresh(struct domain *d, uint32_t n, unsigned index) MUST_HOLD
 
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 {
+	bool others = vcpus & ~(1u << current_vcpu()->id);
+
 	if (!canonical(va))
 		return;
 	spin_lock(&d->tlb.lock);
@@ -130,9 +232,11 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 	}
 	spin_unlock(&d->tlb.lock);
 	invlpg(va);
+	if (others)
+		flush_others(this_cpu(), flush_cpus(d));
 }
 
-void tlb_guest_flush(struct vcpu *v)
+void tlb_guest_flush(struct vcpu *v, bool others)
 {
 	struct domain *d = v->domain;
 
@@ -142,7 +246,10 @@ void tlb_guest_flush(struct vcpu *v)
 	else
 		tlb_resync(d);
 	spin_unlock(&d->tlb.lock);
-	arch_tlb_flush(d);
+	if (others || d->paging == GUISE_DOMAIN_NATIVE)
+		arch_tlb_flush(d);
+	else
+		flush_self(this_cpu());
 }
 
 int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
@@ -152,6 +259,7 @@ int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t valu
 	struct tlb_node *n;
 	struct frame *f;
 
+	/* Whoever takes the frame away passes the lock before anybody else gets it. */
 	if (!frame_owned_by(table, d->id))
 		return -EPERM;
 	f = &frame_table[table];
@@ -184,13 +292,23 @@ int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value)
 	return rc;
 }
 
+enum walk_result walk_locked(struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
+{
+	enum walk_result r;
+
+	spin_lock(&d->tlb.lock);
+	r = walk(d, root, va, access, 1, w);
+	spin_unlock(&d->tlb.lock);
+	return r;
+}
+
 int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *table, uint32_t *index)
 {
 	struct walk w;
 
 	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
 		return -EINVAL;
-	if (walk(v->domain, v->arch.root[1], va, 0, 1, &w) == WALK_BAD || w.level != 1)
+	if (walk_locked(v->domain, v->arch.root[1], va, 0, &w) == WALK_BAD || w.level != 1)
 		return -EINVAL;
 	*table = w.table[1];
 	*index = pt_index(va, 1);
@@ -200,11 +318,16 @@ int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *t
 
 void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m)
 {
-	uint64_t *slot = (uint64_t *)mfn_to_virt(table) + index;
+	const uint64_t *slot;
+	uint64_t entry = 0;
 
-	if (!frame_owned_by(table, d->id))
-		return;
-	if (pte_mfn(READ_ONCE(*slot)) == m)
+	spin_lock(&d->tlb.lock);
+	if (frame_owned_by(table, d->id)) {
+		slot = (const uint64_t *)mfn_to_virt(table) + index;
+		entry = READ_ONCE(*slot);
+	}
+	spin_unlock(&d->tlb.lock);
+	if (pte_mfn(entry) == m)
 		pt_write(d, table, index, 0);
 	/* A table that the domain used at two levels may have left a copy behind. */
 	tlb_drop_all(d);

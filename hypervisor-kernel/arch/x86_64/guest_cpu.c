@@ -44,13 +44,15 @@ int gdt_load(struct vcpu *v, mfn_t m, uint32_t entries)
 
 	if (entries > GUEST_GDT_ENTRIES)
 		return -EINVAL;
-	if (entries && !frame_owned_by(m, d->id))
+	if (entries && (!frame_of(m) || frame_hold(frame_of(m), d->id)))
 		return -EPERM;
 	for (uint32_t i = 0; i < entries; i++) {
 		gdt[i] = READ_ONCE(((const uint64_t *)mfn_to_virt(m))[i]);
 		if (!descriptor_check(&gdt[i]))
 			gdt[i] = 0; /* system descriptors of the guest mean nothing to the CPU */
 	}
+	if (entries)
+		frame_release(frame_of(m));
 	memcpy(v->arch.gdt, gdt, sizeof(gdt));
 	v->arch.gdt_mfn = entries ? m : INVALID_MFN;
 	v->arch.gdt_entries = entries;
@@ -79,17 +81,22 @@ long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
 
 	if ((arg[0] & 7) || !descriptor_check(&desc))
 		return -EINVAL;
-	if (!frame_owned_by(m, d->id))
+	if (!frame_of(m) || frame_hold(frame_of(m), d->id))
 		return -EPERM;
 	__atomic_store_n((uint64_t *)mfn_to_virt(m) + index, desc, __ATOMIC_RELEASE);
+	frame_release(frame_of(m));
 	for (unsigned i = 0; i < d->max_vcpus; i++) {
 		struct vcpu *o = d->vcpu[i];
 
 		if (!o || o->arch.gdt_mfn != m || index >= o->arch.gdt_entries)
 			continue;
-		o->arch.gdt[index] = desc;
-		if (this_cpu()->loaded == o)
+		WRITE_ONCE(o->arch.gdt[index], desc);
+		if (this_cpu()->loaded == o) {
 			segment_load_gdt(this_cpu(), o);
+		} else if (o->arch.home) {
+			__atomic_store_n(&o->arch.gdt_changed, true, __ATOMIC_SEQ_CST);
+			arch_resched_cpu(READ_ONCE(o->arch.home)->id);
+		}
 	}
 	return 0;
 }

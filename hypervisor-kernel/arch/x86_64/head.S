@@ -113,7 +113,7 @@ boot_gdt_pointer:
 
 	.bss
 	.balign 4096
-	.globl boot_l4
+	.globl boot_l4, boot_l3
 boot_l4: .skip 4096
 boot_l3: .skip 4096
 boot_l2: .skip 4096

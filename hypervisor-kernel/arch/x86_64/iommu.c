@@ -107,7 +107,7 @@ int iommu_enter(struct domain *d, mfn_t m)
 	if (!d->io)
 		return 0;
 	spin_lock(&iommu_lock);
-	rc = own_enter(d->io, m);
+	rc = d->io ? own_enter(d->io, m) : 0;
 	spin_unlock(&iommu_lock);
 	return rc;
 }
@@ -119,7 +119,7 @@ void iommu_leave(struct domain *d, mfn_t m)
 	if (!d->io)
 		return;
 	spin_lock(&iommu_lock);
-	e = leaf(d->io, m, false);
+	e = d->io ? leaf(d->io, m, false) : NULL;
 	if (e)
 		set(e, 0);
 	spin_unlock(&iommu_lock);
@@ -144,7 +144,8 @@ void iommu_flush(struct domain *d)
 	if (!d->io)
 		return;
 	spin_lock(&iommu_lock);
-	vtd_invalidate(d->io->id, false);
+	if (d->io)
+		vtd_invalidate(d->io->id, false);
 	spin_unlock(&iommu_lock);
 }
 
@@ -295,7 +296,7 @@ void iommu_detach(struct domain *d, uint16_t bdf)
 	if (!d->io)
 		return;
 	spin_lock(&iommu_lock);
-	if (space_of(bdf) == d->io) {
+	if (d->io && space_of(bdf) == d->io) {
 		set(&context(bdf, false)->lo, 0);
 		vtd_invalidate(d->io->id, true);
 	}

@@ -124,11 +124,11 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 			   -EPERM :
 			   pt_write_locked(d, table, index, value, false);
 	spin_unlock(&d->tlb.lock);
-	/* Other vCPUs' CPUs need no more than this one while one CPU runs them all. */
+	/* UVMF_MULTI's bitmap is not read: all of the domain flush. */
 	if (!rc && flags == UVMF_TLB_FLUSH)
-		tlb_guest_flush(v);
+		tlb_guest_flush(v, arg[2] != flags);
 	else if (!rc && flags == UVMF_INVLPG)
-		tlb_guest_invlpg(d, va, 1u << v->id);
+		tlb_guest_invlpg(d, va, arg[2] != flags ? ~0u : 1u << v->id);
 	return rc;
 }
 
@@ -188,11 +188,12 @@ static int new_root(struct vcpu *v, unsigned mode, mfn_t m)
 		cr3 = root_cr3(v, mode);
 	if (mode == 1 && d->paging == GUISE_DOMAIN_STOCK) {
 		spin_lock(&d->tlb.lock);
-		root_inherit(d, before, cr3);
+		if (v->arch.cr3[mode] == cr3) /* not dropped meanwhile */
+			root_inherit(d, before, cr3);
 		spin_unlock(&d->tlb.lock);
 	}
 	if (mode == v->arch.kernel_mode)
-		load_cr3(cr3);
+		root_load(v, mode);
 	return 0;
 }
 
@@ -228,11 +229,11 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 		if (op->cmd == MMUEXT_INVLPG_MULTI)
 			tlb_guest_invlpg(d, op->arg1.linear_addr, vcpus);
 		else
-			tlb_guest_flush(v);
+			tlb_guest_flush(v, vcpus & ~(1u << v->id));
 		return 0;
 	case MMUEXT_TLB_FLUSH_LOCAL:
 	case MMUEXT_TLB_FLUSH_ALL:
-		tlb_guest_flush(v);
+		tlb_guest_flush(v, op->cmd == MMUEXT_TLB_FLUSH_ALL);
 		return 0;
 	case MMUEXT_INVLPG_LOCAL:
 		tlb_guest_invlpg(d, op->arg1.linear_addr, 1u << v->id);

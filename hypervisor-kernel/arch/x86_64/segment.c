@@ -36,6 +36,18 @@ static void gate_set(unsigned n, unsigned ist, unsigned dpl)
 				0 };
 }
 
+/* One table for all CPUs. */
+static void gates_set(void)
+{
+	for (unsigned i = 0; i < 256; i++)
+		gate_set(i, 0, 0);
+	gate_set(TRAP_BP, 0, 3);
+	gate_set(4, 0, 3);
+	gate_set(TRAP_NMI, 1, 0);
+	gate_set(TRAP_DF, 2, 0);
+	gate_set(TRAP_MC, 3, 0);
+}
+
 struct table_pointer {
 	uint16_t limit;
 	uint64_t base;
@@ -65,13 +77,8 @@ void segment_init_cpu(struct cpu *c)
 	c->tss.iomap_base = sizeof(struct tss); /* beyond the limit: no port is open */
 	memset(c->tss.iomap, 0xff, sizeof(c->tss.iomap));
 
-	for (unsigned i = 0; i < 256; i++)
-		gate_set(i, 0, 0);
-	gate_set(TRAP_BP, 0, 3);
-	gate_set(4, 0, 3);
-	gate_set(TRAP_NMI, 1, 0);
-	gate_set(TRAP_DF, 2, 0);
-	gate_set(TRAP_MC, 3, 0);
+	if (c == &boot_cpu)
+		gates_set();
 
 	asm volatile("lgdt %0; lidt %1" ::"m"(gdtr), "m"(idtr));
 	asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_KERNEL_CS) : "rax", "memory");

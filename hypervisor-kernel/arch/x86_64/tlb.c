@@ -8,7 +8,7 @@
  * a table detaches its node, which then lives on until its last reference is gone.
  *
  * The hardware may remember a freed table until the next full flush: no page of the pool is
- * given a new meaning before that.
+ * given a new meaning before that.  Until then it is in a list of its own (freed).
  */
 #include <arch/arch.h>
 #include <arch/cpu.h>
@@ -71,12 +71,19 @@ void root_touch(struct tlb *t, uint32_t n)
 	root_append(t, n);
 }
 
+/* The hardware of this CPU, and others that hold the domain, may remember the table until it flushes. */
+static void free_note(struct tlb *t)
+{
+	t->free_cpu = t->freed == FRAME_NIL || t->free_cpu == this_cpu()->id ? this_cpu()->id : ~0u;
+	t->free_epoch = this_cpu()->flush_epoch;
+}
+
 static void node_free(struct tlb *t, uint32_t n)
 {
 	t->node[n].level = 0;
 	t->used--;
-	t->free_epoch = this_cpu()->flush_epoch;
-	list_push(t, &t->free, n);
+	free_note(t);
+	list_push(t, &t->freed, n);
 }
 
 static void node_forget_frame(struct tlb *t, uint32_t n)
@@ -169,7 +176,7 @@ void node_promote(struct domain *d, uint32_t parent, unsigned index)
 	*e = large;
 }
 
-/* Make sure that no CPU uses the root: whoever did makes a new one before it runs. */
+/* Make sure that no vCPU uses the root: whoever did makes a new one.  A CPU may have it loaded until it flushes. */
 static void root_withdraw(struct domain *d, uint32_t n)
 {
 	uint64_t cr3 = d->tlb.page[n] << PAGE_SHIFT;
@@ -179,7 +186,7 @@ static void root_withdraw(struct domain *d, uint32_t n)
 
 		for (unsigned mode = 0; v && mode < 2; mode++)
 			if (v->arch.cr3[mode] == cr3)
-				v->arch.cr3[mode] = 0;
+				WRITE_ONCE(v->arch.cr3[mode], 0);
 	}
 	if (this_cpu()->cr3 == cr3)
 		load_cr3(0);
@@ -266,16 +273,20 @@ static uint32_t node_alloc(struct domain *d) MUST_HOLD(d->tlb.lock)
 	struct tlb *t = &d->tlb;
 	uint32_t n;
 
-	while (t->free == FRAME_NIL && t->zombies == FRAME_NIL) {
+	while (t->free == FRAME_NIL && t->freed == FRAME_NIL && t->zombies == FRAME_NIL) {
 		n = root_oldest_unused(d);
 		if (n == FRAME_NIL)
 			return FRAME_NIL;
 		root_drop(d, n);
 	}
-	if (t->free == FRAME_NIL)
-		zombie_reap(d);
-	if (t->free_epoch >= this_cpu()->flush_epoch)
-		arch_tlb_flush(d);
+	if (t->free == FRAME_NIL) {
+		if (t->freed == FRAME_NIL)
+			zombie_reap(d);
+		if (!flush_happened(t))
+			arch_tlb_flush(d);
+		t->free = t->freed;
+		t->freed = FRAME_NIL;
+	}
 	t->used++;
 	return list_pop(t, &t->free);
 }
@@ -316,13 +327,16 @@ uint64_t root_cr3(struct vcpu *v, unsigned mode)
 {
 	struct domain *d = v->domain;
 	mfn_t root = v->arch.root[mode];
+	uint64_t cr3 = READ_ONCE(v->arch.cr3[mode]);
 	uint32_t n;
 
-	if (v->arch.cr3[mode])
-		return v->arch.cr3[mode];
-	if (!frame_owned_by(root, d->id))
-		return 0;
+	if (cr3)
+		return cr3;
 	spin_lock(&d->tlb.lock);
+	if (!frame_owned_by(root, d->id)) {
+		spin_unlock(&d->tlb.lock);
+		return 0;
+	}
 	do {
 		n = node_get(d, root, 4);
 	} while (n == FRAME_NIL);
@@ -331,9 +345,27 @@ uint64_t root_cr3(struct vcpu *v, unsigned mode)
 		d->tlb.node[n].kernel = 1;
 	}
 	root_touch(&d->tlb, n);
-	v->arch.cr3[mode] = d->tlb.page[n] << PAGE_SHIFT;
+	cr3 = d->tlb.page[n] << PAGE_SHIFT;
+	WRITE_ONCE(v->arch.cr3[mode], cr3);
 	spin_unlock(&d->tlb.lock);
-	return v->arch.cr3[mode];
+	return cr3;
+}
+
+/* No lock is taken, and so no flush is answered, between the last look and the load. */
+bool root_load(struct vcpu *v, unsigned mode)
+{
+	struct domain *d = v->domain;
+	struct cpu *c = this_cpu();
+	uint64_t cr3;
+
+	do {
+		tlb_enter(c, d);
+		cr3 = root_cr3(v, mode);
+	} while (c->tlb_of != d && c->tlb_next != d);
+	load_cr3(cr3);
+	if (cr3)
+		tlb_entered(c, d);
+	return cr3;
 }
 
 /* A new root of a kernel's address space begins with what its guest's table has in common with that of an older
@@ -380,17 +412,17 @@ void tlb_reset(struct domain *d)
 		root_withdraw(d, n);
 		root_remove(t, n);
 	}
-	t->free = t->zombies = t->roots = t->roots_tail = FRAME_NIL;
+	free_note(t);
+	t->free = t->freed = t->zombies = t->roots = t->roots_tail = FRAME_NIL;
 	for (uint32_t n = t->nr; n-- > 0;) {
 		if (t->node[n].level)
 			node_forget_frame(t, n);
 		t->node[n].level = 0;
 		t->node[n].table = FRAME_NIL;
-		list_push(t, &t->free, n);
+		list_push(t, &t->freed, n);
 	}
 	t->used = 0;
 	t->nr_unsynced = 0;
-	t->free_epoch = this_cpu()->flush_epoch;
 }
 
 void tlb_drop_all(struct domain *d)
@@ -441,8 +473,7 @@ int tlb_init(struct domain *d, uint32_t frames)
 		t->page[i] = virt_to_mfn(p);
 		frame_of(t->page[i])->cached = i + 1; /* the way back from an entry */
 	}
-	t->roots = FRAME_NIL;
-	t->roots_tail = FRAME_NIL;
+	t->roots = t->roots_tail = t->freed = FRAME_NIL;
 	spin_lock(&d->tlb.lock);
 	tlb_reset(d);
 	spin_unlock(&d->tlb.lock);

@@ -50,12 +50,11 @@ void exit_to_guest(void)
 			continue;
 		}
 		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode]) {
-			if (!root_cr3(v, (unsigned)v->arch.kernel_mode)) {
+			if (!root_load(v, (unsigned)v->arch.kernel_mode)) {
 				domain_crash(v->domain, "no page tables in %s mode",
 					     v->arch.kernel_mode ? "kernel" : "user");
 				continue;
 			}
-			load_cr3(v->arch.cr3[v->arch.kernel_mode]);
 		}
 		if (!c->resched) {
 			crossing_end(v);
@@ -64,13 +63,14 @@ void exit_to_guest(void)
 	}
 }
 
-/* A page fault of current: 0: resume it; 1: enter its kernel from user mode by the fast way, cr2 and
- * error code are in place.  Does not return when there is more to do. */
-unsigned page_fault_from_guest(struct vcpu *v)
+/* A page fault of current: 0: resume it; else enter its kernel from user mode by the fast way, with this
+ * hardware root: cr2 and error code are in place.  Does not return when there is more to do. */
+uint64_t page_fault_from_guest(struct vcpu *v)
 {
 	const struct trap_entry *t = &v->arch.trap[TRAP_PF];
 	uint64_t va = read_cr2(), error = v->arch.regs.error;
 	struct cpu *c = this_cpu();
+	uint64_t cr3;
 
 	crossing_begin(v);
 	if (tlb_fill(v, va, &error)) {
@@ -89,7 +89,10 @@ unsigned page_fault_from_guest(struct vcpu *v)
 	v->info->arch.cr2 = va;
 	v->arch.regs.error = error | PF_USER;
 	crossing_end(v);
-	return 1;
+	cr3 = READ_ONCE(v->arch.cr3[1]);
+	if (!cr3)
+		exit_to_guest(); /* dropped meanwhile: the fault comes again */
+	return cr3;
 }
 
 /* Is there nothing left to do about an exception that the kernel can do itself? */

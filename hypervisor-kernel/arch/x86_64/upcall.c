@@ -52,7 +52,7 @@ void toggle_mode(struct vcpu *v)
 	v->arch.gs_base[old] = guest_gs_base_get();
 	guest_gs_base_set(v->arch.gs_base[!old]);
 	v->arch.kernel_mode = !old;
-	load_cr3(root_cr3(v, !old));
+	root_load(v, !old);
 }
 
 void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64_t error)

@@ -104,7 +104,7 @@ int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)
 {
 	struct walk w;
 
-	if (!guest_range_ok(va, 1) || walk(v->domain, v->arch.root[1], va, PF_WRITE, 1, &w) != WALK_OK)
+	if (!guest_range_ok(va, 1) || walk_locked(v->domain, v->arch.root[1], va, PF_WRITE, &w) != WALK_OK)
 		return -EFAULT;
 	*m = pte_mfn(w.entry[1]);
 	return 0;
@@ -153,7 +153,9 @@ void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn)
 
 void arch_system_info(struct guise_system_info *info)
 {
-	*info = (struct guise_system_info){ .acpi_root = boot_info.acpi_root, .tsc_khz = tsc_khz, .nr_cpus = 1 };
+	*info = (struct guise_system_info){ .acpi_root = boot_info.acpi_root,
+					    .tsc_khz = tsc_khz,
+					    .nr_cpus = arch_cpu_count() };
 	info->max_mfn = frame_max - 1;
 	info->features = (vtd.on ? GUISE_FEATURE_IOMMU : 0) | (vtd.remaps ? GUISE_FEATURE_IRQ_REMAP : 0);
 	for (unsigned i = 0; i < boot_info.nr_ram; i++)

@@ -15,6 +15,7 @@ struct trap_info;
 struct vcpu;
 
 extern struct cpu boot_cpu;
+extern uint64_t boot_l3[512]; /* head.S: the first GiB */
 extern uint64_t boot_l4[512]; /* kernel half only; the root while no domain is loaded	*/
 
 /* entry.S */
@@ -49,7 +50,7 @@ void syscall_from_guest(struct regs *r) __attribute__((noreturn));
 /* Deliver what is due and resume current, or whoever should run. */
 void exit_to_guest(void) __attribute__((noreturn));
 
-unsigned page_fault_from_guest(struct vcpu *v);
+uint64_t page_fault_from_guest(struct vcpu *v);
 
 /* upcall.c */
 /* Where bounces from user mode put their frame. */
@@ -70,9 +71,15 @@ void upcall_events(struct vcpu *v);
 /* context.c */
 void context_switch(struct cpu *c, struct vcpu *next);
 void context_save(struct cpu *c);
+/* Other CPUs may wait for this one: flush, and look at I/O ports. */
+void cpu_serve(struct cpu *c);
 void context_forget(struct vcpu *v);
 void load_cr3(uint64_t cr3); /* 0: the kernel's own, where no guest is mapped */
 
+/* smp.c */
+struct cpu *cpu_of(uint32_t id);
+void tsc_check(void);
+void cpu_add(uint32_t apic_id);
 /* fpu.c */
 void fpu_init_cpu(void);
 void fpu_init_vcpu(struct vcpu *v);
@@ -101,6 +108,8 @@ extern const void *acpi_dmar;	 /* the table, unchecked; NULL: none	*/
 void uart_init(void);
 void apic_interrupt(uint8_t vector);
 #define VECTOR_IOMMU 0xef
+void apic_ipi(uint32_t apic_id);
+void apic_start(uint32_t apic_id, paddr_t at); /* INIT and two SIPIs */
 extern uint32_t tsc_khz;
 extern uint32_t pvclock_mul;
 extern int8_t pvclock_shift;

@@ -52,7 +52,20 @@ void arch_set_arg(struct vcpu *v, unsigned n, uint64_t value);
 /* Wait for an interrupt and handle it. */
 void arch_idle(void);
 void arch_resched(void); /* this CPU: choose again before returning to a guest */
+void arch_resched_cpu(uint32_t cpu);
 void arch_resched_done(void);
+/* Another CPU takes an interrupt, which calls sched_interrupt(). */
+void arch_poke_cpu(uint32_t cpu);
+/* Registers of the vCPU that this CPU has are put to memory, so that another may take it up. */
+void arch_vcpu_leave(void);
+/* CPUs have numbers below arch_cpu_count(), which does not change once a domain exists. */
+#define MAX_CPUS 32
+uint32_t arch_cpu_id(void);
+uint32_t arch_cpu_count(void);
+/* Start all the others; they run guests from then on. */
+void arch_start_cpus(void);
+/* To be called while waiting for another CPU, which may wait for this one. */
+void arch_relax(void);
 /* How many machine frames the CPU can address. */
 mfn_t arch_frames(void);
 void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn);

@@ -68,6 +68,8 @@ static inline uint64_t leaf_value(uint64_t entry, bool writable)
 
 uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
 
+/* The same down to the leaf; the entries are read while they are the domain's. */
+enum walk_result walk_locked(struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w);
 /* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
 static inline uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock)
 {
@@ -133,15 +135,24 @@ void root_touch(struct tlb *t, uint32_t n);
 uint64_t root_cr3(struct vcpu *v, unsigned mode);
 /* Two hardware roots: what the older one has of the guest kernel's half counts for a new one. */
 void root_inherit(struct domain *d, uint64_t from, uint64_t to) MUST_HOLD(d->tlb.lock);
+/* The same, loaded into this CPU.  False: the guest has none, and the kernel's own is loaded. */
+bool root_load(struct vcpu *v, unsigned mode);
 void tlb_reset(struct domain *d) MUST_HOLD(d->tlb.lock);
 
 /* flush.c */
+struct cpu;
+/* Around loading a root of d's, or another's, in this CPU. */
+void tlb_enter(struct cpu *c, struct domain *d);
+void tlb_entered(struct cpu *c, struct domain *d);
+void flush_serve(struct cpu *c);
+bool flush_happened(const struct tlb *t);
 /* Tables written directly are derived again and protected again. */
 void tlb_resync(struct domain *d) MUST_HOLD(d->tlb.lock);
 /* The guest executed INVLPG or loaded CR3, in effect. */
 /* vcpus: bitmap of those in whose address spaces it counts. */
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus);
-void tlb_guest_flush(struct vcpu *v);
+/* others: in all address spaces, else in the current vCPU's.  */
+void tlb_guest_flush(struct vcpu *v, bool others);
 
 /* The guest's entry and the cached one, together; preserve_ad: A and D stay as they are.  -EPERM: no frame of d. */
 int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value);

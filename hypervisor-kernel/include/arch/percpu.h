@@ -7,6 +7,7 @@
 #include <arch/layout.h>
 #include <core/types.h>
 
+struct domain;
 struct vcpu;
 
 struct tss {
@@ -24,11 +25,18 @@ struct cpu {
 	struct vcpu *current; /* whose registers a trap saves; the idle vCPU never is	*/
 	uint64_t regs_end;    /* end of current's saved registers				*/
 	uint64_t stack_top;
-	uint64_t scratch[4]; /* of the entry code						*/
-	uint64_t cr3;	     /* loaded now						*/
-	bool resched;	     /* choose again before returning to a guest			*/
-	bool ldt_loaded;     /* LDTR is not null						*/
-	struct vcpu *loaded; /* whose FPU, segments and bases are in the CPU		*/
+	uint64_t scratch[4];	 /* of the entry code						*/
+	uint64_t cr3;		 /* loaded now						*/
+	bool resched;		 /* choose again before returning to a guest			*/
+	bool ldt_loaded;	 /* LDTR is not null						*/
+	struct vcpu *loaded;	 /* whose FPU, segments and bases are in the CPU and not in memory	*/
+	struct vcpu *kept;	 /* whose are in both, if it has not been elsewhere since (arch.home)	*/
+	struct domain *tlb_of;	 /* whose tlb.cpus says that translations of its are in this CPU	*/
+	struct domain *tlb_next; /* the same, while its root is looked up			*/
+	uint32_t flush_asked;	 /* how often others wanted this CPU to flush ...		*/
+	uint32_t flush_done;	 /* ... and up to which of these it did			*/
+	bool online;
+	uint64_t boot_cr4;
 	uint32_t id, apic_id;
 	uint64_t flush_epoch;		/* of the last full flush on this CPU			*/
 	uint64_t iomap_change;		/* which state of whose ports the I/O bitmap shows	*/

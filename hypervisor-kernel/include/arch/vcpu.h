@@ -7,6 +7,7 @@
 
 #include <core/types.h>
 
+struct cpu;
 struct vcpu;
 
 /* In the order the entry code pushes them, last pushed first. */
@@ -50,6 +51,8 @@ struct arch_vcpu {
 	uint64_t *ldt; /* checked copy, NULL = none				*/
 	uint32_t ldt_entries;
 	uint64_t dr[8];
+	struct cpu *home; /* the CPU that loaded it last			*/
+	bool gdt_changed; /* by another CPU while this one had it		*/
 	uint64_t cr4, xcr0;
 	uint8_t fpu[FPU_AREA_SIZE] __attribute__((aligned(64)));
 };

@@ -52,9 +52,13 @@ struct domain {
 	uint32_t frames_head; /* list of owned frames, FRAME_NIL = none	*/
 	uint64_t frames;      /* owned now					*/
 	uint64_t max_frames;
-	uint64_t kernel_pages; /* kernel memory charged to it			*/
+	uint64_t kernel_pages; /* kernel memory charged to it; atomic		*/
 	uint64_t max_kernel_pages;
 	char text[64]; /* why it crashed				*/
+	bool ending;   /* somebody is in domain_destroy()			*/
+	bool gone;     /* and it was done				*/
+
+	struct spinlock handle_lock;
 	struct handle handles[NR_HANDLES];
 	uint64_t ports_change; /* a new number when its PORT handles change, unlike any other's; 0: it has none */
 
@@ -101,6 +105,9 @@ bool domain_runnable(const struct domain *d);
 /* It may run again: its runnable vCPUs enter the queue. */
 void domain_wake(struct domain *d);
 unsigned domain_count(void);
+
+/* None of its vCPUs, which may not be wanted any more, is on another CPU on return. */
+void domain_quiesce(struct domain *d);
 
 /* Frames in and out of the domain's list; d->lock is taken inside. */
 void domain_add_frame(struct domain *d, mfn_t m);

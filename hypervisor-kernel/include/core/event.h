@@ -30,6 +30,7 @@ void event_virq(struct vcpu *v, uint32_t virq);
 void event_domain_changed(void);
 /* The domain dies: close all; peers fall back to UNBOUND for the same domid. */
 void event_close_all(struct domain *d);
+void event_free(struct domain *d);
 /* A port for an interrupt (irq.c).  Port or -errno. */
 int event_bind_irq(struct domain *d, uint32_t irq);
 /* Are events pending and unmasked for v? */

@@ -18,8 +18,10 @@ mfn_t grant_frame(struct domain *d, uint32_t n);
 void grant_counters(const struct domain *d, uint32_t *used, uint32_t *maps);
 /* The domain dies: unmap and unpin everything it mapped from others. */
 void grant_unmap_all(struct domain *d);
-/* Forget the domain's own table; its frames stay in the domain's list. */
-void grant_destroy(struct domain *d);
+/* The domain dies: from here on nobody touches the entries of its own table. */
+void grant_end(struct domain *d);
+/* With its last reference. */
+void grant_free(struct domain *d);
 
 /* Take one use of entry ref of from's table on behalf of user: the entry must name user, allow the
  * access, and name a frame of from's.  GNTST_okay and *m, or a GNTST_* error.  Undo with grant_unpin. */

@@ -17,7 +17,7 @@ struct handle {
 };
 
 /* The handle's content if it is of that kind, else -EPERM.  A DOMAIN handle's target is returned
- * with a reference of its own: put it.  Takes d->lock. */
+ * with a reference of its own: put it.  Takes d->handle_lock. */
 int handle_lookup(struct domain *d, uint32_t index, uint32_t kind, struct handle *out);
 /* The domain behind a DOMAIN handle, counted, or NULL. */
 struct domain *handle_domain(struct domain *d, uint32_t index);

@@ -3,10 +3,11 @@
  * spinlock.h - the lock, and the order in which locks are taken.
  *
  * Outermost first:
- *	domain list -> domain.lock -> tlb.lock -> grant_table.lock -> event.lock
- *	-> irq lock -> iommu_lock -> cpu run queue -> timer lock -> frame allocator
+ *	domain list -> domain.lock -> tlb.lock -> grant_table.lock -> event_lock -> handle_lock
+ *	-> irq lock -> iommu_lock -> run queue -> vcpu.area_lock -> timer lock -> frame allocator -> console
  * Two domains' locks of one kind are taken in order of their address.  The kernel runs with
- * interrupts off but in the idle loop, so a lock needs no interrupt variant.
+ * interrupts off but in the idle loop, so a lock needs no interrupt variant; whoever waits for one
+ * meanwhile answers other CPUs that wait for a flush.
  */
 #pragma once
 
@@ -29,17 +30,33 @@
 #endif
 
 struct CAPABILITY spinlock {
-	uint32_t held;
+	uint32_t held; /* 1 + the CPU that has it, 0 = nobody	*/
 };
+
+/* This CPU waits for another one: let it go on that waits for this one. */
+void arch_relax(void);
+uint32_t arch_cpu_id(void);
+
+#ifdef DEBUG
+void lock_misused(void) __attribute__((noreturn));
+#define lock_assert(x) ((x) ? (void)0 : lock_misused())
+#else
+#define lock_assert(x) ((void)0)
+#endif
 
 static inline void spin_lock(struct spinlock *l) TAKES(*l) NO_LOCK_CHECK
 {
-	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED))
-			__builtin_ia32_pause();
+	uint32_t nobody = 0, me = 1 + arch_cpu_id();
+
+	while (!__atomic_compare_exchange_n(&l->held, &nobody, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		lock_assert(nobody != me);
+		arch_relax();
+		nobody = 0;
+	}
 }
 
 static inline void spin_unlock(struct spinlock *l) GIVES(*l) NO_LOCK_CHECK
 {
+	lock_assert(l->held == 1 + arch_cpu_id());
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }

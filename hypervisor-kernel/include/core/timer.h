@@ -19,6 +19,8 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 /* Arm or re-arm.  A deadline in the past fires at the next chance, before any guest runs. */
 void timer_set(struct timer *t, uint64_t deadline_ns);
 void timer_cancel(struct timer *t);
+/* The same, and its function does not run on another CPU on return.  No lock may be held. */
+void timer_cancel_wait(struct timer *t);
 /* Fire what is due and program the CPU's timer for the next (arch_timer_program). */
 void timer_run(void);
 /* System time, ns since boot, monotonic. */

@@ -49,9 +49,12 @@ struct tlb {
 	struct tlb_node *node;
 	mfn_t *page;		       /* hardware table page of each node			*/
 	uint32_t free, zombies, roots; /* lists; roots: least recently loaded first	*/
+	uint32_t freed;		       /* list: free, but a CPU may remember what they were	*/
 	uint32_t roots_tail;
 	uint32_t used;
-	uint64_t free_epoch; /* flush epoch when a table was last freed		*/
+	uint32_t cpus;	     /* bitmap of CPUs that may hold translations; atomic		*/
+	uint32_t free_cpu;   /* which CPU freed the last table ...				*/
+	uint64_t free_epoch; /* ... and its flush epoch then					*/
 	uint32_t nr_unsynced;
 	struct tlb_unsynced unsynced[TLB_UNSYNCED];
 };

@@ -29,11 +29,14 @@ struct vcpu {
 	struct domain *domain;
 	uint32_t id;
 	uint8_t state; /* enum vcpu_state; run-queue lock		*/
+	bool on_cpu;   /* a CPU has it, whatever its state; run-queue lock	*/
+	uint32_t cpu;  /* that one, or the last one			*/
+	bool claimed;  /* somebody initialises it or did	*/
 	bool initialised;
 	bool event_masked_poll; /* blocked in SCHEDOP_poll: any of poll_ports wakes it	*/
 	uint32_t nr_poll;
 	uint32_t poll_ports[8];
-	struct list run;    /* in a run queue				*/
+	struct list run;    /* in the run queue				*/
 	uint64_t slice_end; /* system time, ns				*/
 	uint64_t started;   /* since when it runs				*/
 
@@ -44,6 +47,7 @@ struct vcpu {
 
 	struct timer poll_timer;	   /* SCHEDOP_poll with a time-out	*/
 	struct multicall_entry *multicall; /* the one being carried out, else NULL	*/
+	struct spinlock area_lock;	   /* guards the block below	*/
 	struct guest_area runstate_area, time_area;
 	vcpu_runstate_info_t runstate;
 
@@ -51,6 +55,9 @@ struct vcpu {
 	uint32_t crossed; /* which of them it is in the kernel for		*/
 	uint64_t entered; /* since when, TSC; 0: that is not of interest		*/
 };
+
+/* The longest of each kind on any CPU, in ticks of the TSC; approximate. */
+extern uint64_t crossing_longest[GUISE_CROSSINGS];
 
 static inline void crossing_count(struct vcpu *v, unsigned what)
 {
@@ -67,18 +74,31 @@ static inline void crossing_begin(struct vcpu *v)
 
 static inline void crossing_end(struct vcpu *v)
 {
-	if (v->entered)
-		v->crossing[v->crossed].ticks += arch_tsc() - v->entered;
+	uint64_t ticks;
+
+	if (v->entered) {
+		ticks = arch_tsc() - v->entered;
+		v->crossing[v->crossed].ticks += ticks;
+		if (ticks > READ_ONCE(crossing_longest[v->crossed]))
+			WRITE_ONCE(crossing_longest[v->crossed], ticks);
+	}
 	v->entered = 0;
 }
 
-/* Make it runnable if it is blocked; harmless otherwise. */
+/* ---- sched.c: changes of state ---- */
+/* Make it runnable if it is blocked; if it runs on another CPU, it comes into the kernel and finds its events. */
 void vcpu_wake(struct vcpu *v);
-/* The vCPU stops at once and is not in any queue: VCPUOP_down, domain destruction. */
+/* It shall not run: VCPUOP_down, domain destruction.  It may still be on another CPU. */
 void vcpu_stop(struct vcpu *v);
 /* Stop running current after this trap, until woken. */
 void vcpu_block(struct vcpu *v);
+/* A vCPU that is down may run from here on. */
+void vcpu_up(struct vcpu *v);
+
 struct vcpu *vcpu_create(struct domain *d, uint32_t id);
+/* Its domain dies: nobody touches its guest's memory any more.  It is on no CPU. */
+void vcpu_end(struct vcpu *v);
+/* With the domain's last reference. */
 void vcpu_free(struct vcpu *v);
 /* vCPU 0 of a new domain has its context: it may run once the domain is unpaused. */
 void vcpu_start_first(struct vcpu *v);
@@ -89,15 +109,14 @@ void vcpu_runstate_set(struct vcpu *v, int state);
 void vcpu_time_publish(struct vcpu *v);
 
 /* ---- guest_area.c ---- */
-/* Register len bytes at va in the current guest kernel's address space.  -EFAULT: not mapped writable. */
-int guest_area_set(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_t len);
+/* Hold len bytes at va in the current guest kernel's address space.  -EFAULT: not mapped writable. */
+int guest_area_find(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_t len);
 void guest_area_write(const struct guest_area *a, const void *data);
 void guest_area_drop(struct guest_area *a);
 
 /* ---- sched.c ---- */
+/* Its runnable vCPUs may run again. */
 void sched_enqueue(struct vcpu *v);
-void sched_dequeue(struct vcpu *v);
-void sched_forget(struct vcpu *v);
 void sched_init(void);
 void sched_yield_current(struct vcpu *v);
 void sched_domain_init(struct domain *d);
@@ -105,9 +124,15 @@ void sched_domain_end(struct domain *d);
 /* weight 1..65535; cap in percent of one CPU, 0 for none. */
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap);
 /* Run time of all of its vCPUs up to now. */
-uint64_t sched_cpu_ns(const struct domain *d);
+uint64_t sched_cpu_ns(struct domain *d);
 void sched_counters(uint64_t *idle_ns, uint64_t *switches);
-/* Something became runnable or a slice ended: choose again before returning to a guest. */
-void sched_kick(void);
+/* CPUs that run d choose again before returning to it. */
+void sched_kick(struct domain *d);
+/* Is v still on another CPU than this one? */
+bool sched_elsewhere(const struct vcpu *v);
+/* Nobody will run v again. */
+void sched_forget(struct vcpu *v);
+/* Another CPU asked this one to look at its time slice. */
+void sched_interrupt(void);
 /* Pick, switch to and return the vCPU to run now; idles until there is one. */
 struct vcpu *schedule(void);

@@ -197,7 +197,46 @@ void fake_lock_misused(const char *what)
 	panic("%s", what);
 }
 
+void lock_misused(void)
+{
+	panic("a lock is misused");
+}
+
 /* ---- a vCPU's parts that only real ones have ---- */
+
+uint32_t arch_cpu_id(void)
+{
+	return 0;
+}
+
+uint32_t arch_cpu_count(void)
+{
+	return 1;
+}
+
+struct cpu *cpu_of(uint32_t id)
+{
+	return &boot_cpu;
+}
+
+void arch_resched_cpu(uint32_t cpu)
+{
+	boot_cpu.resched = true;
+}
+
+void arch_poke_cpu(uint32_t cpu)
+{
+	panic("CPU %u is interrupted by itself", cpu);
+}
+
+void arch_relax(void)
+{
+	panic("the only CPU waits for another one");
+}
+
+void arch_vcpu_leave(void)
+{
+}
 
 struct vcpu *current_vcpu(void)
 {
@@ -211,10 +250,10 @@ void fpu_init_vcpu(struct vcpu *v)
 
 void context_forget(struct vcpu *v)
 {
-	if (boot_cpu.loaded == v) {
+	if (boot_cpu.loaded == v)
 		boot_cpu.loaded = NULL;
-		load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);
-	}
+	if (!boot_cpu.loaded || boot_cpu.tlb_of == v->domain)
+		load_cr3(0);
 	if (boot_cpu.current == v)
 		boot_cpu.current = NULL;
 }

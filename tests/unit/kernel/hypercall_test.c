@@ -193,15 +193,15 @@ START_TEST(an_area_across_two_pages_is_written_in_both)
 
 	guest_map(&g, g.mfn[0], 0x400000, g.mfn[90] << PAGE_SHIFT | leaf, &next_table);
 	guest_map(&g, g.mfn[0], 0x401000, g.mfn[80] << PAGE_SHIFT | leaf, &next_table);
-	ck_assert_int_eq(guest_area_set(g.v, &a, 0x400ffc, 8), 0);
+	ck_assert_int_eq(guest_area_find(g.v, &a, 0x400ffc, 8), 0);
 	guest_area_write(&a, "abcdefgh");
 	ck_assert_int_eq(memcmp((char *)mfn_to_virt(g.mfn[90]) + 0xffc, "abcd", 4), 0);
 	ck_assert_int_eq(memcmp(mfn_to_virt(g.mfn[80]), "efgh", 4), 0);
 	ck_assert_uint_eq(FRAME_HOLDS(frame_of(g.mfn[90])->state), 1);
 	ck_assert_uint_eq(FRAME_HOLDS(frame_of(g.mfn[80])->state), 1);
-	ck_assert_int_eq(guest_area_set(g.v, &a, 0x401ffc, 8), -EFAULT); /* half of it is not there */
+	ck_assert_int_eq(guest_area_find(g.v, &a, 0x401ffc, 8), -EFAULT); /* half of it is not there */
 	ck_assert_uint_eq(FRAME_HOLDS(frame_of(g.mfn[80])->state), 1);
-	ck_assert_int_eq(guest_area_set(g.v, &a, 0xffff810000000000, 8), -EFAULT);
+	ck_assert_int_eq(guest_area_find(g.v, &a, 0xffff810000000000, 8), -EFAULT);
 	guest_area_drop(&a);
 	guest_area_drop(&a);
 	ck_assert_uint_eq(FRAME_HOLDS(frame_of(g.mfn[90])->state), 0);

@@ -128,10 +128,8 @@ static void enter(struct vcpu *v)
 {
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 
-	if (!v->arch.cr3[mode])
-		check_msg(root_cr3(v, mode), "there is no root");
-	if (boot_cpu.cr3 != v->arch.cr3[mode])
-		load_cr3(v->arch.cr3[mode]);
+	if (!v->arch.cr3[mode] || boot_cpu.cr3 != v->arch.cr3[mode])
+		check_msg(root_load(v, mode), "there is no root");
 }
 
 struct cpu_result cpu_access(struct vcpu *v, uint64_t va, unsigned access)
@@ -272,7 +270,7 @@ void tlb_check(struct domain *d)
 	check_that(t->nr <= NODES);
 	memset(refs, 0, sizeof(refs));
 	memset(state, 0, sizeof(state));
-	nr_free = list_count(t, t->free, state, FREE);
+	nr_free = list_count(t, t->free, state, FREE) + list_count(t, t->freed, state, FREE);
 	list_count(t, t->zombies, state, ZOMBIE);
 	list_count(t, t->roots, state, ROOT);
 	check_that(t->used == t->nr - nr_free);

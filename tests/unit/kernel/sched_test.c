@@ -367,6 +367,7 @@ START_TEST(a_poll_ends_at_its_time_out)
 	guest_run(&g[0]);
 	ck_assert_int_eq(sched_op(&g[0], SCHEDOP_poll, &p), 0);
 	ck_assert_int_eq(g[0].v->state, VCPU_BLOCKED);
+	next();
 	fake.now = 89999;
 	timer_run();
 	ck_assert_int_eq(g[0].v->state, VCPU_BLOCKED);
