@@ -6,7 +6,8 @@ comma := ,
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
 SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu hostile dma race
 
-JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o edu.o) $(addprefix $(B)/vmm/, pci.o domain.o native.o elf.o archive.o)
+JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o edu.o) $(addprefix $(B)/vmm/, pci.o domain.o native.o elf.o archive.o) \
+	$(B)/drivers-vm/obj/virtio/virtio_cap.o
 $(S)/judge/%.o: SYSTEM_CFLAGS += -Ivmm
 CLAIM_OBJS := $(addprefix $(S)/lib/, main.o trap_entry.o trap.o pt.o user.o smp.o peer.o bystander.o) \
 	$(SYSTEM_CLAIMS:%=$(S)/claims/%.o)
