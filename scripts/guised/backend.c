@@ -9,6 +9,7 @@
 #include "../guise/client.h"
 #include "backend.h"
 #include "domain.h"
+#include "events.h"
 #include "link.h"
 #include "log.h"
 #include "loop.h"
@@ -16,8 +17,10 @@
 #include "shelf.h"
 #include "stream.h"
 
-#define ASK_MS	 30000
-#define BUILD_MS 300000 /* for a guest to be built, or taken apart	*/
+#define DETACH_MS      30000
+#define DETACH_POLL_MS 250
+#define ASK_MS	       30000
+#define BUILD_MS       300000 /* for a guest to be built, or taken apart	*/
 
 static int simple(const char *cmd, struct domain *d, int ms, struct error *e)
 {
@@ -215,44 +218,118 @@ int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
 	return link_do(request, ASK_MS, e);
 }
 
+int backend_schedule(struct domain *d, unsigned weight, unsigned cap, struct error *e)
+{
+	struct json_object *request = link_about("sched", d->def->name);
+
+	json_object_object_add(request, "weight", json_object_new_int((int)weight));
+	json_object_object_add(request, "cap", json_object_new_int((int)cap));
+	return link_do(request, ASK_MS, e);
+}
+
 /* ---- devices ---- */
 
-static int not_yet(struct error *e, const char *what)
+static int attach(struct domain *d, const char *key, const char *text, struct error *e)
 {
-	return error_set(e, ERROR_NO_SUPPORT, "%s of a running domain", what);
+	struct json_object *request = link_about("attach-device", d->def->name);
+
+	json_object_object_add(request, key, json_object_new_string(text));
+	return link_do(request, ASK_MS, e);
+}
+
+/* The guest's kernel may need a while, and does not let go of a disk that is mounted. */
+static int detach(struct domain *d, const char *key, const char *text, struct error *e)
+{
+	static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+	int64_t until = loop_now() + DETACH_MS;
+
+	for (;;) {
+		struct json_object *request = link_about("detach-device", d->def->name);
+
+		json_object_object_add(request, key, json_object_new_string(text));
+		e->code = 0;
+		if (!link_do(request, ASK_MS, e))
+			return 0;
+		if (!link_up() || d->id < 0 || loop_now() > until)
+			return -1;
+		lock_wait(&never, loop_now() + DETACH_POLL_MS);
+	}
 }
 
 int backend_attach_disk(struct domain *d, const struct def *def, unsigned n, struct error *e)
 {
-	(void)d;
-	(void)def;
-	(void)n;
-	return not_yet(e, "attaching a disk");
+	char name[16], text[48];
+
+	if (machine_disk_add(def, n, name, e))
+		return -1;
+	snprintf(text, sizeof(text), "%s,%s,%s", name, def->disk[n].target, def->disk[n].read_only ? "r" : "w");
+	if (attach(d, "disk", text, e)) {
+		struct error more = { 0 };
+
+		machine_disk_remove(def, n, &more);
+		return -1;
+	}
+	event_device(d, true, def->disk[n].target);
+	return 0;
 }
 
 int backend_detach_disk(struct domain *d, unsigned n, struct error *e)
 {
-	(void)d;
-	(void)n;
-	return not_yet(e, "detaching a disk");
+	if (detach(d, "disk", d->def->disk[n].target, e) || machine_disk_remove(d->def, n, e))
+		return -1;
+	event_device(d, false, d->def->disk[n].target);
+	return 0;
 }
 
 int backend_attach_vif(struct domain *d, const struct def *def, unsigned n, struct error *e)
 {
-	(void)d;
-	(void)def;
-	(void)n;
-	return not_yet(e, "attaching an interface");
+	char text[80];
+
+	def_vif_text(&def->vif[n], text, sizeof(text));
+	if (attach(d, "vif", text, e))
+		return -1;
+	event_device(d, true, def->vif[n].mac);
+	return 0;
 }
 
 int backend_detach_vif(struct domain *d, unsigned n, struct error *e)
 {
-	(void)d;
-	(void)n;
-	return not_yet(e, "detaching an interface");
+	if (detach(d, "vif", d->def->vif[n].mac, e))
+		return -1;
+	event_device(d, false, d->def->vif[n].mac);
+	return 0;
 }
 
 /* ---- what there is ---- */
+
+static uint64_t count(struct json_object *o, const char *key)
+{
+	return (uint64_t)guise_number(o, key);
+}
+
+static void devices(const struct domain *d, struct json_object *info, struct backend_guest *out)
+{
+	struct json_object *list;
+
+	for (size_t i = 0; json_object_object_get_ex(info, "disks", &list) && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		int n = def_disk_find(d->def, guise_string(o, "vdev") ? guise_string(o, "vdev") : "");
+
+		if (n >= 0)
+			out->disk[n] = (struct backend_disk){ count(o, "reads"),	 count(o, "writes"),
+							      count(o, "flushes"),	 count(o, "read_bytes"),
+							      count(o, "written_bytes"), count(o, "errors") };
+	}
+	for (size_t i = 0; json_object_object_get_ex(info, "vifs", &list) && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		int n = def_vif_find(d->def, d->id, guise_string(o, "mac") ? guise_string(o, "mac") : "");
+
+		if (n >= 0)
+			out->vif[n] = (struct backend_vif){ count(o, "rx_bytes"),   count(o, "rx_packets"),
+							    count(o, "rx_drops"),   count(o, "tx_bytes"),
+							    count(o, "tx_packets"), count(o, "tx_drops") };
+	}
+}
 
 int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
 {
@@ -260,8 +337,11 @@ int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
 
 	if (!o)
 		return -1;
-	out->memory_kib = (uint64_t)guise_number(o, "memory_kib");
-	out->cpu_ns = (uint64_t)guise_number(o, "cpu_ns");
+	*out = (struct backend_guest){ .memory_kib = count(o, "memory_kib"),
+				       .cpu_ns = count(o, "cpu_ns"),
+				       .weight = (unsigned)count(o, "weight"),
+				       .cap = (unsigned)count(o, "cap") };
+	devices(d, o, out);
 	json_object_put(o);
 	return 0;
 }

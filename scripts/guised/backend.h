@@ -19,8 +19,18 @@
 struct def;
 struct domain;
 
+#define BACKEND_DEVICES 8u
+
 struct backend_guest {
 	uint64_t memory_kib, cpu_ns;
+	unsigned weight, cap; /* cap 0: no limit	*/
+	/* Of the domain's disks and cards, in its order. */
+	struct backend_disk {
+		uint64_t reads, writes, flushes, read_bytes, written_bytes, errors;
+	} disk[BACKEND_DEVICES];
+	struct backend_vif {
+		uint64_t rx_bytes, rx_packets, rx_drops, tx_bytes, tx_packets, tx_drops;
+	} vif[BACKEND_DEVICES];
 };
 
 struct backend_machine {
@@ -39,6 +49,7 @@ int backend_destroy(struct domain *d, struct error *e);
 int backend_suspend(struct domain *d, struct error *e);
 int backend_resume(struct domain *d, struct error *e);
 int backend_set_memory(struct domain *d, uint64_t kib, struct error *e);
+int backend_schedule(struct domain *d, unsigned weight, unsigned cap, struct error *e);
 /* A device of def, which the domain will have; one of those that it has. */
 int backend_attach_disk(struct domain *d, const struct def *def, unsigned n, struct error *e);
 int backend_detach_disk(struct domain *d, unsigned n, struct error *e);

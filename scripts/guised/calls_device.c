@@ -261,6 +261,15 @@ static void param_string(struct out *out, uint32_t *n, const char *name, const c
 	++*n;
 }
 
+__attribute__((format(printf, 3, 0))) static void param_numbered(struct out *out, uint32_t *n, const char *fmt,
+								 unsigned i, uint64_t v)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), fmt, i);
+	param_u64(out, n, name, v);
+}
+
 int call_get_cpu_stats(struct call *call)
 {
 	struct domain *d = call_active(call);
@@ -318,8 +327,16 @@ static void record(struct call *call, struct domain *d, uint32_t stats, const st
 	if (stats & STATS_NET && d->id >= 0) {
 		param_word(out, &n, "net.count", PARAM_UINT, d->def->nr_vifs);
 		for (unsigned i = 0; i < d->def->nr_vifs; i++) {
+			const struct backend_vif *v = &g->vif[i];
+
 			snprintf(name, sizeof(name), "net.%u.name", i);
 			param_string(out, &n, name, d->def->vif[i].mac);
+			param_numbered(out, &n, "net.%u.rx.bytes", i, v->rx_bytes);
+			param_numbered(out, &n, "net.%u.rx.pkts", i, v->rx_packets);
+			param_numbered(out, &n, "net.%u.rx.drop", i, v->rx_drops);
+			param_numbered(out, &n, "net.%u.tx.bytes", i, v->tx_bytes);
+			param_numbered(out, &n, "net.%u.tx.pkts", i, v->tx_packets);
+			param_numbered(out, &n, "net.%u.tx.drop", i, v->tx_drops);
 		}
 	}
 	if (stats & STATS_BLOCK) {
@@ -329,6 +346,14 @@ static void record(struct call *call, struct domain *d, uint32_t stats, const st
 			param_string(out, &n, name, d->def->disk[i].target);
 			snprintf(name, sizeof(name), "block.%u.path", i);
 			param_string(out, &n, name, d->def->disk[i].source);
+			if (d->id < 0)
+				continue;
+			param_numbered(out, &n, "block.%u.rd.reqs", i, g->disk[i].reads);
+			param_numbered(out, &n, "block.%u.rd.bytes", i, g->disk[i].read_bytes);
+			param_numbered(out, &n, "block.%u.wr.reqs", i, g->disk[i].writes);
+			param_numbered(out, &n, "block.%u.wr.bytes", i, g->disk[i].written_bytes);
+			param_numbered(out, &n, "block.%u.fl.reqs", i, g->disk[i].flushes);
+			param_numbered(out, &n, "block.%u.errors", i, g->disk[i].errors);
 		}
 	}
 	out_patch(out, mark, n);
@@ -382,6 +407,244 @@ int call_all_stats(struct call *call)
 	free(list);
 	free(uuid);
 	return 0;
+}
+
+/* ---- disks and cards ---- */
+
+/* Of one disk, or of all together for a name that is empty. */
+static int disk_use(struct call *call, struct domain *d, const char *name, struct backend_disk *sum)
+{
+	int only = *name ? def_disk_find(d->def, name) : -1;
+	struct backend_guest g;
+
+	*sum = (struct backend_disk){ 0 };
+	if (*name && only < 0)
+		return fail(call, ERROR_INVALID_ARG, "invalid path: %.128s", name);
+	if (usage(call, d, &g))
+		return -1;
+	for (unsigned i = 0; i < d->def->nr_disks; i++) {
+		if (*name && (int)i != only)
+			continue;
+		sum->reads += g.disk[i].reads;
+		sum->writes += g.disk[i].writes;
+		sum->flushes += g.disk[i].flushes;
+		sum->read_bytes += g.disk[i].read_bytes;
+		sum->written_bytes += g.disk[i].written_bytes;
+		sum->errors += g.disk[i].errors;
+	}
+	return 0;
+}
+
+int call_block_stats(struct call *call)
+{
+	struct domain *d = call_active(call);
+	const char *name = in_string(&call->in);
+	struct backend_disk use;
+	int rc;
+
+	if (!d || call->in.bad)
+		return -1;
+	domain_get(d);
+	rc = disk_use(call, d, name, &use);
+	domain_put(d);
+	out_u64(&call->out, use.reads);
+	out_u64(&call->out, use.read_bytes);
+	out_u64(&call->out, use.writes);
+	out_u64(&call->out, use.written_bytes);
+	out_u64(&call->out, use.errors);
+	return rc;
+}
+
+int call_block_stats_flags(struct call *call)
+{
+	struct domain *d = call_active(call);
+	const char *name = in_string(&call->in);
+	uint32_t most = in_u32(&call->in), n = 0;
+	struct backend_disk use;
+	size_t mark;
+	int rc;
+
+	if (!d || call->in.bad)
+		return -1;
+	domain_get(d);
+	rc = disk_use(call, d, name, &use);
+	domain_put(d);
+	const struct {
+		const char *name;
+		uint64_t v;
+	} params[] = { { "rd_operations", use.reads },	    { "rd_bytes", use.read_bytes },
+		       { "wr_operations", use.writes },	    { "wr_bytes", use.written_bytes },
+		       { "flush_operations", use.flushes }, { "errs", use.errors } };
+
+	mark = out_mark(&call->out);
+	for (; n < most && n < sizeof(params) / sizeof(params[0]); n++) {
+		out_string(&call->out, params[n].name);
+		out_i32(&call->out, PARAM_LLONG);
+		out_u64(&call->out, params[n].v);
+	}
+	out_patch(&call->out, mark, n);
+	out_u32(&call->out, most ? n : sizeof(params) / sizeof(params[0]));
+	return rc;
+}
+
+int call_interface_stats(struct call *call)
+{
+	struct domain *d = call_active(call);
+	const char *name = in_string(&call->in);
+	struct backend_guest g;
+	int n, rc;
+
+	if (!d || call->in.bad)
+		return -1;
+	n = def_vif_find(d->def, d->id, name);
+	if (n < 0)
+		return fail(call, ERROR_INVALID_ARG, "invalid path, '%.64s' is not a known interface", name);
+	domain_get(d);
+	rc = usage(call, d, &g);
+	domain_put(d);
+	out_u64(&call->out, g.vif[n].rx_bytes);
+	out_u64(&call->out, g.vif[n].rx_packets);
+	out_u64(&call->out, 0); /* errors are not counted apart	*/
+	out_u64(&call->out, g.vif[n].rx_drops);
+	out_u64(&call->out, g.vif[n].tx_bytes);
+	out_u64(&call->out, g.vif[n].tx_packets);
+	out_u64(&call->out, 0);
+	out_u64(&call->out, g.vif[n].tx_drops);
+	return rc;
+}
+
+/* ---- shares of CPU time ---- */
+
+#define WEIGHT_OF_ALL 256u /* of a domain that says nothing	*/
+
+int call_sched_type(struct call *call)
+{
+	if (!call_domain(call))
+		return -1;
+	out_string(&call->out, "credit"); /* whose parameters these are in libvirt	*/
+	out_i32(&call->out, 2);
+	return 0;
+}
+
+static int get_sched(struct call *call, struct domain *d, uint32_t most, uint32_t flags)
+{
+	uint32_t what = affected(call, d, flags), n = 0;
+	struct backend_guest g = { 0 };
+	size_t mark;
+
+	if (!what)
+		return -1;
+	domain_get(d);
+	if (what & AFFECT_LIVE) {
+		usage(call, d, &g);
+	} else {
+		g.weight = domain_persistent(d)->weight ? domain_persistent(d)->weight : WEIGHT_OF_ALL;
+		g.cap = domain_persistent(d)->cap;
+	}
+	domain_put(d);
+	mark = out_mark(&call->out);
+	if (n < most)
+		param_word(&call->out, &n, "weight", PARAM_UINT, g.weight);
+	if (n < most)
+		param_word(&call->out, &n, "cap", PARAM_UINT, g.cap);
+	out_patch(&call->out, mark, n);
+	return call->error.code ? -1 : 0;
+}
+
+int call_get_sched(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint32_t most = in_u32(&call->in);
+
+	return d && !call->in.bad ? get_sched(call, d, most, 0) : -1;
+}
+
+int call_get_sched_flags(struct call *call)
+{
+	struct domain *d = call_domain(call);
+	uint32_t most = in_u32(&call->in), flags = in_u32(&call->in);
+
+	return d && !call->in.bad ? get_sched(call, d, most, flags) : -1;
+}
+
+/* A number of whichever kind. */
+static int64_t in_param(struct in *in, const char **name)
+{
+	*name = in_string(in);
+	switch (in_i32(in)) {
+	case PARAM_INT:
+		return in_i32(in);
+	case PARAM_UINT:
+		return in_u32(in);
+	case PARAM_LLONG:
+	case PARAM_ULLONG:
+		return (int64_t)in_u64(in);
+	}
+	in->bad = true;
+	return 0;
+}
+
+static int set_sched(struct call *call, bool with_flags)
+{
+	struct domain *d = call_domain(call);
+	uint32_t n = in_count(&call->in, 16, 12), what;
+	int64_t weight = -1, cap = -1;
+	struct def *live = NULL, *config = NULL;
+	unsigned w, c;
+	int rc = -1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const char *name;
+		int64_t v = in_param(&call->in, &name);
+
+		if (!strcmp(name, "weight"))
+			weight = v;
+		else if (!strcmp(name, "cap"))
+			cap = v;
+		else if (!call->in.bad)
+			return fail(call, ERROR_INVALID_ARG, "parameter '%.32s' is not supported, only weight and cap",
+				    name);
+	}
+	what = with_flags ? in_u32(&call->in) : 0;
+	if (!d || call->in.bad)
+		return -1;
+	what = affected(call, d, what);
+	if (!what)
+		return -1;
+	if (weight != -1 && (weight < 1 || weight > 65535))
+		return fail(call, ERROR_INVALID_ARG, "weight must be between 1 and 65535");
+	if (cap != -1 && (cap < 0 || cap > 3200))
+		return fail(call, ERROR_INVALID_ARG, "cap must be between 0 and 3200");
+	domain_get(d);
+	if (domain_begin(d, &call->error)) {
+		domain_put(d);
+		return -1;
+	}
+	w = weight < 0 ? (d->def->weight ? d->def->weight : WEIGHT_OF_ALL) : (unsigned)weight;
+	c = cap < 0 ? d->def->cap : (unsigned)cap;
+	if (what & AFFECT_LIVE)
+		live = def_set_sched(d->def, w, c, &call->error);
+	if (what & AFFECT_CONFIG && !call->error.code)
+		config = def_set_sched(domain_persistent(d), w, c, &call->error);
+	if (!call->error.code && (!live || !backend_schedule(d, w, c, &call->error))) {
+		rc = domain_change(d, live, config, &call->error);
+	} else {
+		def_free(live);
+		def_free(config);
+	}
+	domain_end(d);
+	domain_put(d);
+	return rc;
+}
+
+int call_set_sched(struct call *call)
+{
+	return set_sched(call, false);
+}
+
+int call_set_sched_flags(struct call *call)
+{
+	return set_sched(call, true);
 }
 
 /* ---- metadata ---- */

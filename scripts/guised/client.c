@@ -159,12 +159,14 @@ void client_close(struct client *c)
 	client_look(c);
 }
 
-/* Take whole messages off the front, as long as it may make calls. */
-static void serve(struct client *c)
+void client_serve(struct client *c)
 {
 	unsigned id = c->id;
 	size_t at = 0;
 
+	if (c->serving)
+		return; /* we are called by what it asked for */
+	c->serving = true;
 	while (c->in_len - at >= WIRE_LENGTH && !c->closing && c->calls < CLIENT_CALLS && !streams_full(c)) {
 		const uint8_t *p = (const uint8_t *)c->in + at;
 		size_t len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
@@ -180,7 +182,9 @@ static void serve(struct client *c)
 		if (client_find(id) != c)
 			return;
 	}
-	memmove(c->in, c->in + at, c->in_len - at);
+	c->serving = false;
+	if (at)
+		memmove(c->in, c->in + at, c->in_len - at);
 	c->in_len -= at;
 	client_look(c);
 }
@@ -204,7 +208,7 @@ void client_feed(struct client *c, const char *data, size_t len)
 	c->in_len += len;
 	c->heard = loop_now();
 	c->pings = 0;
-	serve(c);
+	client_serve(c);
 }
 
 static void ready(void *arg, short revents)
@@ -291,13 +295,6 @@ void client_tick(void)
 
 	for (struct client *c = clients; c; c = next) {
 		next = c->next;
-		if (c->in_len && !c->closing) {
-			unsigned id = c->id;
-
-			serve(c); /* a call ended meanwhile */
-			if (client_find(id) != c)
-				continue;
-		}
 		if (!c->keepalive || now - c->heard < PING_AFTER * (int64_t)(c->pings + 1))
 			continue;
 		if (c->pings == PINGS_LOST)

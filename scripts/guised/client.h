@@ -32,7 +32,7 @@ struct client {
 	struct watch *watch;
 	uid_t uid;
 	pid_t pid;
-	bool opened, read_only, closing;
+	bool opened, read_only, closing, serving;
 	char *in;
 	size_t in_len, in_room;
 	struct packet *out, **out_end;
@@ -57,6 +57,8 @@ struct client *client_first(void);
 unsigned client_count(void);
 /* Bytes came.  The client may be gone afterwards. */
 void client_feed(struct client *c, const char *data, size_t len);
+/* Take whole messages off what came, as long as it may make calls.  It may be gone afterwards. */
+void client_serve(struct client *c);
 /* Queue a message, which is given away. */
 void client_send(struct client *c, struct out *message);
 /* Send what it takes now.  False: it is gone. */

@@ -63,15 +63,29 @@ uint64_t machine_memory_kib(void)
 	return (uint64_t)options->memory * 1024;
 }
 
-static void gone(void)
-{
-	log_warning("the machine has ended");
-	state = OFF;
-	pthread_cond_broadcast(&changed);
-	backend_machine_gone();
-}
+static void gone(void);
 
 static const struct link_handlers handlers = { backend_event, gone };
+
+/* Is the QEMU of our files there?  Its command line has the path of its socket. */
+static bool qemu_lives(void)
+{
+	struct path file = in_run("qemu.pid"), sock = in_run("qemu.sock");
+	char line[32] = "", args[16384];
+	size_t n = 0;
+	FILE *f;
+
+	program_last_line(file.text, NULL, line, sizeof(line));
+	if (atoi(line) <= 0)
+		return false;
+	snprintf(file.text, sizeof(file.text), "/proc/%d/cmdline", atoi(line));
+	f = fopen(file.text, "re");
+	if (f) {
+		n = fread(args, 1, sizeof(args), f);
+		fclose(f);
+	}
+	return memmem(args, n, sock.text, strlen(sock.text)) != NULL;
+}
 
 /* ---- the command line of QEMU ---- */
 
@@ -286,7 +300,7 @@ static int connect_to_it(struct error *e)
 	struct error why = { 0 };
 
 	while (link_open(path.text, &handlers, &why)) {
-		if (ended(&qemu) || ended(&broker) || loop_now() > until) {
+		if (ended(&qemu) || ended(&broker) || (qemu < 0 && !qemu_lives()) || loop_now() > until) {
 			why_not(e);
 			return -1;
 		}
@@ -311,14 +325,22 @@ static void end_it(void)
 		kill(qemu, SIGTERM);
 }
 
+static int start_broker(struct error *e)
+{
+	struct path path = control_path(), up = in_run("qemu.sock"), program;
+	const char *argv[] = { program.text, "-s", path.text, "broker", up.text, NULL };
+
+	snprintf(program.text, sizeof(program.text), "%s/guise", options->programs);
+	broker = program_start(argv, in_run("broker.log").text, e);
+	return broker < 0 ? -1 : 0;
+}
+
 static int start_it(struct error *e)
 {
-	struct path dir = in_run(""), up = in_run("qemu.sock"), path = control_path(), program;
-	const char *broker_argv[] = { program.text, "-s", path.text, "broker", up.text, NULL };
+	struct path dir = in_run(""), up = in_run("qemu.sock");
 	struct arguments a = { 0 };
 	int rc = -1;
 
-	snprintf(program.text, sizeof(program.text), "%s/guise", options->programs);
 	if (mkdir(dir.text, 0700) && errno != EEXIST)
 		return error_set(e, ERROR_SYSTEM, "%s: %s", dir.text, strerror(errno));
 	log_info("starting the machine: %u MiB, %u CPUs", options->memory, options->cpus);
@@ -329,8 +351,7 @@ static int start_it(struct error *e)
 	qemu = program_start(a.argv, in_run("qemu.log").text, e);
 	if (qemu < 0)
 		goto out;
-	broker = program_start(broker_argv, in_run("broker.log").text, e);
-	if (broker < 0 || connect_to_it(e))
+	if (start_broker(e) || connect_to_it(e))
 		end_it();
 	else
 		rc = 0;
@@ -362,6 +383,7 @@ int machine_up(struct error *e)
 	return rc;
 }
 
+/* With a link that is open: once the server answers, all is as it says. */
 static void sync_at_start(void *unused)
 {
 	struct error e = { 0 };
@@ -376,21 +398,61 @@ static void sync_at_start(void *unused)
 	backend_sync();
 }
 
+/* QEMU runs, and its broker does not. */
+static void reconnect(void *unused)
+{
+	struct error e = { 0 };
+
+	(void)unused;
+	if (start_broker(&e) || connect_to_it(&e)) {
+		log_warning("the machine has ended: %s", e.text);
+		state = OFF;
+		pthread_cond_broadcast(&changed);
+		backend_machine_gone();
+		return;
+	}
+	sync_at_start(NULL);
+}
+
+static bool look_again(void)
+{
+	if (options->attach || state == STARTING || !qemu_lives() || !loop_work(reconnect, NULL))
+		return false;
+	state = STARTING;
+	return true;
+}
+
+static void gone(void)
+{
+	bool starting = state == STARTING;
+
+	if (look_again())
+		return;
+	if (starting)
+		return; /* who starts it sees it, too */
+	log_warning("the machine has ended");
+	state = OFF;
+	pthread_cond_broadcast(&changed);
+	backend_machine_gone();
+}
+
 int machine_init(const struct machine_options *o, struct error *e)
 {
 	struct error why = { 0 };
 
 	options = o;
-	if (link_open(control_path().text, &handlers, &why)) {
-		if (options->attach)
-			return error_set(e, ERROR_SYSTEM, "%s", why.text);
-		backend_machine_gone(); /* what ran before has ended	*/
-		return 0;
-	}
-	state = STARTING;
-	if (!options->attach && shelf_open(in_run("shelf").text, &why))
+	if (!options->attach && qemu_lives() && shelf_open(in_run("shelf").text, &why))
 		log_error("%s", why.text);
-	return loop_work(sync_at_start, NULL) ? 0 : error_set(e, ERROR_NO_MEMORY, "for a worker");
+	why.code = 0;
+	if (!link_open(control_path().text, &handlers, &why)) {
+		state = STARTING;
+		return loop_work(sync_at_start, NULL) ? 0 : error_set(e, ERROR_NO_MEMORY, "for a worker");
+	}
+	if (options->attach)
+		return error_set(e, ERROR_SYSTEM, "%s", why.text);
+	if (!look_again())
+		backend_machine_gone(); /* what ran before has ended	*/
+	return 0;
 }
 
 void machine_tick(void)

@@ -77,9 +77,17 @@ static void run(struct call *call)
 	finish(call);
 }
 
+/* In a worker; calls of the client may have waited for this one. */
 static void run_waiting(void *arg)
 {
-	run(arg);
+	struct call *call = arg;
+	unsigned id = call->client;
+	struct client *c;
+
+	run(call);
+	c = client_find(id);
+	if (c)
+		client_serve(c);
 }
 
 static void start(struct client *c, const struct wire_header *h, const char *body, size_t len)

@@ -148,7 +148,7 @@ static void taken(unsigned id, const char *error)
 		return;
 	s->sending = false;
 	pump(s);
-	client_look(s->client);
+	client_serve(s->client); /* what it typed meanwhile */
 }
 
 static void input(struct stream *s, const char *data, size_t len)

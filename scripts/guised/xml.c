@@ -13,6 +13,8 @@
 #define MEMORY_LEAST (64u << 10) /* KiB		*/
 #define MEMORY_MOST  (1024ull << 20)
 #define VCPUS_MOST   32u
+#define WEIGHT_MOST  65535u
+#define CAP_MOST     3200u
 #define TEXT_MOST    1023u /* bytes of a kernel's command line	*/
 
 #define BAD(...)    error_set(e, ERROR_XML_DETAIL, __VA_ARGS__)
@@ -439,11 +441,40 @@ static int parse_vcpus(struct def *d, xmlNodePtr n, struct error *e)
 	return e->code ? -1 : 0;
 }
 
+/* A limit is so many microseconds in each period, for each vCPU. */
+static int parse_cputune(struct def *d, xmlNodePtr n, struct error *e)
+{
+	uint64_t period = 100000, quota = 0, shares = 0;
+
+	for (n = n ? element(n->children, NULL) : NULL; n; n = element(n->next, NULL)) {
+		uint64_t *to = is(n, "shares") ? &shares : is(n, "period") ? &period : is(n, "quota") ? &quota : NULL;
+		char *text = content(n);
+
+		if (!to)
+			REFUSE("cputune/%.64s is not supported", (const char *)n->name);
+		else if (to == &quota && text[0] == '-')
+			quota = 0; /* no limit */
+		else if (number(text, to))
+			BAD("cputune/%s: '%.32s' is no number", (const char *)n->name, text);
+		free(text);
+		if (e->code)
+			return -1;
+	}
+	if (shares > WEIGHT_MOST)
+		return REFUSE("cputune/shares: more than %u", WEIGHT_MOST);
+	if (period < 1000 || period > 1000000)
+		return BAD("cputune/period: not between 1000 and 1000000");
+	d->weight = (unsigned)shares;
+	quota = quota * d->vcpus * 100 / period;
+	d->cap = (unsigned)(quota > CAP_MOST ? 0 : quota);
+	return 0;
+}
+
 static int parse_root(struct def *d, struct error *e)
 {
-	static const char *const no[] = { "bootloader", "numatune",    "memtune",	 "blkiotune", "cputune",
-					  "iothreads",	"iothreadids", "launchSecurity", "genid",     "memoryBacking",
-					  "maxMemory",	"idmap",       "throttlegroups", "keywrap",   "perf" };
+	static const char *const no[] = { "bootloader",	 "numatune",	   "memtune", "blkiotune",     "iothreads",
+					  "iothreadids", "launchSecurity", "genid",   "memoryBacking", "maxMemory",
+					  "idmap",	 "throttlegroups", "keywrap", "perf" };
 	xmlNodePtr root = xmlDocGetRootElement(d->doc), devices;
 	char *text;
 
@@ -477,8 +508,8 @@ static int parse_root(struct def *d, struct error *e)
 		d->memory_kib = d->max_kib;
 	if (d->memory_kib < MEMORY_LEAST)
 		return BAD("memory: less than %u MiB", MEMORY_LEAST / 1024);
-	if (parse_vcpus(d, child(root, "vcpu"), e) || parse_os(d, child(root, "os"), e) ||
-	    parse_end(root, "on_poweroff", false, &d->restart_poweroff, e) ||
+	if (parse_vcpus(d, child(root, "vcpu"), e) || parse_cputune(d, child(root, "cputune"), e) ||
+	    parse_os(d, child(root, "os"), e) || parse_end(root, "on_poweroff", false, &d->restart_poweroff, e) ||
 	    parse_end(root, "on_reboot", true, &d->restart_reboot, e) ||
 	    parse_end(root, "on_crash", false, &d->restart_crash, e))
 		return -1;
@@ -566,17 +597,61 @@ struct def *def_copy(const struct def *def)
 	return parse(xmlCopyDoc(def->doc, 1), &e);
 }
 
+/* The name that a card of a running domain has if its user gave none. */
+static void vif_name(const struct def *def, int id, unsigned n, char name[16])
+{
+	if (*def->vif[n].target)
+		strcpy(name, def->vif[n].target);
+	else
+		snprintf(name, 16, "vif%d.%u", id, n);
+}
+
+/* What is known of a domain while it runs. */
+static void show_running(const struct def *def, xmlNodePtr root, int id)
+{
+	char text[16];
+	unsigned n = 0;
+
+	snprintf(text, sizeof(text), "%d", id);
+	xmlSetProp(root, (const xmlChar *)"id", (const xmlChar *)text);
+	for (xmlNodePtr c = child(child(root, "devices"), "interface"); c; c = element(c->next, "interface"), n++) {
+		if (child(c, "target"))
+			continue;
+		vif_name(def, id, n, text);
+		xmlSetProp(xmlNewChild(c, NULL, (const xmlChar *)"target", NULL), (const xmlChar *)"dev",
+			   (const xmlChar *)text);
+	}
+}
+
+int def_disk_find(const struct def *def, const char *name)
+{
+	for (unsigned i = 0; i < def->nr_disks; i++)
+		if (!strcmp(def->disk[i].target, name) || !strcmp(def->disk[i].source, name))
+			return (int)i;
+	return -1;
+}
+
+int def_vif_find(const struct def *def, int id, const char *name)
+{
+	char text[16];
+
+	for (unsigned i = 0; i < def->nr_vifs; i++) {
+		vif_name(def, id, i, text);
+		if (!strcmp(text, name) || !strcasecmp(def->vif[i].mac, name))
+			return (int)i;
+	}
+	return -1;
+}
+
 char *def_text(const struct def *def, int id)
 {
 	xmlDocPtr doc = xmlCopyDoc(def->doc, 1);
 	xmlNodePtr root = xmlDocGetRootElement(doc);
 	xmlBufferPtr buffer = xmlBufferCreate();
-	char number_of[16], *text = NULL;
+	char *text = NULL;
 
-	if (id >= 0) {
-		snprintf(number_of, sizeof(number_of), "%d", id);
-		xmlSetProp(root, (const xmlChar *)"id", (const xmlChar *)number_of);
-	}
+	if (id >= 0)
+		show_running(def, root, id);
 	if (buffer && xmlNodeDump(buffer, doc, root, 0, 1) >= 0) {
 		xmlBufferAdd(buffer, (const xmlChar *)"\n", 1);
 		text = (char *)xmlBufferDetach(buffer);
@@ -638,6 +713,25 @@ struct def *def_set_vcpus(const struct def *def, unsigned n, struct error *e)
 
 	xmlUnsetProp(vcpu, (const xmlChar *)"current");
 	put_number(vcpu, n);
+	return parse(doc, e);
+}
+
+static xmlNodePtr below(xmlNodePtr n, const char *name)
+{
+	xmlNodePtr c = child(n, name);
+
+	return c ? c : xmlNewChild(n, NULL, (const xmlChar *)name, NULL);
+}
+
+struct def *def_set_sched(const struct def *def, unsigned weight, unsigned cap, struct error *e)
+{
+	xmlDocPtr doc = xmlCopyDoc(def->doc, 1);
+	xmlNodePtr tune = text_element(doc, "cputune", "os");
+
+	if (weight)
+		put_number(below(tune, "shares"), weight);
+	put_number(below(tune, "period"), 100000);
+	put_number(below(tune, "quota"), (uint64_t)cap * 1000 / def->vcpus);
 	return parse(doc, e);
 }
 
@@ -787,6 +881,14 @@ char *def_metadata(const struct def *def, int type, const char *uri)
 
 /* ---- for the VMM server ---- */
 
+void def_vif_text(const struct def_vif *vif, char *text, size_t size)
+{
+	int n = snprintf(text, size, "mac=%s,bridge=net%u", vif->mac, vif->bridge);
+
+	if (vif->rate)
+		snprintf(text + n, size - (size_t)n, ",rate=%uKB/s", vif->rate);
+}
+
 char *def_config(const struct def *def, const char *kernel, const char *ramdisk, char (*disks)[16], struct error *e)
 {
 	const char *quote = def->cmdline && strchr(def->cmdline, '"') ? "'" : "\"";
@@ -808,6 +910,10 @@ char *def_config(const struct def *def, const char *kernel, const char *ramdisk,
 	fprintf(f, "on_poweroff = \"%s\"\n", def->restart_poweroff ? "restart" : "destroy");
 	fprintf(f, "on_reboot = \"%s\"\n", def->restart_reboot ? "restart" : "destroy");
 	fprintf(f, "on_crash = \"%s\"\n", def->restart_crash ? "restart" : "destroy");
+	if (def->weight)
+		fprintf(f, "cpu_weight = %u\n", def->weight);
+	if (def->cap)
+		fprintf(f, "cap = %u\n", def->cap);
 	if (def->nr_disks) {
 		fprintf(f, "disk = [");
 		for (unsigned i = 0; i < def->nr_disks; i++)
@@ -818,10 +924,10 @@ char *def_config(const struct def *def, const char *kernel, const char *ramdisk,
 	if (def->nr_vifs) {
 		fprintf(f, "vif = [");
 		for (unsigned i = 0; i < def->nr_vifs; i++) {
-			fprintf(f, "%s 'mac=%s,bridge=net%u", i ? "," : "", def->vif[i].mac, def->vif[i].bridge);
-			if (def->vif[i].rate)
-				fprintf(f, ",rate=%uKB/s", def->vif[i].rate);
-			fprintf(f, "'");
+			char card[80];
+
+			def_vif_text(&def->vif[i], card, sizeof(card));
+			fprintf(f, "%s '%s'", i ? "," : "", card);
 		}
 		fprintf(f, " ]\n");
 	}

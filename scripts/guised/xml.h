@@ -44,6 +44,7 @@ struct def {
 	uint64_t max_kib, memory_kib; /* <memory>, <currentMemory>	*/
 	unsigned vcpus;
 	unsigned consoles;
+	unsigned weight, cap; /* shares of CPU time, 0: as many as all have; percent of a CPU, 0: no limit	*/
 	char *kernel, *ramdisk, *cmdline; /* ramdisk, cmdline: NULL if there is none	*/
 	bool restart_poweroff, restart_reboot, restart_crash;
 	struct def_disk disk[DEF_DISKS];
@@ -62,6 +63,7 @@ char *def_text(const struct def *def, int id);
 /* Each is a changed copy; NULL: error says why not. */
 struct def *def_set_memory(const struct def *def, uint64_t kib, bool maximum, struct error *e);
 struct def *def_set_vcpus(const struct def *def, unsigned n, struct error *e);
+struct def *def_set_sched(const struct def *def, unsigned weight, unsigned cap, struct error *e);
 struct def *def_set_name(const struct def *def, const char *name, struct error *e);
 /* With the device of this XML; *disk or *vif is its number, the other -1. */
 struct def *def_attach(const struct def *def, const char *xml, int *disk, int *vif, struct error *e);
@@ -73,5 +75,10 @@ struct def *def_set_metadata(const struct def *def, int type, const char *text, 
 /* For free(); NULL: there is none. */
 char *def_metadata(const struct def *def, int type, const char *uri);
 
+/* The number of a disk by its target or source, of a card by its address or name; -1: there is none. */
+int def_disk_find(const struct def *def, const char *name);
+int def_vif_find(const struct def *def, int id, const char *name);
+/* A card as a configuration has it. */
+void def_vif_text(const struct def_vif *vif, char *text, size_t size);
 /* The configuration that the VMM server reads, for free(), with these names of files and disks in the machine. */
 char *def_config(const struct def *def, const char *kernel, const char *ramdisk, char (*disks)[16], struct error *e);

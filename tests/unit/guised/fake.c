@@ -87,6 +87,11 @@ int backend_resume(struct domain *d, struct error *e)
 	return done(e);
 }
 
+int backend_schedule(struct domain *d, unsigned weight, unsigned cap, struct error *e)
+{
+	return done(e);
+}
+
 int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
 {
 	return done(e);

@@ -66,7 +66,9 @@ static const struct {
 	{ "<kernel>/boot/k</kernel>", "<kernel>k</kernel>", "os/kernel: 'k' is no absolute path" },
 	{ "<cmdline>", "<loader>/x</loader><cmdline>", "os/loader is not supported" },
 	{ "root=/dev/xvda", "a=\"b\" c='d'", "os/cmdline: it has both kinds of quotes" },
-	{ "<devices>", "<cputune/><devices>", "cputune is not supported" },
+	{ "<devices>", "<cputune><vcpupin/></cputune><devices>", "cputune/vcpupin is not supported" },
+	{ "<devices>", "<cputune><shares>x</shares></cputune><devices>", "cputune/shares: 'x' is no number" },
+	{ "<devices>", "<numatune/><devices>", "numatune is not supported" },
 	{ "<devices>", "<on_reboot>preserve</on_reboot><devices>", "on_reboot: 'preserve' is not supported" },
 	{ "<devices>", "<uuid>17</uuid><devices>", "uuid: '17' is none" },
 	{ "<devices>", "<devices><hostdev/>", "devices/hostdev is not supported" },
@@ -167,6 +169,20 @@ START_TEST(devices_come_and_go)
 }
 END_TEST
 
+START_TEST(shares_and_caps_are_those_of_the_schedulers)
+{
+	struct def *d = parse(fake_xml(
+		"web", "<cputune><shares>512</shares><period>100000</period><quota>25000</quota></cputune>", ""));
+
+	ck_assert_msg(d != NULL, "%s", e.text);
+	ck_assert_uint_eq(d->weight, 512);
+	ck_assert_uint_eq(d->cap, 50); /* of two vCPUs */
+	d = def_set_sched(d, 100, 75, &e);
+	ck_assert_uint_eq(d->weight, 100);
+	ck_assert_uint_eq(d->cap, 75);
+}
+END_TEST
+
 START_TEST(memory_stays_below_its_maximum)
 {
 	struct def *d = parse(fake_xml("web", "", "")), *less = def_set_memory(d, 128 << 10, false, &e);
@@ -222,6 +238,7 @@ SUITE(guised_xml)
 	tcase_add_test(tc, what_is_missing_is_made_once);
 	tcase_add_test(tc, twice_is_once_too_often);
 	tcase_add_test(tc, devices_come_and_go);
+	tcase_add_test(tc, shares_and_caps_are_those_of_the_schedulers);
 	tcase_add_test(tc, memory_stays_below_its_maximum);
 	tcase_add_test(tc, metadata_is_set_and_taken_out);
 	tcase_add_test(tc, the_server_gets_a_configuration);
