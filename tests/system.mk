@@ -72,7 +72,7 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 		-T tests/system/many/tiny.lds -o $@ $(TINY_OBJS)
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-claims test-smp test-rings test-debian test-many test-machine test-model test-system test
+.PHONY: test-claims test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
 test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -93,6 +93,9 @@ test-many: $(ALL) $(S)/many/tiny ## many guests at once, and the host command
 
 test-machine: $(ALL) ## the whole machine under libvirt, from disk and CD, BIOS and UEFI
 	$(Q)B=$(B) tests/system/machine/run
+
+test-libvirt: $(ALL) ## the stock virsh against guised
+	$(Q)B=$(B) tests/system/libvirt/run
 
 # The longest first: sum starts them in this order.
 SYSTEM_TESTS := test-debian test-many test-claims test-smp test-rings test-machine
