@@ -4,6 +4,7 @@ ALL += $(GUISE)
 
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -fno-stack-protector -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-ffile-prefix-map=$(CURDIR)=. \
 	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(if $(DEBUG),-DDEBUG) $(EXTRA)
 
 KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \

@@ -6,6 +6,10 @@
  * with one call, and handed to the device.  Then the device is told once, so that it sees neighbours
  * together.  A round ends, since nothing is answered in between and a ring has few slots.
  *
+ * A frontend that is told of each request's end rings for each new one, and this domain, of a higher
+ * priority, would run for one request at a time.  So while several of a frontend's are on their way, it
+ * is not asked to: its ring is looked at when one of them ends, or a moment has passed.
+ *
  * A finished job is unpinned before it is answered: a frontend must find its grants free when it
  * sees the response.  While the device has no room, jobs wait in `waiting` and nothing new is
  * taken.
@@ -23,6 +27,8 @@
 
 #define BATCH 16 /* requests; their indirect segments fit in one page */
 
+#define BUSY	    4u	    /* requests on their way: then a frontend is not asked to ring */
+#define LOOK_NS	    200000u /* ... not later than that */
 #define TICK_NS	    1000000000ull
 #define STUCK_TICKS 60u	 /* a device that has not answered for so long is taken for dead */
 #define PINNED_MOST 3584 /* pages at a time; the kernel's table holds 4096, rings included */
@@ -38,9 +44,12 @@ struct job_list {
 static struct blk_device *device;
 static struct job_list waiting = { NULL, &waiting.first };   /* for room in the device	*/
 static struct job_list finished = { NULL, &finished.first }; /* to be unpinned and answered */
-static struct vbd *turn; /* whose ring is looked at first, may be stale: only compared */
-static int submitted;	 /* since the last kick */
-static unsigned pinned;	 /* pages */
+static struct vbd *turn;		 /* whose ring is looked at first, may be stale: only compared */
+static int submitted;			 /* since the last kick */
+static unsigned pinned;			 /* pages */
+static uint64_t look_at = EVENT_FOREVER; /* when to look at rings and device without being told */
+static int late;			 /* it is so, and all of them are asked to tell now */
+static unsigned active;			 /* of all */
 static unsigned ticks = 1;
 static uint64_t tick_at = EVENT_FOREVER; /* the next; they stop while nothing happens */
 static struct blkif_request_segment (*scratch)[BLK_SEGMENTS];
@@ -67,6 +76,8 @@ static struct job *list_take(struct job_list *list)
 static void job_finish(struct job *job, int status)
 {
 	job->status = status;
+	job->vbd->active--;
+	active--;
 	list_add(&finished, job);
 }
 
@@ -152,9 +163,12 @@ static struct job *take_one(struct vbd *v)
 	RING_IDX index;
 	int rc, status;
 
+	v->asked = 0;
 	while ((rc = blk_ring_take(&v->ring, &req, &index)) > 0) {
 		job = &v->job[index % BLK_RING_SLOTS];
 		job->vbd = v;
+		v->active++;
+		active++;
 		job->index = index;
 		job->sectors_done = 0;
 		job->since = 0;
@@ -167,8 +181,11 @@ static struct job *take_one(struct vbd *v)
 	if (rc < 0) {
 		v->backend.broken = "the frontend broke the ring";
 		v->kicked = 0;
-	} else {
+	} else if (v->active < BUSY || late) {
 		v->kicked = blk_ring_wait(&v->ring);
+		v->asked = !v->kicked;
+	} else {
+		v->kicked = 0;
 	}
 	return NULL;
 }
@@ -395,38 +412,36 @@ static int report(struct vbd *v)
 	return 1;
 }
 
-/* How many requests of it the device has, and no longer than it may. */
-static unsigned at_device(const struct vbd *v)
+static void check_stuck(const struct vbd *v)
 {
-	unsigned nr = 0;
-
-	for (unsigned i = 0; i < BLK_RING_SLOTS; i++) {
-		if (!v->job[i].since)
-			continue;
-		nr++;
-		if (ticks - v->job[i].since > STUCK_TICKS)
+	for (unsigned i = 0; i < BLK_RING_SLOTS; i++)
+		if (v->job[i].since && ticks - v->job[i].since > STUCK_TICKS)
 			panic("%s: the device does not answer\n", device->name);
-	}
-	return nr;
 }
 
 static void tick(void)
 {
-	unsigned busy = 0, reported = 0;
+	unsigned reported = 0;
 
 	ticks++;
 	for (struct vbd *v = vbd_first(); v; v = vbd_next(v)) {
-		busy += at_device(v);
+		check_stuck(v);
 		reported += report(v);
 	}
-	if (busy && device->check)
+	if (active && device->check)
 		device->check(device);
-	tick_at = busy || reported ? time_ns() + TICK_NS : EVENT_FOREVER;
+	tick_at = active || reported ? time_ns() + TICK_NS : EVENT_FOREVER;
 }
 
 /* One round: returns 1 when there is work for another right away. */
 static int round(void)
 {
+	late = look_at != EVENT_FOREVER && time_ns() >= look_at;
+	if (late && device->look)
+		device->look(device);
+	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
+		if (!v->asked)
+			v->kicked = 1;
 	submit_waiting();
 	while (take_requests())
 		;
@@ -437,12 +452,16 @@ static int round(void)
 	submitted = 0;
 	answer_finished();
 
+	if (late || active < BUSY)
+		look_at = EVENT_FOREVER;
+	else if (look_at == EVENT_FOREVER)
+		look_at = time_ns() + LOOK_NS;
 	if (backend_due())
 		return 1;
 	if (full())
 		return 0;
 	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
-		if (backend_serves(&v->backend) && v->kicked)
+		if (backend_serves(&v->backend) && (v->kicked || (!v->asked && v->active < BUSY)))
 			return 1;
 	return 0;
 }
@@ -463,7 +482,7 @@ int blk_serve(struct blk_device *dev)
 	      dev->read_only ? ", read-only" : "");
 	device_ready();
 	for (;;) {
-		event_loop_once(more ? 0 : tick_at);
+		event_loop_once(more ? 0 : look_at < tick_at ? look_at : tick_at);
 		if (tick_at != EVENT_FOREVER && time_ns() >= tick_at)
 			tick();
 		backend_update();

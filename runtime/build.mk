@@ -2,7 +2,7 @@
 # The library that every native domain links.
 
 NATIVE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -mno-sse -mno-mmx \
-	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -fno-asynchronous-unwind-tables \
+	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)=. \
 	-Iruntime/include -Ihypervisor-kernel/abi $(WARN) $(DEPS) $(EXTRA)
 
 RUNTIME := $(B)/runtime/libruntime.a

@@ -74,7 +74,7 @@ static void vbd_disconnect(struct backend *b)
 		event_close(v->port);
 	v->port = 0;
 	backend_unmap(&v->page);
-	v->kicked = 0;
+	v->kicked = v->asked = 0;
 }
 
 static const char *vbd_connect(struct backend *b)

@@ -34,7 +34,9 @@ struct vbd {
 	struct backend_page page;
 	uint32_t port;
 	struct blk_ring ring;
-	int kicked; /* the ring may hold requests */
+	int kicked;	 /* the ring may hold requests */
+	int asked;	 /* the frontend will tell of the next */
+	unsigned active; /* jobs that were taken and are not finished */
 	struct job job[BLK_RING_SLOTS];
 
 	uint64_t requests[BLK_OPS], bytes[BLK_OPS], errors; /* answered */

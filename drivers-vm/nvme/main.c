@@ -124,13 +124,10 @@ static void interrupt(uint32_t port, void *arg)
 		panic("%s: %s\n", disk.name, q->broken);
 }
 
-/* A second look, in case that an interrupt was lost. */
 static void disk_check(struct blk_device *dev)
 {
 	if (nvme_failed())
 		panic("%s: the controller reports a fatal error\n", disk.name);
-	for (unsigned i = 0; i < nr_queues; i++)
-		interrupt(queues[i].port, &queues[i]);
 }
 
 static void describe_controller(const struct controller *c)

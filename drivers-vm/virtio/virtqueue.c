@@ -145,12 +145,19 @@ void *virtqueue_take(struct virtqueue *vq, uint32_t *len)
 	return token;
 }
 
-int virtqueue_wait(struct virtqueue *vq)
+int virtqueue_wait_for(struct virtqueue *vq, unsigned nr)
 {
 	if (vq->broken)
 		return 0;
-	if (vq->event_idx)
-		write16(used_event(vq), vq->used_idx);
+	if (!vq->event_idx)
+		nr = 1;
+	else
+		write16(used_event(vq), vq->used_idx + nr - 1);
 	mb(); /* our wish before idx: the device does it the other way round */
-	return read16(&vq->used->idx) != vq->used_idx;
+	return (uint16_t)(read16(&vq->used->idx) - vq->used_idx) >= nr;
+}
+
+int virtqueue_wait(struct virtqueue *vq)
+{
+	return virtqueue_wait_for(vq, 1);
 }

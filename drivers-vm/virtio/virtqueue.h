@@ -79,5 +79,8 @@ int virtqueue_show(struct virtqueue *vq);
 /* The token of a chain that the device is done with and how much it wrote, or NULL. */
 void *virtqueue_take(struct virtqueue *vq, uint32_t *len);
 
-/* Ask for an interrupt at the next one; returns 1 when there is one already. */
+/* Ask for an interrupt when there are nr more, at least 1; returns 1 when there are already.  A device
+ * without VIRTIO_F_EVENT_IDX tells of each. */
+int virtqueue_wait_for(struct virtqueue *vq, unsigned nr);
+/* ... at the next one. */
 int virtqueue_wait(struct virtqueue *vq);

@@ -51,6 +51,10 @@ struct blk_device {
 	/* Tell the device about all that was submitted since the last kick. */
 	void (*kick)(struct blk_device *dev);
 
+	/* Finish what the device has done, and have it tell of the next.  Called now and then while it has
+	 * several requests, so that it need not tell of each.  May be NULL. */
+	void (*look)(struct blk_device *dev);
+
 	/* Each second while it has requests: look whether it still works.  May be NULL. */
 	void (*check)(struct blk_device *dev);
 };
