@@ -21,6 +21,7 @@
 #include "native.h"
 #include "peer.h"
 #include "store.h"
+#include "supervise.h"
 
 #define EXIT_PORT 0xf4
 #define PAGES	  512u
@@ -37,6 +38,9 @@ struct frontend {
 static struct elf_image program;
 static uint16_t next_id = HONEST;
 static char why[300];
+
+/* A driver that ends is not started again: it must not end. */
+static const struct machine_config machine = { .driver = { { .window = 60 } }, .nr_drivers = 1, .control = -1 };
 
 static void somebody_ended(uint32_t port, void *arg)
 {
@@ -107,7 +111,7 @@ static void wait_a_little(void)
 {
 	peers_work();
 	event_loop_once(time_ns() + SECOND / 100);
-	drivers_check();
+	supervise_work(1);
 }
 
 /* Take it apart: 0, or -EAGAIN when somebody keeps some of its memory. */
@@ -209,7 +213,7 @@ static const char *prepare(struct frontend *honest)
 	error = file ? elf_parse(file, len, &program) : "the archive holds no 'frontend'";
 	if (error)
 		return error;
-	drivers_start(archive, start->mod_len, -1);
+	drivers_start(archive, start->mod_len, &machine);
 	drivers_wait();
 	if (kind.driver() < 0)
 		return "there is no device";
