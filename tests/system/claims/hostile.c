@@ -84,7 +84,7 @@ static void try_call(uint64_t nr, const uint64_t *arg)
 }
 
 TEST("every call with every operation survives every kind of bad argument", .paging = BOTH, .watched = 1,
-     .seconds = 120)
+     .seconds = 400)
 {
 	uint64_t pattern[] = { 0,
 			       1,
@@ -172,7 +172,7 @@ static uint64_t random_word(void)
 }
 
 TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched = 1, .hostile = 1, .times = 2,
-     .seconds = 60)
+     .seconds = 400)
 {
 	static const uint8_t often[] = { 1, 2, 10, 12, 13, 14, 20, 24, 25, 26, 32, 48, 49, 50, 51 };
 	uint64_t end = ticks_after(4000);
@@ -198,7 +198,7 @@ TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched 
 	}
 }
 
-TEST("random multicalls get errors", .paging = BOTH, .watched = 1, .hostile = 1, .seconds = 60)
+TEST("random multicalls get errors", .paging = BOTH, .watched = 1, .hostile = 1, .seconds = 400)
 {
 	uint64_t end = ticks_after(2000);
 	multicall_entry_t *e;
@@ -314,7 +314,7 @@ static int is_ours(uint64_t offset, uint64_t value)
 /* A stock kernel never maps a live table writable; a domain that does may see its own pages by an old
  * entry, so there the rule is only that they are its own. */
 TEST("random tables open nothing but what they name of its own", .paging = BOTH, .watched = 1, .times = 2,
-     .seconds = 90)
+     .seconds = 400)
 {
 	uint64_t *l4 = (uint64_t *)start->pt_base, end = ticks_after(4000), value;
 	unsigned reached = 0;
