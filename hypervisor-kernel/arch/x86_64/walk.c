@@ -33,26 +33,23 @@ static enum walk_result walk_leaf(const struct walk *w, unsigned access)
 uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
 		     enum walk_result *result)
 {
-	const struct tlb *t = &d->tlb;
 	uint64_t e = cr3, rw = PTE_RW, nx = 0;
 	uint32_t n;
 
 	if (d->paging != GUISE_DOMAIN_STOCK || !cr3)
 		return FRAME_NIL;
-	for (unsigned level = 4;; level--) {
-		n = frame_table[pte_mfn(e)].cached - 1;
-		e = node_entries(t, n)[pt_index(va, level)];
-		if (level == 1)
-			break;
+	for (unsigned level = 4; level > 1; level--) {
+		e = entry_read(pte_mfn(e), pt_index(va, level)); /* an entry names its table's page */
 		if ((e & (PTE_P | PTE_PS)) != PTE_P)
 			return FRAME_NIL;
 		rw &= e;
 		nx |= e & PTE_NX;
 	}
-	if (t->node[n].table == FRAME_NIL)
+	n = node_of_entry(e);
+	if (d->tlb.node[n].table == FRAME_NIL)
 		return FRAME_NIL;
 	w->level = 1;
-	w->table[1] = t->node[n].table;
+	w->table[1] = d->tlb.node[n].table;
 	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
 	w->upper = rw | nx;
 	*result = walk_leaf(w, access);
