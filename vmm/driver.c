@@ -185,13 +185,18 @@ int driver_spin(struct driver *d)
 	uint64_t at = d->text.vaddr, end = at + d->text.filesz;
 	uint8_t jump[5] = { 0xe9 };
 	int32_t back = (int32_t)(at - end);
+	int rc = 0;
 
 	memset(nops, 0x90, sizeof(nops));
 	memcpy(jump + 1, &back, sizeof(back));
-	for (; at < end; at += PAGE_SIZE)
-		if (driver_poke(d, at, nops, end - at < PAGE_SIZE ? end - at : PAGE_SIZE))
-			return -1;
-	return driver_poke(d, end - sizeof(jump), jump, sizeof(jump));
+	/* It must not run into what is not a loop yet. */
+	guise_domain_nr(GUISE_DOMAIN_PAUSE, d->domain.handle);
+	for (; at < end && !rc; at += PAGE_SIZE)
+		rc = driver_poke(d, at, nops, end - at < PAGE_SIZE ? end - at : PAGE_SIZE);
+	if (!rc)
+		rc = driver_poke(d, end - sizeof(jump), jump, sizeof(jump));
+	domain_unpause(&d->domain);
+	return rc;
 }
 
 static struct driver *driver_add(const char *program, enum driver_kind kind, unsigned number)
