@@ -4,3 +4,4 @@ include tests/fuzz.mk
 include tests/lint.mk
 -include tests/system.mk
 include tests/bench.mk
+include tests/faults.mk

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Faults in drivers: a program that works in the guest, and tests/faults/run, which injects them.
+FAULTS_DIR := $(B)/faults
+
+$(FAULTS_DIR)/load: tests/faults/load.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) $(DEPS) -static -pthread -o $@ $<
+
+.PHONY: faults test-faults
+faults: $(ALL) $(FAULTS_DIR)/load ## inject faults into drivers under load (FAULTS, SEED, CLASS, DRIVERS)
+	@tests/faults/run $(B)
+
+# With so few, one that nobody notices is several percent.
+test-faults: $(ALL) $(FAULTS_DIR)/load ## a few faults, always the same
+	@env -u CLASS -u DRIVERS FAULTS=24 SEED=1 LEAST=75 tests/faults/run $(B)
+
+-include $(FAULTS_DIR)/load.d
