@@ -452,7 +452,7 @@ static const struct {
 	{ "window", offsetof(struct driver_config, window), 1, 86400, 60 },
 	{ "backoff", offsetof(struct driver_config, backoff), 0, 5000, 20 },
 	{ "period", offsetof(struct driver_config, period), 0, 10000, 100 },
-	{ "limit", offsetof(struct driver_config, limit), 50, 60000, 1000 },
+	{ "limit", offsetof(struct driver_config, limit), 50, 60000, 3000 },
 };
 #define DRIVER_PARTS (sizeof(driver_parts) / sizeof(driver_parts[0]))
 

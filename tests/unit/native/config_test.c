@@ -277,7 +277,7 @@ START_TEST(drivers_have_what_is_given_for_them_or_for_all)
 	ck_assert_int_eq(machine("guests = ['a']\n"), 0);
 	d = config_driver(&m, "vda");
 	ck_assert_uint_eq(d.restarts, 10);
-	ck_assert_uint_eq(d.limit, 1000);
+	ck_assert_uint_eq(d.limit, 3000);
 	ck_assert_int_eq(
 		machine("drivers = [ 'all,limit=300', 'vda,restarts=3, window=9,backoff=0,period=50,limit=60' ]\n"), 0);
 	d = config_driver(&m, "vda");
