@@ -61,7 +61,7 @@ class Machine:
             'NAME': self.name, 'LOG': self.log, 'NET': '1', 'MEM': env.get('MEM') or '512', 'TIMEOUT': '9999999',
             # The watchdogs of a guest measure the host, too.
             'APPEND': 'nowatchdog rcupdate.rcu_cpu_stall_suppress=1',
-            'CONFIG': "drivers = [ 'all,restarts=1000000,backoff=0' ]",
+            'CONFIG': "drivers = [ 'all,restarts=1000000,backoff=0,limit=1000' ]",
             'DISKS': "'vda,xvda,w', 'vdb,xvdb,w'",
             'QEMU_ARGS': f'-drive if=none,id=scratch,file={scratch},format=raw,cache=unsafe -device {DEVICES[bus]}',
             'FILES': f'load={build}/faults/load', 'EXEC': IN_GUEST.format(port=port)}
