@@ -84,7 +84,7 @@ static void try_call(uint64_t nr, const uint64_t *arg)
 }
 
 TEST("every call with every operation survives every kind of bad argument", .paging = BOTH, .watched = 1,
-     .seconds = 400)
+     .seconds = 120)
 {
 	uint64_t pattern[] = { 0,
 			       1,
@@ -125,6 +125,15 @@ TEST("every call with every operation survives every kind of bad argument", .pag
 }
 
 /* ---- random calls ---- */
+
+/* An argument that points into this program would have the kernel write its answer there, as it must, and the
+ * claim would go on with what is left of itself: it points into the buffer instead. */
+static uint64_t aside(uint64_t arg)
+{
+	uint64_t offset = arg - GUISE_NATIVE_BASE;
+
+	return offset < start->nr_pages * PAGE_SIZE ? (uint64_t)buffer + offset % (4 * PAGE_SIZE) : arg;
+}
 
 static uint64_t random_frame(void)
 {
@@ -171,10 +180,8 @@ static uint64_t random_word(void)
 	}
 }
 
-/* After some thousand calls the domain at times goes round for ever, for a reason not known yet: until it is,
- * only the machine and the others are looked at. */
-TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched = 1, .hostile = 2, .times = 2,
-     .seconds = 40)
+TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched = 1, .hostile = 1, .times = 2,
+     .seconds = 60)
 {
 	static const uint8_t often[] = { 1, 2, 10, 12, 13, 14, 20, 24, 25, 26, 32, 48, 49, 50, 51 };
 	uint64_t end = ticks_after(4000);
@@ -187,20 +194,25 @@ TEST("random calls with plausible garbage get errors", .paging = BOTH, .watched 
 		for (unsigned i = 0; i < 40; i++)
 			p[random64() % (4 * 512)] = random_word();
 		for (unsigned i = 0; i < 5; i++)
-			arg[i] = random_word();
-		/* Its own root, stack or program thrown away would end the game early. */
+			arg[i] = nr == __HYPERVISOR_update_va_mapping ? random_word() : aside(random_word());
+		/* Its own root, stack or program thrown away, or written over by a grant copy, would end the game early. */
 		if (nr == __HYPERVISOR_mmuext_op || nr == __HYPERVISOR_mmu_update || nr == __HYPERVISOR_memory_op ||
-		    nr == __HYPERVISOR_multicall || nr == __HYPERVISOR_update_descriptor)
+		    nr == __HYPERVISOR_multicall || nr == __HYPERVISOR_update_descriptor ||
+		    nr == __HYPERVISOR_grant_table_op)
 			for (unsigned i = 0; i < 4 * 512; i++)
 				if (is_own(p[i]) || is_own(p[i] >> PAGE_SHIFT))
 					p[i] = 0x100;
+		/* Nor may an entry of a multicall unmap the buffer: "random multicalls" has such, with other addresses. */
+		for (unsigned i = 0; nr == __HYPERVISOR_multicall && i < 4 * 512; i++)
+			if (p[i] == __HYPERVISOR_update_va_mapping)
+				p[i] = __HYPERVISOR_set_timer_op;
 		if (nr == __HYPERVISOR_update_descriptor && is_own(arg[0] >> PAGE_SHIFT))
 			continue;
 		try_call(nr, arg);
 	}
 }
 
-TEST("random multicalls get errors", .paging = BOTH, .watched = 1, .hostile = 1, .seconds = 400)
+TEST("random multicalls get errors", .paging = BOTH, .watched = 1, .hostile = 1, .seconds = 60)
 {
 	uint64_t end = ticks_after(2000);
 	multicall_entry_t *e;
@@ -316,7 +328,7 @@ static int is_ours(uint64_t offset, uint64_t value)
 /* A stock kernel never maps a live table writable; a domain that does may see its own pages by an old
  * entry, so there the rule is only that they are its own. */
 TEST("random tables open nothing but what they name of its own", .paging = BOTH, .watched = 1, .times = 2,
-     .seconds = 400)
+     .seconds = 90)
 {
 	uint64_t *l4 = (uint64_t *)start->pt_base, end = ticks_after(4000), value;
 	unsigned reached = 0;
