@@ -238,37 +238,18 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 
 /* ---- frames ---- */
 
-static void list_frame(struct domain *d, mfn_t m) MUST_HOLD(d->lock)
-{
-	struct frame *f = frame_of(m);
-
-	f->next = d->frames_head;
-	f->prev = FRAME_NIL;
-	if (d->frames_head != FRAME_NIL)
-		frame_table[d->frames_head].prev = (uint32_t)m;
-	d->frames_head = (uint32_t)m;
-}
-
 void domain_add_frame(struct domain *d, mfn_t m)
 {
 	spin_lock(&d->lock);
-	list_frame(d, m);
+	frame_list_add(&d->frames_head, m);
 	d->frames++;
 	spin_unlock(&d->lock);
 }
 
 void domain_remove_frame(struct domain *d, mfn_t m)
 {
-	struct frame *f = frame_of(m);
-
 	spin_lock(&d->lock);
-	if (f->prev == FRAME_NIL)
-		d->frames_head = f->next;
-	else
-		frame_table[f->prev].next = f->next;
-	if (f->next != FRAME_NIL)
-		frame_table[f->next].prev = f->prev;
-	f->next = f->prev = FRAME_NIL;
+	frame_list_del(&d->frames_head, m);
 	d->frames--;
 	spin_unlock(&d->lock);
 }
@@ -310,7 +291,7 @@ static mfn_t frames_take(struct domain *d, unsigned order, gfn_t first)
 	for (uint32_t i = 0; i < 1u << order; i++) {
 		m2p_set(m + i, first + i);
 		BUG_ON(frame_give(frame_of(m + i), OWNER_KERNEL, d->id));
-		list_frame(d, m + i);
+		frame_list_add(&d->frames_head, m + i);
 	}
 	spin_unlock(&d->lock);
 	return m;

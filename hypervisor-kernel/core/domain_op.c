@@ -40,115 +40,81 @@ static long op_create(struct vcpu *v, guest_ptr_t p)
 	return rc;
 }
 
+/* All others: what the caller gave, whose first word is the handle, and the domain that it names. */
+union request {
+	uint32_t handle;
+	struct guise_domain_populate populate;
+	struct guise_domain_copy copy;
+	struct guise_domain_start start;
+	struct guise_domain_sched sched;
+	struct {
+		uint32_t handle, vcpu, timed, zero;
+	} count; /* struct guise_domain_count, without what is out	*/
+};
+
 #define POPULATE_BATCH 512
 
-static long op_populate(struct vcpu *v, guest_ptr_t p)
+static long op_populate(struct domain *d, const struct guise_domain_populate *req)
 {
-	struct guise_domain_populate req;
-	uint64_t *mfns;
 	uint32_t done = 0;
-	struct domain *d;
+	uint64_t *mfns;
 	long rc = 0;
 
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (req.first_gfn + req.nr < req.first_gfn || req.first_gfn + req.nr > 1ull << 36)
+	if (req->first_gfn + req->nr < req->first_gfn || req->first_gfn + req->nr > 1ull << 36)
 		return -EINVAL;
-	d = handle_domain(v->domain, req.handle);
-	if (!d)
-		return -EPERM;
 	mfns = kpages_alloc(0, NULL);
 	if (!mfns)
-		rc = -ENOMEM;
-	while (done < req.nr && !rc) {
-		uint32_t n = MIN(req.nr - done, POPULATE_BATCH);
-		uint32_t got = domain_populate(d, req.first_gfn + done, n, mfns);
+		return -ENOMEM;
+	while (done < req->nr && !rc) {
+		uint32_t n = MIN(req->nr - done, POPULATE_BATCH);
+		uint32_t got = domain_populate(d, req->first_gfn + done, n, mfns);
 
-		if (copy_to_guest(req.mfns + done * 8ull, mfns, got * 8ull))
-			rc = -EFAULT;
+		rc = copy_to_guest(req->mfns + done * 8ull, mfns, got * 8ull);
 		done += got;
 		if (got < n || hypercall_preempt())
 			break;
 	}
-	if (mfns)
-		kpages_free(mfns, 0, NULL);
-	domain_put(d);
+	kpages_free(mfns, 0, NULL);
 	if (rc)
 		return rc;
-	return done || !req.nr ? (long)done : -ENOMEM;
+	return done || !req->nr ? (long)done : -ENOMEM;
 }
 
-static long op_copy(struct vcpu *v, guest_ptr_t p)
+static long op_copy(struct domain *d, const struct guise_domain_copy *req)
 {
-	struct guise_domain_copy req;
-	struct domain *d;
-	struct frame *f;
+	struct frame *f = frame_of(req->mfn);
 	char *at;
 	long rc;
 
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (req.offset > PAGE_SIZE || req.len > PAGE_SIZE - req.offset || req.dir > GUISE_COPY_WRITE)
+	if (req->offset > PAGE_SIZE || req->len > PAGE_SIZE - req->offset || req->dir > GUISE_COPY_WRITE)
 		return -EINVAL;
-	d = handle_domain(v->domain, req.handle);
-	if (!d)
+	if (!f || frame_hold(f, d->id))
 		return -EPERM;
-	f = frame_of(req.mfn);
-	rc = f ? frame_hold(f, d->id) : -EPERM;
-	if (!rc) {
-		at = (char *)mfn_to_virt(req.mfn) + req.offset;
-		rc = req.dir == GUISE_COPY_WRITE ? copy_from_guest(at, req.buffer, req.len) :
-						   copy_to_guest(req.buffer, at, req.len);
-		frame_release(f);
-	}
-	domain_put(d);
+	at = (char *)mfn_to_virt(req->mfn) + req->offset;
+	rc = req->dir == GUISE_COPY_WRITE ? copy_from_guest(at, req->buffer, req->len) :
+					    copy_to_guest(req->buffer, at, req->len);
+	frame_release(f);
 	return rc;
 }
 
-static long op_start(struct vcpu *v, guest_ptr_t p)
+static long op_start(struct domain *d, const struct guise_domain_start *req)
 {
-	struct guise_domain_start req;
-	struct domain *d;
 	long rc;
 
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (req.zero)
+	if (req->zero)
 		return -EINVAL;
-	d = handle_domain(v->domain, req.handle);
-	if (!d)
-		return -EPERM;
-	rc = -EBUSY;
-	if (d->state == GUISE_STATE_PAUSED && d->vcpu[0] && !d->vcpu[0]->initialised) {
-		rc = arch_vcpu_start(d->vcpu[0], req.rip, req.rsp, req.rsi, req.cr3);
-		if (!rc)
-			vcpu_start_first(d->vcpu[0]);
-	}
-	domain_put(d);
+	if (d->state != GUISE_STATE_PAUSED || !d->vcpu[0] || d->vcpu[0]->initialised)
+		return -EBUSY;
+	rc = arch_vcpu_start(d->vcpu[0], req->rip, req->rsp, req->rsi, req->cr3);
+	if (!rc)
+		vcpu_start_first(d->vcpu[0]);
 	return rc;
 }
 
-static struct domain *domain_or_self(struct vcpu *v, uint32_t handle)
+static long op_info(struct domain *d, uint32_t handle, guest_ptr_t p)
 {
-	if (handle != GUISE_INFO_SELF)
-		return handle_domain(v->domain, handle);
-	domain_ref(v->domain);
-	return v->domain;
-}
-
-static long op_info(struct vcpu *v, guest_ptr_t p)
-{
-	struct guise_domain_info info;
-	struct domain *d;
-	long rc;
-
-	if (copy_from_guest(&info.handle, p, sizeof(info.handle)))
-		return -EFAULT;
-	d = domain_or_self(v, info.handle);
-	if (!d)
-		return -EPERM;
-	info = (struct guise_domain_info){
-		.handle = info.handle,
+	struct guise_domain_info info = {
+		.handle = handle,
 		.domid = d->id,
 		.state = d->state == GUISE_STATE_RUNNING && d->pauses ? GUISE_STATE_PAUSED : d->state,
 		.reason = d->shutdown_reason,
@@ -162,58 +128,36 @@ static long op_info(struct vcpu *v, guest_ptr_t p)
 		.hypercalls = d->hypercalls,
 		.dma_faults = d->dma_faults,
 	};
+
 	memcpy(info.text, d->text, sizeof(info.text));
-	rc = copy_to_guest(p, &info, sizeof(info));
-	domain_put(d);
-	return rc;
+	return copy_to_guest(p, &info, sizeof(info));
 }
 
-static long op_sched(struct vcpu *v, guest_ptr_t p)
+static long op_sched(struct domain *d, struct guise_domain_sched *req, guest_ptr_t p)
 {
-	struct guise_domain_sched req;
-	struct domain *d;
-	long rc = 0;
-
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (req.op > GUISE_SCHED_SET || (req.op == GUISE_SCHED_SET &&
-					 (req.weight == 0 || req.weight > GUISE_WEIGHT_MAX || req.cap > GUISE_CAP_MAX)))
-		return -EINVAL;
-	d = handle_domain(v->domain, req.handle);
-	if (!d)
-		return -EPERM;
-	if (req.op == GUISE_SCHED_SET) {
-		sched_share_set(d, req.weight, req.cap);
-	} else {
-		req.weight = d->sched.weight;
-		req.cap = d->sched.cap;
-		rc = copy_to_guest(p, &req, sizeof(req));
+	if (req->op == GUISE_SCHED_GET) {
+		req->weight = d->sched.weight;
+		req->cap = d->sched.cap;
+		return copy_to_guest(p, req, sizeof(*req));
 	}
-	domain_put(d);
-	return rc;
+	if (req->op != GUISE_SCHED_SET || req->weight == 0 || req->weight > GUISE_WEIGHT_MAX ||
+	    req->cap > GUISE_CAP_MAX)
+		return -EINVAL;
+	sched_share_set(d, req->weight, req->cap);
+	return 0;
 }
 
-static long op_count(struct vcpu *v, guest_ptr_t p)
+static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
 {
 	struct guise_domain_count *at = NULL;
-	uint32_t req[4]; /* handle, vcpu, timed, zero */
-	struct domain *d;
-	long rc = -ENOENT;
 
-	if (copy_from_guest(req, p, sizeof(req)))
-		return -EFAULT;
-	if (req[2] > 1 || req[3])
+	if (r->count.timed > 1 || r->count.zero)
 		return -EINVAL;
-	d = domain_or_self(v, req[0]);
-	if (!d)
-		return -EPERM;
-	if (domain_valid_vcpu(d, req[1])) {
-		d->timed = req[2];
-		rc = copy_to_guest(p + offsetof(struct guise_domain_count, crossing), d->vcpu[req[1]]->crossing,
-				   sizeof(at->crossing));
-	}
-	domain_put(d);
-	return rc;
+	if (!domain_valid_vcpu(d, r->count.vcpu))
+		return -ENOENT;
+	d->timed = r->count.timed;
+	return copy_to_guest(p + offsetof(struct guise_domain_count, crossing), d->vcpu[r->count.vcpu]->crossing,
+			     sizeof(at->crossing));
 }
 
 static void vcpus_count(struct domain *d, struct guise_domain_counters *c)
@@ -232,19 +176,9 @@ static void vcpus_count(struct domain *d, struct guise_domain_counters *c)
 	}
 }
 
-static long op_counters(struct vcpu *v, guest_ptr_t p)
+static long op_counters(struct domain *d, uint32_t handle, guest_ptr_t p)
 {
-	struct guise_domain_counters c;
-	uint32_t handle;
-	struct domain *d;
-	long rc;
-
-	if (copy_from_guest(&handle, p, sizeof(handle)))
-		return -EFAULT;
-	d = domain_or_self(v, handle);
-	if (!d)
-		return -EPERM;
-	c = (struct guise_domain_counters){
+	struct guise_domain_counters c = {
 		.handle = handle,
 		.cpu_ns = sched_cpu_ns(d),
 		.frames = d->frames,
@@ -260,71 +194,85 @@ static long op_counters(struct vcpu *v, guest_ptr_t p)
 		.hypercalls = d->hypercalls,
 		.faults = d->faults,
 	};
+
 	vcpus_count(d, &c);
 	grant_counters(d, &c.grants, &c.grant_maps);
-	rc = copy_to_guest(p, &c, sizeof(c));
-	domain_put(d);
-	return rc;
+	return copy_to_guest(p, &c, sizeof(c));
 }
 
-static long op_destroy(struct vcpu *v, uint32_t handle)
+static long op_destroy(struct vcpu *v, struct domain *d, uint32_t handle)
 {
-	struct domain *d = handle_domain(v->domain, handle);
-	long rc;
+	long rc = domain_destroy(d);
 
-	if (!d)
-		return -EPERM;
-	rc = d == v->domain ? -EINVAL : domain_destroy(d);
 	if (!rc)
 		handle_drop(v->domain, handle);
-	domain_put(d);
 	return rc;
 }
 
-static long op_pause(struct vcpu *v, uint32_t handle, bool pause)
-{
-	struct domain *d = handle_domain(v->domain, handle);
-	long rc = 0;
+/* Bytes of the request; 0: the argument is the handle itself. */
+static const uint8_t request_size[] = {
+	[GUISE_DOMAIN_POPULATE] = sizeof(struct guise_domain_populate),
+	[GUISE_DOMAIN_COPY] = sizeof(struct guise_domain_copy),
+	[GUISE_DOMAIN_START] = sizeof(struct guise_domain_start),
+	[GUISE_DOMAIN_INFO] = sizeof(uint32_t),
+	[GUISE_DOMAIN_COUNT] = offsetof(struct guise_domain_count, crossing),
+	[GUISE_DOMAIN_SCHED] = sizeof(struct guise_domain_sched),
+	[GUISE_DOMAIN_COUNTERS] = sizeof(uint32_t),
+};
 
-	if (!d)
-		return -EPERM;
+static long request(struct vcpu *v, struct domain *d, uint64_t op, union request *r, guest_ptr_t p)
+{
+	switch (op) {
+	case GUISE_DOMAIN_POPULATE:
+		return op_populate(d, &r->populate);
+	case GUISE_DOMAIN_COPY:
+		return op_copy(d, &r->copy);
+	case GUISE_DOMAIN_START:
+		return op_start(d, &r->start);
+	case GUISE_DOMAIN_INFO:
+		return op_info(d, r->handle, p);
+	case GUISE_DOMAIN_COUNT:
+		return op_count(d, r, p);
+	case GUISE_DOMAIN_SCHED:
+		return op_sched(d, &r->sched, p);
+	case GUISE_DOMAIN_COUNTERS:
+		return op_counters(d, r->handle, p);
+	}
 	if (d == v->domain)
-		rc = -EINVAL;
-	else if (pause)
+		return -EINVAL;
+	if (op == GUISE_DOMAIN_DESTROY)
+		return op_destroy(v, d, r->handle);
+	if (op == GUISE_DOMAIN_PAUSE)
 		domain_pause(d);
 	else
 		domain_unpause(d);
-	domain_put(d);
-	return rc;
+	return 0;
 }
 
 long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 {
-	switch (arg[0]) {
-	case GUISE_DOMAIN_CREATE:
+	union request r = { .handle = (uint32_t)arg[1] };
+	uint64_t op = arg[0];
+	struct domain *d;
+	long rc;
+
+	if (op == GUISE_DOMAIN_CREATE)
 		return op_create(v, arg[1]);
-	case GUISE_DOMAIN_POPULATE:
-		return op_populate(v, arg[1]);
-	case GUISE_DOMAIN_COPY:
-		return op_copy(v, arg[1]);
-	case GUISE_DOMAIN_START:
-		return op_start(v, arg[1]);
-	case GUISE_DOMAIN_PAUSE:
-		return op_pause(v, (uint32_t)arg[1], true);
-	case GUISE_DOMAIN_UNPAUSE:
-		return op_pause(v, (uint32_t)arg[1], false);
-	case GUISE_DOMAIN_DESTROY:
-		return op_destroy(v, (uint32_t)arg[1]);
-	case GUISE_DOMAIN_INFO:
-		return op_info(v, arg[1]);
-	case GUISE_DOMAIN_COUNT:
-		return op_count(v, arg[1]);
-	case GUISE_DOMAIN_SCHED:
-		return op_sched(v, arg[1]);
-	case GUISE_DOMAIN_COUNTERS:
-		return op_counters(v, arg[1]);
+	if (op > GUISE_DOMAIN_COUNTERS)
+		return -ENOSYS;
+	if (copy_from_guest(&r, arg[1], request_size[op]))
+		return -EFAULT;
+	if (r.handle == GUISE_INFO_SELF &&
+	    (op == GUISE_DOMAIN_INFO || op == GUISE_DOMAIN_COUNT || op == GUISE_DOMAIN_COUNTERS)) {
+		d = v->domain;
+		domain_ref(d);
+	} else {
+		d = handle_domain(v->domain, r.handle);
 	}
-	return -ENOSYS;
+	rc = d ? request(v, d, op, &r, arg[1]) : -EPERM;
+	if (d)
+		domain_put(d);
+	return rc;
 }
 
 static long system_counters(guest_ptr_t p)

@@ -18,27 +18,14 @@ static uint64_t nr_free;
 
 static void list_enter(mfn_t m, unsigned order)
 {
-	struct frame *f = &frame_table[m];
-
-	f->order = (uint8_t)order;
-	f->prev = FRAME_NIL;
-	f->next = free_list[order];
-	if (f->next != FRAME_NIL)
-		frame_table[f->next].prev = (uint32_t)m;
-	free_list[order] = (uint32_t)m;
+	frame_table[m].order = (uint8_t)order;
+	frame_list_add(&free_list[order], m);
 }
 
 static void list_leave(mfn_t m, unsigned order)
 {
-	struct frame *f = &frame_table[m];
-
-	if (f->prev == FRAME_NIL)
-		free_list[order] = f->next;
-	else
-		frame_table[f->prev].next = f->next;
-	if (f->next != FRAME_NIL)
-		frame_table[f->next].prev = f->prev;
-	f->order = ORDER_NONE;
+	frame_table[m].order = ORDER_NONE;
+	frame_list_del(&free_list[order], m);
 }
 
 /* The frames are OWNER_FREE already. */

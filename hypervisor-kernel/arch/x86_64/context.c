@@ -14,27 +14,6 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-static uint16_t selector(unsigned which)
-{
-	uint16_t s = 0;
-
-	switch (which) {
-	case 0:
-		asm volatile("mov %%ds, %0" : "=r"(s));
-		break;
-	case 1:
-		asm volatile("mov %%es, %0" : "=r"(s));
-		break;
-	case 2:
-		asm volatile("mov %%fs, %0" : "=r"(s));
-		break;
-	case 3:
-		asm volatile("mov %%gs, %0" : "=r"(s));
-		break;
-	}
-	return s;
-}
-
 void context_save(struct cpu *c)
 {
 	struct arch_vcpu *a;
@@ -44,10 +23,8 @@ void context_save(struct cpu *c)
 	a = &c->loaded->arch;
 	a->fs_base = rdfsbase();
 	a->gs_base[a->kernel_mode] = guest_gs_base_get();
-	a->ds = selector(0);
-	a->es = selector(1);
-	a->fs = selector(2);
-	a->gs = selector(3);
+	asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+		     : "=m"(a->ds), "=m"(a->es), "=m"(a->fs), "=m"(a->gs));
 	asm volatile("clts; xsave64 %0" : "+m"(a->fpu) : "a"(~0u), "d"(~0u) : "memory");
 	c->loaded = NULL;
 }

@@ -10,39 +10,15 @@
 #include "asm-offsets.h"
 
 	.macro PUSH_GPRS
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq %rax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	pushq %\reg
+	.endr
 	.endm
 
 	.macro POP_GPRS
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	.irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	popq %\reg
+	.endr
 	.endm
 
 /* A NOP that becomes STAC or CLAC at boot where the CPU has SMAP. */
@@ -53,9 +29,12 @@
 	.popsection
 	.endm
 
-	.macro EXTABLE from, to
+/* A fault of an instruction at one of these places goes on at to. */
+	.macro EXTABLE to, from:vararg
 	.pushsection .extable, "a"
-	.quad \from, \to
+	.irp at, \from
+	.quad \at, \to
+	.endr
 	.popsection
 	.endm
 
@@ -224,13 +203,7 @@ syscall_entry:
 	movl $VECTOR_NO_STACK, %ecx
 	movq %rcx, %gs:CPU_SCRATCH + 8
 	jmp syscall_save
-	EXTABLE 1b, 8b
-	EXTABLE 2b, 8b
-	EXTABLE 3b, 8b
-	EXTABLE 4b, 8b
-	EXTABLE 5b, 8b
-	EXTABLE 6b, 8b
-	EXTABLE 7b, 8b
+	EXTABLE 8b, 1b, 2b, 3b, 4b, 5b, 6b, 7b
 
 syscall_user_slow:
 	popq %rbx
@@ -342,14 +315,7 @@ iret_slow:
 	movl $HYPERVISOR_IRET, %eax
 	movq %rax, 8(%rsp)
 	jmp syscall_slow
-	EXTABLE 1b, 11b
-	EXTABLE 2b, 11b
-	EXTABLE 3b, 11b
-	EXTABLE 4b, 11b
-	EXTABLE 5b, 11b
-	EXTABLE 6b, 11b
-	EXTABLE 7b, 11b
-	EXTABLE 8b, 11b
+	EXTABLE 11b, 1b, 2b, 3b, 4b, 5b, 6b, 7b, 8b
 
 /*
  * page_fault_entry - as trap_entry, for the one exception that is part of normal work.
@@ -427,14 +393,7 @@ page_fault_entry:
 	movq $VECTOR_NO_STACK, VCPU_VECTOR(%rdi)
 	call trap_from_guest
 	ud2
-	EXTABLE 1b, 9b
-	EXTABLE 2b, 9b
-	EXTABLE 3b, 9b
-	EXTABLE 4b, 9b
-	EXTABLE 5b, 9b
-	EXTABLE 6b, 9b
-	EXTABLE 7b, 9b
-	EXTABLE 8b, 9b
+	EXTABLE 9b, 1b, 2b, 3b, 4b, 5b, 6b, 7b, 8b
 
 /* syscall32_entry - SYSCALL from a 32-bit code segment (AMD, long mode). */
 	.balign 16
@@ -508,8 +467,7 @@ uaccess_copy:
 3:	SMAP_SITE 0
 	movl $1, %eax
 	ret
-	EXTABLE 1b, 3b
-	EXTABLE 2b, 3b
+	EXTABLE 3b, 1b, 2b
 
 /* load_selector_*(uint16_t sel) - a selector the guest chose; a bad one becomes null. */
 	.macro LOAD_SELECTOR name, seg
@@ -519,7 +477,7 @@ load_selector_\name:
 	ret
 2:	xorl %edi, %edi
 	jmp 1b
-	EXTABLE 1b, 2b
+	EXTABLE 2b, 1b
 	.endm
 	LOAD_SELECTOR ds, ds
 	LOAD_SELECTOR es, es
@@ -539,7 +497,7 @@ load_selector_gs:
 3:	ret
 2:	xorl %edi, %edi
 	jmp 1b
-	EXTABLE 1b, 2b
+	EXTABLE 2b, 1b
 
 /* cpu_idle() - wait for one interrupt with interrupts on; the interrupt is handled on return. */
 	.globl cpu_idle

@@ -20,7 +20,6 @@ extern char _start_kernel[], _data_kernel[], _end_kernel[];
 
 static paddr_t early_next; /* bump allocator behind the kernel image, until the allocator is fed */
 static uint64_t *m2p;
-static mfn_t m2p_entries;
 
 mfn_t virt_to_mfn(const void *p)
 {
@@ -31,13 +30,8 @@ mfn_t virt_to_mfn(const void *p)
 
 void m2p_set(mfn_t m, gfn_t g)
 {
-	if (m < m2p_entries)
+	if (m < frame_max)
 		m2p[m] = g;
-}
-
-gfn_t m2p_get(mfn_t m)
-{
-	return m < m2p_entries ? m2p[m] : ~0ull;
 }
 
 /* While only head.S's tables are there. */
@@ -224,7 +218,6 @@ static void memory_init(void)
 		last = MAX(last, boot_info.ram[i].end >> PAGE_SHIFT);
 	top = MAX(top, ALIGN_UP(last << PAGE_SHIFT, MIB2));
 	frame_max = last;
-	m2p_entries = last;
 	early_next = ALIGN_UP((uint64_t)_end_kernel - KERNEL_VIRT, PAGE_SIZE);
 
 	/* Machine-to-physical: a guest kernel may read it, nobody but this kernel writes it. */

@@ -37,20 +37,16 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
+	if (msr >= MSR_FS_BASE && msr <= MSR_KERNEL_GS_BASE && !canonical(value))
+		return false;
 	switch (msr) {
 	case MSR_FS_BASE:
-		if (!canonical(value))
-			return false;
 		wrfsbase(value);
 		return true;
 	case MSR_GS_BASE:
-		if (!canonical(value))
-			return false;
 		guest_gs_base_set(value);
 		return true;
 	case MSR_KERNEL_GS_BASE:
-		if (!canonical(value))
-			return false;
 		v->arch.gs_base[0] = value;
 		return true;
 	case MSR_TSC_AUX: /* RDTSCP is not used for the CPU number by a PV kernel's vDSO */

@@ -56,23 +56,10 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 		return -EINVAL;
 	arch_vcpu_init(v);
 	a->root[1] = root;
-	a->regs = (struct regs){ .r15 = u->r15,
-				 .r14 = u->r14,
-				 .r13 = u->r13,
-				 .r12 = u->r12,
-				 .rbp = u->rbp,
-				 .rbx = u->rbx,
-				 .r11 = u->r11,
-				 .r10 = u->r10,
-				 .r9 = u->r9,
-				 .r8 = u->r8,
-				 .rax = u->rax,
-				 .rcx = u->rcx,
-				 .rdx = u->rdx,
-				 .rsi = u->rsi,
-				 .rdi = u->rdi,
-				 .rip = u->rip,
-				 .rsp = u->rsp };
+	_Static_assert(offsetof(struct regs, rdi) == offsetof(struct cpu_user_regs, rdi), "the same order");
+	memcpy(&a->regs, u, offsetof(struct regs, vector));
+	a->regs.rip = u->rip;
+	a->regs.rsp = u->rsp;
 	a->regs.cs = u->cs | 3u;
 	a->regs.ss = u->ss | 3u;
 	a->regs.rflags = (u->rflags & X86_RFLAGS_GUEST) | X86_RFLAGS_IF | 2;

@@ -78,7 +78,6 @@ void load_cr3(uint64_t cr3); /* 0: the kernel's own, where no guest is mapped */
 
 /* smp.c */
 struct cpu *cpu_of(uint32_t id);
-void tsc_check(void);
 void cpu_add(uint32_t apic_id);
 /* fpu.c */
 void fpu_init_cpu(void);

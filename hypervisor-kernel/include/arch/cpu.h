@@ -37,7 +37,6 @@ void arch_crash(void) __attribute__((noreturn));
 
 /* Machine-to-physical: what gfn the owner of m knows it by; ~0 = none. */
 void m2p_set(mfn_t m, gfn_t g);
-gfn_t m2p_get(mfn_t m);
 
 /* v->arch of a new vCPU; of one that starts at rip with rsp, rsi and the top table cr3. */
 void arch_vcpu_init(struct vcpu *v);

@@ -10,13 +10,8 @@
 #define X86_CR0_EM (1u << 2)
 #define X86_CR0_TS (1u << 3)
 #define X86_CR0_NE (1u << 5)
-#define X86_CR0_WP (1u << 16)
-#define X86_CR0_AM (1u << 18)
-#define X86_CR0_PG (1u << 31)
 
 #define X86_CR4_DE	   (1u << 3)
-#define X86_CR4_PAE	   (1u << 5)
-#define X86_CR4_MCE	   (1u << 6)
 #define X86_CR4_OSFXSR	   (1u << 9)
 #define X86_CR4_OSXMMEXCPT (1u << 10)
 #define X86_CR4_FSGSBASE   (1u << 16)

@@ -67,6 +67,10 @@ void frame_release(struct frame *f);
 /* Change the owner.  -EPERM: not from's; -EBUSY: held.  The caller dropped cached translations. */
 int frame_give(struct frame *f, uint16_t from, uint16_t to);
 
+/* Enter m into a list whose head (FRAME_NIL: empty) is the caller's, under a lock of the caller's; take it out. */
+void frame_list_add(uint32_t *head, mfn_t m);
+void frame_list_del(uint32_t *head, mfn_t m);
+
 /* The allocator: blocks of 2^order frames.  The frames belong to owner; contents are undefined.
  * INVALID_MFN when there is none. */
 #define FRAME_MAX_ORDER 10

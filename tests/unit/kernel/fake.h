@@ -43,6 +43,8 @@ extern struct fake fake;
 /* RAM of so many frames.  The first MiB is the firmware's, the last FAKE_DEVICE frames are a device. */
 #define FAKE_DEVICE 16
 void fake_boot(mfn_t frames);
+/* What machine-to-physical says of m. */
+gfn_t fake_m2p(mfn_t m);
 static inline mfn_t fake_device(void)
 {
 	return frame_max - FAKE_DEVICE;

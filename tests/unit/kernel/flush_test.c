@@ -228,13 +228,13 @@ START_TEST(only_own_frames_can_be_updated)
 	uint64_t before;
 
 	guest_make(&other, 6, 16, GUISE_DOMAIN_STOCK);
-	before = m2p_get(other.mfn[3]);
+	before = fake_m2p(other.mfn[3]);
 	ck_assert_int_eq(update(other.mfn[3] << PAGE_SHIFT, ~0ull), -EPERM);
 	ck_assert_int_eq(update(other.mfn[3] << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 1), -EPERM);
 	ck_assert_int_eq(update(g.d->tlb.page[0] << PAGE_SHIFT, ~0ull), -EPERM);
 	ck_assert_int_eq(update(~7ull, 1), -EPERM);
 	ck_assert_int_eq(update(~7ull | MMU_MACHPHYS_UPDATE, 1), -EPERM);
-	ck_assert_uint_eq(m2p_get(other.mfn[3]), before);
+	ck_assert_uint_eq(fake_m2p(other.mfn[3]), before);
 	ck_assert_uint_eq(*guest_entry(other.mfn[3], 0), 0);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_mmu_update, 0, 0, 0, 6), -EPERM);
 }
