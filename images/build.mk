@@ -3,6 +3,11 @@
 image: ## build the guest image, if its recipe changed
 	@scripts/image
 
+# The patched guest kernel, kept there as well: see scripts/l4linux.
+.PHONY: l4linux
+l4linux: ## build the guest kernel that is made for Guise (l4linux-patch/), a vmlinuz and a .deb
+	@scripts/l4linux
+
 # Machines that something else than `make run` starts: see images/machine/build.
 .PHONY: iso disk libvirt
 iso: all ## build/guise.iso: Guise and a Debian guest, from CD or USB stick, BIOS and UEFI

@@ -20,11 +20,12 @@
 #define ABI_LAYOUT(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 #endif
 
-#define GUISE_HC_DOMAIN 48 /* manage a domain by handle			*/
-#define GUISE_HC_HANDLE 49 /* derive and drop handles			*/
-#define GUISE_HC_IRQ	50 /* interrupts of devices				*/
-#define GUISE_HC_DMA	51 /* DMA-only grants					*/
-#define GUISE_HC_SYSTEM 52 /* the machine as a whole				*/
+#define GUISE_HC_DOMAIN	     48 /* manage a domain by handle			*/
+#define GUISE_HC_HANDLE	     49 /* derive and drop handles			*/
+#define GUISE_HC_IRQ	     50 /* interrupts of devices				*/
+#define GUISE_HC_DMA	     51 /* DMA-only grants					*/
+#define GUISE_HC_SYSTEM	     52 /* the machine as a whole				*/
+#define GUISE_HC_PERSONALITY 53 /* for a guest's kernel that was made for Guise	*/
 
 /* ---- handles ---------------------------------------------------------------------------------
  * A handle is an index in its holder's own table.  What it allows is its kind; the kernel keeps
@@ -325,8 +326,16 @@ ABI_LAYOUT(guise_system_counters, 40);
 /* Announced by a second hypervisor CPUID block (leaf base 0x40000100). */
 #define GUISE_CPUID_BASE      0x40000100u
 #define GUISE_CPUID_SIGNATURE "GuiseGuiseGu" /* ebx, ecx, edx	*/
+/* eax: GUISE_PERSONALITY_* on offer. */
+#define GUISE_CPUID_FEATURES 0x40000101u
 /* ecx = n: the n-th of this vCPU's struct guise_crossing in eax to edx.  Also in user mode. */
 #define GUISE_CPUID_CROSSINGS 0x40000102u
+
+/* ---- personalities ---------------------------------------------------------------------------
+ * A personality is a guest's kernel that knows Guise and uses more than the Xen PV ABI (docs/personality.md).
+ * GUISE_HC_PERSONALITY, rdi = operation, arguments in registers.
+ */
+#define GUISE_PERSONALITY_ENABLE 0 /* rsi = features wanted; returns all that are on.  -EBUSY: there is a second vCPU */
 
 /* ---- how a native domain finds its world -----------------------------------------------------
  * Native domains are static ELF64 programs linked at GUISE_NATIVE_BASE.  Guest frame g is mapped

@@ -57,6 +57,9 @@ static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, u
 		out[0] = GUISE_CPUID_CROSSINGS;
 		memcpy(&out[1], guise_signature, 12);
 		break;
+	case GUISE_CPUID_FEATURES:
+		out[0] = PERSONALITY_OFFERED;
+		break;
 	case GUISE_CPUID_CROSSINGS:
 		if (sub < GUISE_CROSSINGS)
 			memcpy(out, &v->crossing[sub], 16);

@@ -21,6 +21,8 @@
 #define NR_PORTS       4096
 #define DOMID_FIRST    0
 
+#define PERSONALITY_OFFERED 0u /* GUISE_PERSONALITY_*: features that guests may switch on */
+
 struct port;
 struct grant_table;
 struct io_space;
@@ -72,7 +74,8 @@ struct domain {
 	struct spinlock event_lock;		       /* guards the ports				*/
 	struct port *ports[NR_PORTS / PORTS_PER_PAGE]; /* a page each, on demand */
 
-	bool runstate_flag; /* VM_ASST runstate_update_flag			*/
+	bool runstate_flag;   /* VM_ASST runstate_update_flag			*/
+	uint32_t personality; /* GUISE_PERSONALITY_* that are on; set while there is one vCPU	*/
 	struct grant_table *grants;
 	struct tlb tlb;
 	struct io_space *io; /* what its devices reach (arch/iommu.h); NULL: it has none	*/

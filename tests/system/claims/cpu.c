@@ -11,6 +11,7 @@
 #include <runtime/string.h>
 
 #include "claim.h"
+#include "smp.h"
 #include "pt.h"
 #include "trap.h"
 #include "user.h"
@@ -453,4 +454,33 @@ TEST("XSETBV accepts the components that are on and nothing else")
 	expect_trap(TRAP_GP, xsetbv, ~0ull, 0);
 	expect_trap(TRAP_GP, xsetbv, 1ull << 62 | 7, 0);
 	expect(!traps(xsetbv, low, 0));
+}
+
+TEST("a personality gets the features that CPUID announces, and no other", .paging = BOTH)
+{
+	uint32_t offered = forced(GUISE_CPUID_FEATURES, 0).eax;
+
+	expect_eq(hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, 0, 0, 0, 0), 0);
+	for (unsigned bit = 0; bit < 64; bit++)
+		if (bit >= 32 || !(offered >> bit & 1))
+			expect_eq(hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, 1ull << bit, 0, 0, 0),
+				  -XEN_EINVAL);
+	expect_eq(hypercall(GUISE_HC_PERSONALITY, ~0ull, 0, 0, 0, 0), -XEN_ENOSYS);
+	expect_eq(hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, 0, 0, 0, 0), 0);
+}
+
+static void idle(uint64_t unused)
+{
+	for (;;)
+		hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
+}
+
+TEST("a personality is chosen before there is a second vCPU", .vcpus = 2)
+{
+	static vcpu_guest_context_t c;
+
+	expect_eq(hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, 0, 0, 0, 0), 0);
+	vcpu_context(&c, idle, 0);
+	expect_eq(vcpu_op(VCPUOP_initialise, 1, &c), 0);
+	expect_eq(hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, 0, 0, 0, 0), -XEN_EBUSY);
 }
