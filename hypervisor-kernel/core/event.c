@@ -473,40 +473,27 @@ static int unmask(struct vcpu *v, uint32_t n)
 	return 0;
 }
 
-#define OP(type, call, back)                                                   \
-	do {                                                                   \
-		type req;                                                      \
-		long rc;                                                       \
-                                                                               \
-		if (copy_from_guest(&req, arg[1], sizeof(req)))                \
-			return -EFAULT;                                        \
-		rc = call;                                                     \
-		if (!rc && (back) && copy_to_guest(arg[1], &req, sizeof(req))) \
-			rc = -EFAULT;                                          \
-		return rc;                                                     \
-	} while (0)
-
 long hc_event_channel_op(struct vcpu *v, const uint64_t *arg)
 {
 	switch (arg[0]) {
 	case EVTCHNOP_alloc_unbound:
-		OP(evtchn_alloc_unbound_t, alloc_unbound(v, &req), true);
+		HC_REQUEST(evtchn_alloc_unbound_t, arg[1], alloc_unbound(v, &req), true);
 	case EVTCHNOP_bind_interdomain:
-		OP(evtchn_bind_interdomain_t, bind_interdomain(v, &req), true);
+		HC_REQUEST(evtchn_bind_interdomain_t, arg[1], bind_interdomain(v, &req), true);
 	case EVTCHNOP_bind_virq:
-		OP(evtchn_bind_virq_t, bind_virq(v, &req), true);
+		HC_REQUEST(evtchn_bind_virq_t, arg[1], bind_virq(v, &req), true);
 	case EVTCHNOP_bind_ipi:
-		OP(evtchn_bind_ipi_t, bind_ipi(v, &req), true);
+		HC_REQUEST(evtchn_bind_ipi_t, arg[1], bind_ipi(v, &req), true);
 	case EVTCHNOP_close:
-		OP(evtchn_close_t, port_close(v->domain, req.port), false);
+		HC_REQUEST(evtchn_close_t, arg[1], port_close(v->domain, req.port), false);
 	case EVTCHNOP_send:
-		OP(evtchn_send_t, send(v, req.port), false);
+		HC_REQUEST(evtchn_send_t, arg[1], send(v, req.port), false);
 	case EVTCHNOP_status:
-		OP(evtchn_status_t, status(v, &req), true);
+		HC_REQUEST(evtchn_status_t, arg[1], status(v, &req), true);
 	case EVTCHNOP_bind_vcpu:
-		OP(evtchn_bind_vcpu_t, bind_vcpu(v, &req), false);
+		HC_REQUEST(evtchn_bind_vcpu_t, arg[1], bind_vcpu(v, &req), false);
 	case EVTCHNOP_unmask:
-		OP(evtchn_unmask_t, unmask(v, req.port), false);
+		HC_REQUEST(evtchn_unmask_t, arg[1], unmask(v, req.port), false);
 	}
 	return -ENOSYS;
 }

@@ -430,62 +430,35 @@ static void copy(struct vcpu *v, gnttab_copy_t *op)
 	side_close(&from);
 }
 
-static long setup_table(struct vcpu *v, guest_ptr_t p)
+static bool is_self(const struct vcpu *v, domid_t id)
+{
+	return id == DOMID_SELF || id == v->domain->id;
+}
+
+static long setup_table(struct vcpu *v, gnttab_setup_table_t *op)
 {
 	struct domain *d = v->domain;
-	gnttab_setup_table_t op;
-	uint64_t mfns[GRANT_MAX_FRAMES];
 
-	if (copy_from_guest(&op, p, sizeof(op)))
-		return -EFAULT;
-	op.status = GNTST_okay;
-	if (op.dom != DOMID_SELF && op.dom != d->id)
-		op.status = GNTST_permission_denied;
-	else if (op.nr_frames > GRANT_MAX_FRAMES || grow(d, op.nr_frames))
-		op.status = GNTST_general_error;
-	if (op.status == GNTST_okay) {
-		for (uint32_t i = 0; i < op.nr_frames; i++)
-			mfns[i] = d->grants->mfn[i];
-		if (copy_to_guest((guest_ptr_t)op.frame_list.p, mfns, op.nr_frames * sizeof(mfns[0])))
-			return -EFAULT;
-	}
-	return copy_to_guest(p, &op, sizeof(op));
-}
-
-static long query_size(struct vcpu *v, guest_ptr_t p)
-{
-	gnttab_query_size_t op;
-
-	if (copy_from_guest(&op, p, sizeof(op)))
-		return -EFAULT;
-	op.status = op.dom == DOMID_SELF || op.dom == v->domain->id ? GNTST_okay : GNTST_permission_denied;
-	op.nr_frames = op.status ? 0 : v->domain->grants->nr_frames;
-	op.max_nr_frames = op.status ? 0 : GRANT_MAX_FRAMES;
-	return copy_to_guest(p, &op, sizeof(op));
-}
-
-static long set_version(guest_ptr_t p)
-{
-	gnttab_set_version_t op;
-
-	if (copy_from_guest(&op, p, sizeof(op)))
-		return -EFAULT;
-	if (op.version == 1)
+	op->status = !is_self(v, op->dom)					? GNTST_permission_denied :
+		     op->nr_frames > GRANT_MAX_FRAMES || grow(d, op->nr_frames) ? GNTST_general_error :
+										  GNTST_okay;
+	if (op->status)
 		return 0;
-	op.version = 1;
-	return copy_to_guest(p, &op, sizeof(op)) ? -EFAULT : -ENOSYS;
+	return copy_to_guest((guest_ptr_t)op->frame_list.p, d->grants->mfn, op->nr_frames * sizeof(mfn_t));
 }
 
-static long get_version(struct vcpu *v, guest_ptr_t p)
+static long query_size(struct vcpu *v, gnttab_query_size_t *op)
 {
-	gnttab_get_version_t op;
+	op->status = is_self(v, op->dom) ? GNTST_okay : GNTST_permission_denied;
+	op->nr_frames = op->status ? 0 : v->domain->grants->nr_frames;
+	op->max_nr_frames = op->status ? 0 : GRANT_MAX_FRAMES;
+	return 0;
+}
 
-	if (copy_from_guest(&op, p, sizeof(op)))
-		return -EFAULT;
-	if (op.dom != DOMID_SELF && op.dom != v->domain->id)
-		return -EPERM;
-	op.version = 1;
-	return copy_to_guest(p, &op, sizeof(op));
+static long get_version(struct vcpu *v, gnttab_get_version_t *op)
+{
+	op->version = 1;
+	return is_self(v, op->dom) ? 0 : -EPERM;
 }
 
 /* Each element is read, carried out and written back; a long array continues later. */
@@ -520,14 +493,18 @@ long hc_grant_table_op(struct vcpu *v, const uint64_t *arg)
 		BATCH(gnttab_unmap_grant_ref_t, unmap_ref);
 	case GNTTABOP_copy:
 		BATCH(gnttab_copy_t, copy);
+	}
+	if (count != 1)
+		return -EINVAL;
+	switch (arg[0]) {
 	case GNTTABOP_setup_table:
-		return count == 1 ? setup_table(v, arg[1]) : -EINVAL;
+		HC_REQUEST(gnttab_setup_table_t, arg[1], setup_table(v, &req), true);
 	case GNTTABOP_query_size:
-		return count == 1 ? query_size(v, arg[1]) : -EINVAL;
-	case GNTTABOP_set_version:
-		return count == 1 ? set_version(arg[1]) : -EINVAL;
+		HC_REQUEST(gnttab_query_size_t, arg[1], query_size(v, &req), true);
+	case GNTTABOP_set_version: /* what it is is for get_version to tell */
+		HC_REQUEST(gnttab_set_version_t, arg[1], req.version == 1 ? 0 : -ENOSYS, false);
 	case GNTTABOP_get_version:
-		return count == 1 ? get_version(v, arg[1]) : -EINVAL;
+		HC_REQUEST(gnttab_get_version_t, arg[1], get_version(v, &req), true);
 	}
 	return -ENOSYS;
 }

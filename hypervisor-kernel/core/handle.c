@@ -140,32 +140,29 @@ void handle_drop_all(struct domain *d)
 	}
 }
 
-static long derive(struct vcpu *v, guest_ptr_t p)
+static long derive(struct domain *d, const struct guise_handle_derive *req)
 {
-	struct guise_handle_derive req;
 	struct domain *to;
 	struct handle h;
 	long rc;
 
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (req.parent >= NR_HANDLES)
+	if (req->parent >= NR_HANDLES)
 		return -EPERM;
-	spin_lock(&v->domain->handle_lock);
-	h = v->domain->handles[req.parent];
-	spin_unlock(&v->domain->handle_lock);
+	spin_lock(&d->handle_lock);
+	h = d->handles[req->parent];
+	spin_unlock(&d->handle_lock);
 	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ &&
 	    h.kind != GUISE_HANDLE_DEVICE)
 		return -EPERM;
-	if (!req.nr || req.first < h.first || req.nr > h.nr || req.first - h.first > h.nr - req.nr)
+	if (!req->nr || req->first < h.first || req->nr > h.nr || req->first - h.first > h.nr - req->nr)
 		return -EPERM;
-	if (h.kind == GUISE_HANDLE_DEVICE && req.nr != 1)
+	if (h.kind == GUISE_HANDLE_DEVICE && req->nr != 1)
 		return -EINVAL;
-	to = handle_domain(v->domain, req.domain);
+	to = handle_domain(d, req->domain);
 	if (!to)
 		return -EPERM;
-	h.first = req.first;
-	h.nr = req.nr;
+	h.first = req->first;
+	h.nr = req->nr;
 	rc = h.kind == GUISE_HANDLE_DEVICE ? iommu_attach(to, (uint16_t)h.first) : 0;
 	if (!rc) {
 		rc = handle_add(to, &h);
@@ -180,7 +177,7 @@ long hc_handle_op(struct vcpu *v, const uint64_t *arg)
 {
 	switch (arg[0]) {
 	case GUISE_HANDLE_OP_DERIVE:
-		return derive(v, arg[1]);
+		HC_REQUEST(struct guise_handle_derive, arg[1], derive(v->domain, &req), false);
 	case GUISE_HANDLE_OP_DROP:
 		return handle_drop(v->domain, (uint32_t)MIN(arg[1], NR_HANDLES));
 	}

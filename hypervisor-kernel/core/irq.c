@@ -116,38 +116,34 @@ static int claim(struct domain *d, const struct guise_irq_bind *req) MUST_HOLD(i
 	return 0;
 }
 
-static long bind(struct vcpu *v, guest_ptr_t p)
+static long bind(struct domain *d, const struct guise_irq_bind *req)
 {
-	struct domain *d = v->domain;
-	struct guise_irq_bind req;
 	struct irq *q;
 	int rc, port;
 
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (!may_use(d, req.handle, req.irq))
+	if (!may_use(d, req->handle, req->irq))
 		return -EPERM;
-	if (req.zero || req.flags & ~(GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW) ||
-	    (req.irq >= GUISE_IRQ_MSI && req.flags))
+	if (req->zero || req->flags & ~(GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW) ||
+	    (req->irq >= GUISE_IRQ_MSI && req->flags))
 		return -EINVAL;
-	q = &irqs[req.irq];
+	q = &irqs[req->irq];
 	domain_ref(d);
 	spin_lock(&irq_lock);
-	rc = claim(d, &req);
+	rc = claim(d, req);
 	spin_unlock(&irq_lock);
 	if (rc) {
 		domain_put(d);
 		return rc;
 	}
-	port = event_bind_irq(d, req.irq);
+	port = event_bind_irq(d, req->irq);
 	if (port < 0) {
-		irq_unbind(d, req.irq);
+		irq_unbind(d, req->irq);
 		return port;
 	}
 	spin_lock(&irq_lock);
 	q->port = (uint32_t)port;
-	if (req.irq < GUISE_IRQ_MSI)
-		arch_gsi_mask(req.irq, false);
+	if (req->irq < GUISE_IRQ_MSI)
+		arch_gsi_mask(req->irq, false);
 	spin_unlock(&irq_lock);
 	return port;
 }
@@ -186,25 +182,22 @@ static long msi_take(struct domain *d, const struct handle *h) MUST_HOLD(irq_loc
 	return -ENOSPC;
 }
 
-static long msi_alloc(struct vcpu *v, guest_ptr_t p)
+static long msi_alloc(struct domain *d, guest_ptr_t p, struct guise_msi_alloc *req)
 {
-	struct guise_msi_alloc req;
 	struct handle h;
 	long n;
 
-	if (copy_from_guest(&req, p, sizeof(req)))
-		return -EFAULT;
-	if (req.bdf > 0xffff || req.zero)
+	if (req->bdf > 0xffff || req->zero)
 		return -EINVAL;
-	if (handle_lookup(v->domain, req.handle, GUISE_HANDLE_IRQ, &h))
+	if (handle_lookup(d, req->handle, GUISE_HANDLE_IRQ, &h))
 		return -EPERM;
 	spin_lock(&irq_lock);
-	n = msi_take(v->domain, &h);
+	n = msi_take(d, &h);
 	spin_unlock(&irq_lock);
 	if (n < 0)
 		return n;
-	arch_msi_message(irqs[n].vector, (uint16_t)req.bdf, &req.address, &req.data);
-	if (copy_to_guest(p, &req, sizeof(req))) {
+	arch_msi_message(irqs[n].vector, (uint16_t)req->bdf, &req->address, &req->data);
+	if (copy_to_guest(p, req, sizeof(*req))) {
 		irqs[n].allocated = false;
 		return -EFAULT;
 	}
@@ -250,11 +243,11 @@ long hc_irq_op(struct vcpu *v, const uint64_t *arg)
 {
 	switch (arg[0]) {
 	case GUISE_IRQ_BIND:
-		return bind(v, arg[1]);
+		HC_REQUEST(struct guise_irq_bind, arg[1], bind(v->domain, &req), false);
 	case GUISE_IRQ_EOI:
 		return eoi(v->domain, arg[1]);
 	case GUISE_IRQ_MSI_ALLOC:
-		return msi_alloc(v, arg[1]);
+		HC_REQUEST(struct guise_msi_alloc, arg[1], msi_alloc(v->domain, arg[1], &req), false);
 	case GUISE_IRQ_MSI_FREE:
 		return msi_free(v->domain, arg[1]);
 	}

@@ -18,19 +18,14 @@ struct e820 {
 } __attribute__((packed));
 
 /* One RAM entry up to the most the domain may ever own: the rest is room for the balloon. */
-static long memory_map(struct vcpu *v, guest_ptr_t p)
+static long memory_map(struct vcpu *v, struct xen_memory_map *map)
 {
 	struct e820 e = { 0, v->domain->max_frames << PAGE_SHIFT, E820_RAM };
-	struct xen_memory_map map;
 
-	if (copy_from_guest(&map, p, sizeof(map)))
-		return -EFAULT;
-	if (map.nr_entries < 1)
+	if (map->nr_entries < 1)
 		return -EINVAL;
-	if (copy_to_guest((guest_ptr_t)map.buffer.p, &e, sizeof(e)))
-		return -EFAULT;
-	map.nr_entries = 1;
-	return copy_to_guest(p, &map, sizeof(map));
+	map->nr_entries = 1;
+	return copy_to_guest((guest_ptr_t)map->buffer.p, &e, sizeof(e));
 }
 
 static long machphys(guest_ptr_t p)
@@ -127,7 +122,7 @@ long hc_memory_op(struct vcpu *v, const uint64_t *arg)
 	case XENMEM_maximum_reservation:
 		return (long)v->domain->max_frames;
 	case XENMEM_memory_map:
-		return memory_map(v, arg[1]);
+		HC_REQUEST(struct xen_memory_map, arg[1], memory_map(v, &req), true);
 	case XENMEM_machphys_mapping:
 		return machphys(arg[1]);
 	}

@@ -144,42 +144,47 @@ void vcpu_time_publish(struct vcpu *v)
 
 /* ---- sched_op ---- */
 
-static long sched_poll(struct vcpu *v, guest_ptr_t p)
+static long sched_poll(struct vcpu *v, const struct sched_poll *poll)
 {
-	struct sched_poll poll;
 	uint32_t ports[ARRAY_SIZE(v->poll_ports)];
 
-	if (copy_from_guest(&poll, p, sizeof(poll)))
-		return -EFAULT;
-	if (poll.nr_ports > ARRAY_SIZE(v->poll_ports))
+	if (poll->nr_ports > ARRAY_SIZE(v->poll_ports))
 		return -EINVAL;
-	if (copy_from_guest(ports, (guest_ptr_t)poll.ports.p, poll.nr_ports * sizeof(ports[0])))
+	if (copy_from_guest(ports, (guest_ptr_t)poll->ports.p, poll->nr_ports * sizeof(ports[0])))
 		return -EFAULT;
-	for (uint32_t i = 0; i < poll.nr_ports; i++) {
+	for (uint32_t i = 0; i < poll->nr_ports; i++) {
 		if (ports[i] >= NR_PORTS)
 			return -EINVAL;
 		v->poll_ports[i] = ports[i];
 	}
-	v->nr_poll = poll.nr_ports;
+	v->nr_poll = poll->nr_ports;
 	timer_cancel(&v->poll_timer);
 	v->event_masked_poll = true;
 	/* First block, then look: an event in between wakes it. */
 	vcpu_block(v);
-	for (uint32_t i = 0; i < poll.nr_ports; i++) {
+	for (uint32_t i = 0; i < poll->nr_ports; i++) {
 		if (READ_ONCE(v->domain->shared->evtchn_pending[ports[i] / 64]) >> ports[i] % 64 & 1) {
 			vcpu_wake(v);
 			return 0;
 		}
 	}
-	if (poll.timeout)
-		timer_set(&v->poll_timer, poll.timeout);
+	if (poll->timeout)
+		timer_set(&v->poll_timer, poll->timeout);
+	return 0;
+}
+
+static long shutdown(struct domain *d, unsigned reason)
+{
+	if (reason == SHUTDOWN_suspend)
+		return -ENOSYS;
+	if (reason > SHUTDOWN_MAX)
+		return -EINVAL;
+	domain_shutdown(d, (uint8_t)reason);
 	return 0;
 }
 
 long hc_sched_op(struct vcpu *v, const uint64_t *arg)
 {
-	struct sched_shutdown shutdown;
-
 	switch (arg[0]) {
 	case SCHEDOP_yield:
 		sched_yield_current(v);
@@ -194,16 +199,9 @@ long hc_sched_op(struct vcpu *v, const uint64_t *arg)
 			vcpu_wake(v);
 		return 0;
 	case SCHEDOP_shutdown:
-		if (copy_from_guest(&shutdown, arg[1], sizeof(shutdown)))
-			return -EFAULT;
-		if (shutdown.reason == SHUTDOWN_suspend)
-			return -ENOSYS;
-		if (shutdown.reason > SHUTDOWN_MAX)
-			return -EINVAL;
-		domain_shutdown(v->domain, (uint8_t)shutdown.reason);
-		return 0;
+		HC_REQUEST(struct sched_shutdown, arg[1], shutdown(v->domain, req.reason), false);
 	case SCHEDOP_poll:
-		return sched_poll(v, arg[1]);
+		HC_REQUEST(struct sched_poll, arg[1], sched_poll(v, &req), false);
 	}
 	return -ENOSYS;
 }
@@ -243,27 +241,24 @@ static long vcpu_initialise(struct domain *d, uint32_t id, guest_ptr_t p)
 
 /* The guest chooses where vcpu_info lives, once: the old contents move there and everything is
  * marked pending, so that nothing is lost on the way. */
-static long register_info(struct vcpu *v, guest_ptr_t p)
+static long register_info(struct vcpu *v, const struct vcpu_register_vcpu_info *reg)
 {
 	struct domain *d = v->domain;
-	struct vcpu_register_vcpu_info reg;
 	struct vcpu_info *info;
 	struct frame *f;
 	bool ok;
 
-	if (copy_from_guest(&reg, p, sizeof(reg)))
-		return -EFAULT;
-	if (reg.offset > PAGE_SIZE - sizeof(*info) || reg.offset % 8)
+	if (reg->offset > PAGE_SIZE - sizeof(*info) || reg->offset % 8)
 		return -EINVAL;
-	f = frame_of(reg.mfn);
+	f = frame_of(reg->mfn);
 	if (!f || frame_hold(f, d->id))
 		return -EINVAL;
-	info = (struct vcpu_info *)((char *)mfn_to_virt(reg.mfn) + reg.offset);
+	info = (struct vcpu_info *)((char *)mfn_to_virt(reg->mfn) + reg->offset);
 	spin_lock(&d->event_lock);
 	ok = v->info_mfn == INVALID_MFN && (v == current_vcpu() || (v->state == VCPU_DOWN && !v->on_cpu));
 	if (ok) {
 		memcpy(info, v->info, sizeof(*info));
-		v->info_mfn = reg.mfn;
+		v->info_mfn = reg->mfn;
 		v->info = info;
 		__atomic_store_n(&info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
@@ -277,15 +272,11 @@ static long register_info(struct vcpu *v, guest_ptr_t p)
 	return 0;
 }
 
-static long set_singleshot(struct vcpu *v, guest_ptr_t p)
+static long set_singleshot(struct vcpu *v, const struct vcpu_set_singleshot_timer *t)
 {
-	struct vcpu_set_singleshot_timer t;
-
-	if (copy_from_guest(&t, p, sizeof(t)))
-		return -EFAULT;
-	if ((t.flags & VCPU_SSHOTTMR_future) && t.timeout_abs_ns < time_now())
+	if ((t->flags & VCPU_SSHOTTMR_future) && t->timeout_abs_ns < time_now())
 		return -62; /* ETIME */
-	timer_set(&v->timer, t.timeout_abs_ns);
+	timer_set(&v->timer, t->timeout_abs_ns);
 	return 0;
 }
 
@@ -383,12 +374,14 @@ long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
 	case VCPUOP_stop_periodic_timer:
 		return 0; /* there is none */
 	case VCPUOP_set_singleshot_timer:
-		return v == self ? set_singleshot(v, arg[2]) : -EINVAL;
+		if (v != self)
+			return -EINVAL;
+		HC_REQUEST(struct vcpu_set_singleshot_timer, arg[2], set_singleshot(v, &req), false);
 	case VCPUOP_stop_singleshot_timer:
 		timer_cancel(&v->timer);
 		return 0;
 	case VCPUOP_register_vcpu_info:
-		return register_info(v, arg[2]);
+		HC_REQUEST(struct vcpu_register_vcpu_info, arg[2], register_info(v, &req), false);
 	}
 	return -ENOSYS;
 }

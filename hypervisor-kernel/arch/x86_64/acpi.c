@@ -31,30 +31,27 @@ static const void *phys(paddr_t p)
 	return (const char *)mfn_to_virt(p >> PAGE_SHIFT) + (p & (PAGE_SIZE - 1));
 }
 
+static uint32_t read32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
 static void madt_parse(const struct acpi_header *h)
 {
 	const uint8_t *p = (const uint8_t *)h + 44, *end = (const uint8_t *)h + h->length;
 
 	for (; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1]) {
-		uint32_t a, b;
-
-		if (p[0] == 0 && p[1] >= 8) { /* local APIC: usable now or not */
-			memcpy(&b, p + 4, 4);
-			if (b & 1)
-				cpu_add(p[3]);
-		} else if (p[0] == 9 && p[1] >= 16) { /* the same with a wider number */
-			memcpy(&a, p + 4, 4);
-			memcpy(&b, p + 8, 4);
-			if (b & 1)
-				cpu_add(a);
-		} else if (p[0] == 1 && p[1] >= 12) { /* I/O APIC */
-			memcpy(&a, p + 4, 4);
-			memcpy(&b, p + 8, 4);
-			ioapic_add(p[2], a, b);
-		} else if (p[0] == 2 && p[1] >= 10) { /* interrupt source override */
-			memcpy(&b, p + 4, 4);
-			ioapic_override(p[3], b);
-		}
+		if (p[0] == 0 && p[1] >= 8 && read32(p + 4) & 1) /* local APIC, usable now */
+			cpu_add(p[3]);
+		else if (p[0] == 9 && p[1] >= 16 && read32(p + 8) & 1) /* the same with a wider number */
+			cpu_add(read32(p + 4));
+		else if (p[0] == 1 && p[1] >= 12) /* I/O APIC */
+			ioapic_add(p[2], read32(p + 4), read32(p + 8));
+		else if (p[0] == 2 && p[1] >= 10) /* interrupt source override */
+			ioapic_override(p[3], read32(p + 4));
 	}
 }
 

@@ -9,17 +9,20 @@
 #include <arch/layout.h>
 #include "asm-offsets.h"
 
-	.macro PUSH_GPRS
-	.irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	.macro PUSH regs:vararg
+	.irp reg, \regs
 	pushq %\reg
 	.endr
 	.endm
 
-	.macro POP_GPRS
-	.irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	.macro POP regs:vararg
+	.irp reg, \regs
 	popq %\reg
 	.endr
 	.endm
+
+#define PUSH_GPRS PUSH rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+#define POP_GPRS  POP r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
 
 /* A NOP that becomes STAC or CLAC at boot where the CPU has SMAP. */
 	.macro SMAP_SITE open
@@ -135,6 +138,24 @@ return_fault:
 	swapgs
 	.endm
 
+/* A system call to be looked at in C; rsp of the guest is in CPU_SCRATCH. */
+	.macro SYSCALL_SAVE cs, vector
+	movq %gs:CPU_REGS_END, %rsp
+	pushq $SEL_GUEST_SS
+	pushq %gs:CPU_SCRATCH
+	pushq %r11
+	pushq $\cs
+	pushq %rcx
+	pushq $0
+	pushq \vector
+	PUSH_GPRS
+	movq %rsp, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call syscall_from_guest
+	ud2
+	.endm
+
 /*
  * syscall_entry - a domain executed SYSCALL.
  * In:  rax = number, rcx = its rip, r11 = its rflags; rsp is still the guest's; interrupts off.
@@ -212,20 +233,7 @@ syscall_slow:
 	popq %rax
 	movq $VECTOR_SYSCALL, %gs:CPU_SCRATCH + 8
 syscall_save:
-	movq %gs:CPU_REGS_END, %rsp
-	pushq $SEL_GUEST_SS
-	pushq %gs:CPU_SCRATCH
-	pushq %r11
-	pushq $SEL_GUEST_CS
-	pushq %rcx
-	pushq $0
-	pushq %gs:CPU_SCRATCH + 8
-	PUSH_GPRS
-	movq %rsp, %rdi
-	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
-	call syscall_from_guest
-	ud2
+	SYSCALL_SAVE SEL_GUEST_CS, %gs:CPU_SCRATCH + 8
 
 /*
  * HYPERVISOR_iret (xen/arch-x86/xen-x86_64.h, struct iret_context): on the guest's stack stand
@@ -369,21 +377,11 @@ page_fault_entry:
 	leaq -64(%rbx), %rbx
 	movq %rbx, %gs:CPU_SCRATCH
 	movq %rax, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	POP r15, r14, r13, r12, rbp, rbx
 	addq $8, %rsp
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
+	POP r10, r9, r8, rax
 	addq $8, %rsp
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	POP rdx, rsi, rdi
 	movq %gs:CPU_SCRATCH, %rsp
 	swapgs
 	sysretq
@@ -401,20 +399,7 @@ page_fault_entry:
 syscall32_entry:
 	swapgs
 	movq %rsp, %gs:CPU_SCRATCH
-	movq %gs:CPU_REGS_END, %rsp
-	pushq $SEL_GUEST_SS
-	pushq %gs:CPU_SCRATCH
-	pushq %r11
-	pushq $SEL_GUEST_CS32
-	pushq %rcx
-	pushq $0
-	pushq $VECTOR_SYSCALL32
-	PUSH_GPRS
-	movq %rsp, %rdi
-	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
-	call syscall_from_guest
-	ud2
+	SYSCALL_SAVE SEL_GUEST_CS32, $VECTOR_SYSCALL32
 
 /* return_to_guest(struct vcpu *v) - load v's registers and leave ring 0. */
 	.balign 16

@@ -160,18 +160,12 @@ static int callback_set(struct vcpu *v, uint16_t type, bool masks, uint64_t addr
 
 long hc_callback_op(struct vcpu *v, const uint64_t *arg)
 {
-	struct callback_register reg;
-	struct callback_unregister unreg;
-
 	switch (arg[0]) {
 	case CALLBACKOP_register:
-		if (copy_from_guest(&reg, arg[1], sizeof(reg)))
-			return -EFAULT;
-		return callback_set(v, reg.type, reg.flags & CALLBACKF_mask_events, reg.address);
+		HC_REQUEST(struct callback_register, arg[1],
+			   callback_set(v, req.type, req.flags & CALLBACKF_mask_events, req.address), false);
 	case CALLBACKOP_unregister:
-		if (copy_from_guest(&unreg, arg[1], sizeof(unreg)))
-			return -EFAULT;
-		return callback_set(v, unreg.type, false, 0);
+		HC_REQUEST(struct callback_unregister, arg[1], callback_set(v, req.type, false, 0), false);
 	}
 	return -ENOSYS;
 }
@@ -240,18 +234,19 @@ long hc_vm_assist(struct vcpu *v, const uint64_t *arg)
 	return 0x2dull >> arg[1] & 1 ? 0 : -EINVAL;
 }
 
+static int iopl_set(struct vcpu *v, uint32_t iopl)
+{
+	if (iopl > 3)
+		return -EINVAL;
+	v->arch.iopl = iopl > 0;
+	return 0;
+}
+
 long hc_physdev_op(struct vcpu *v, const uint64_t *arg)
 {
-	struct physdev_set_iopl iopl;
-
 	switch (arg[0]) {
 	case PHYSDEVOP_set_iopl:
-		if (copy_from_guest(&iopl, arg[1], sizeof(iopl)))
-			return -EFAULT;
-		if (iopl.iopl > 3)
-			return -EINVAL;
-		v->arch.iopl = iopl.iopl > 0;
-		return 0;
+		HC_REQUEST(struct physdev_set_iopl, arg[1], iopl_set(v, req.iopl), false);
 	case PHYSDEVOP_set_iobitmap:
 		return 0; /* a guest has no ports to give to its processes */
 	}

@@ -34,3 +34,17 @@ static inline bool hypercall_preempt_items(uint64_t done)
  * 0 or -EFAULT; on -EFAULT an unknown part was copied.  Addresses of the kernel's range are refused. */
 int copy_from_guest(void *dst, guest_ptr_t src, size_t len);
 int copy_to_guest(guest_ptr_t dst, const void *src, size_t len);
+
+/* A case of hc_X: a structure of this type at p in the guest is req; call answers.  back: req is the answer, too. */
+#define HC_REQUEST(type, p, call, back)                                       \
+	do {                                                                  \
+		type req;                                                     \
+		long answer;                                                  \
+                                                                              \
+		if (copy_from_guest(&req, p, sizeof(req)))                    \
+			return -EFAULT;                                       \
+		answer = call;                                                \
+		if (!answer && (back) && copy_to_guest(p, &req, sizeof(req))) \
+			answer = -EFAULT;                                     \
+		return answer;                                                \
+	} while (0)
