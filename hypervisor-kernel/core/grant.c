@@ -455,6 +455,14 @@ static long query_size(struct vcpu *v, gnttab_query_size_t *op)
 	return 0;
 }
 
+static long set_version(guest_ptr_t p, gnttab_set_version_t *op)
+{
+	if (op->version == 1)
+		return 0;
+	op->version = 1;
+	return copy_to_guest(p, op, sizeof(*op)) ? -EFAULT : -ENOSYS;
+}
+
 static long get_version(struct vcpu *v, gnttab_get_version_t *op)
 {
 	op->version = 1;
@@ -501,8 +509,8 @@ long hc_grant_table_op(struct vcpu *v, const uint64_t *arg)
 		HC_REQUEST(gnttab_setup_table_t, arg[1], setup_table(v, &req), true);
 	case GNTTABOP_query_size:
 		HC_REQUEST(gnttab_query_size_t, arg[1], query_size(v, &req), true);
-	case GNTTABOP_set_version: /* what it is is for get_version to tell */
-		HC_REQUEST(gnttab_set_version_t, arg[1], req.version == 1 ? 0 : -ENOSYS, false);
+	case GNTTABOP_set_version:
+		HC_REQUEST(gnttab_set_version_t, arg[1], set_version(arg[1], &req), false);
 	case GNTTABOP_get_version:
 		HC_REQUEST(gnttab_get_version_t, arg[1], get_version(v, &req), true);
 	}
