@@ -337,6 +337,39 @@ ABI_LAYOUT(guise_system_counters, 40);
  */
 #define GUISE_PERSONALITY_ENABLE 0 /* rsi = features wanted; returns all that are on.  -EBUSY: there is a second vCPU */
 
+#define GUISE_PERSONALITY_AREA	8 /* rsi = struct guise_vcpu_entry; 0: no area any more.  Needs _ENTRY	*/
+#define GUISE_PERSONALITY_ROOTS 9 /* rsi, rdx = top tables of guest kernel and user (0: none).  Needs _SWITCH	*/
+
+/* Features. */
+#define GUISE_PERSONALITY_ENTRY	 (1u << 0) /* user and guest kernel change through an area		*/
+#define GUISE_PERSONALITY_SWITCH (1u << 2) /* both roots at once					*/
+
+/* How the calling vCPU changes between user and guest kernel.
+ *
+ * SYSCALL in user mode: the area gets rip and rflags; the kernel goes on at entry with rsp and all registers but rcx
+ * and r11 as they were, upcalls masked, rflags 0x202.  SYSCALL in guest kernel mode whose next instruction is at
+ * back: the user goes on with the area's rip and rflags and all registers but rcx and r11 as they are, upcalls
+ * unmasked.  Frames bounced from user mode go to the area's kernel_sp, and show user_cs and user_ss for
+ * the flat selectors that SYSRET leaves.  The guest kernel's GS base is the one at the time of this call.
+ *
+ * The area's frame is held.  Whatever is written into it is the guest's own risk. */
+struct guise_vcpu_entry {
+	uint64_t area;	  /* in: machine address of a struct guise_vcpu_area, a multiple of 64	*/
+	uint64_t entry;	  /* in: where system calls go						*/
+	uint64_t back;	  /* in: behind the SYSCALL that goes back to the user			*/
+	uint16_t user_cs; /* in									*/
+	uint16_t user_ss; /* in									*/
+	uint32_t zero;	  /* in: 0								*/
+};
+ABI_LAYOUT(guise_vcpu_entry, 32);
+
+struct guise_vcpu_area {
+	uint64_t rip, rflags; /* of the user, from its SYSCALL until it goes on		*/
+	uint64_t kernel_sp;   /* stack for frames bounced from user mode		*/
+	uint64_t zero[5];
+};
+ABI_LAYOUT(guise_vcpu_area, 64);
+
 /* ---- how a native domain finds its world -----------------------------------------------------
  * Native domains are static ELF64 programs linked at GUISE_NATIVE_BASE.  Guest frame g is mapped
  * at GUISE_NATIVE_BASE + g * 4096, all of it read-write-execute in 4 KiB pages, by tables in the

@@ -38,6 +38,11 @@ void asm_offsets(void)
 	OFFSET(VCPU_GS_BASE_KERNEL, struct vcpu, arch.gs_base[1]);
 	OFFSET(VCPU_SYSCALL_CALLBACK, struct vcpu, arch.syscall_callback);
 	OFFSET(VCPU_SYSCALL_FAST, struct vcpu, arch.syscall_fast);
+	OFFSET(VCPU_AREA, struct vcpu, arch.area);
+	OFFSET(VCPU_DIRECT_ENTRY, struct vcpu, arch.direct_entry);
+	OFFSET(VCPU_DIRECT_BACK, struct vcpu, arch.direct_back);
+	OFFSET(AREA_RIP, struct guise_vcpu_area, rip);
+	OFFSET(AREA_RFLAGS, struct guise_vcpu_area, rflags);
 	OFFSET(VCPU_TRAP_PF, struct vcpu, arch.trap[TRAP_PF].address);
 	OFFSET(VCPU_INFO, struct vcpu, info);
 	OFFSET(VCPU_NR_SYSCALLS, struct vcpu, crossing[GUISE_CROSSING_SYSCALL].count);

@@ -135,7 +135,6 @@ return_fault:
 	movq %rbx, VCPU_GS_BASE_USER(%rax)
 	movq VCPU_GS_BASE_KERNEL(%rax), %rbx
 	wrgsbase %rbx
-	swapgs
 	.endm
 
 /* A system call to be looked at in C; rsp of the guest is in CPU_SCRATCH. */
@@ -182,13 +181,15 @@ syscall_entry:
 	movq VCPU_CR3_KERNEL(%rax), %rbx
 	testq %rbx, %rbx
 	jz syscall_user_slow
-	cmpb $0, VCPU_SYSCALL_FAST(%rax)
-	je syscall_user_slow
 	cmpb $0, INFO_MASK(%rdx)
 	jne syscall_user_slow
 	cmpb $0, %gs:CPU_RESCHED
 	jne syscall_user_slow
+	cmpb $1, VCPU_SYSCALL_FAST(%rax)
+	jb syscall_user_slow
+	ja syscall_direct
 	TO_KERNEL
+	swapgs
 	incq VCPU_NR_SYSCALLS(%rax)
 	movq VCPU_BOUNCE_SP(%rax), %rbx
 	SMAP_SITE 1
@@ -236,12 +237,69 @@ syscall_save:
 	SYSCALL_SAVE SEL_GUEST_CS, %gs:CPU_SCRATCH + 8
 
 /*
+ * A guest kernel that registered an area (guise.h, struct guise_vcpu_entry) is entered with the user's stack; what
+ * SYSRET needs two registers for is in the area, memory of the guest by its address in the direct map: no
+ * fault can happen.  A field is read once, and made harmless before it is used.
+ */
+	.balign 16
+syscall_direct:
+	pushq %gs:CPU_SCRATCH
+	TO_KERNEL
+	incq VCPU_NR_SYSCALLS(%rax)
+	movb $1, INFO_MASK(%rdx)
+	movq VCPU_AREA(%rax), %rdx
+	movq %rcx, AREA_RIP(%rdx)
+	movq %r11, AREA_RFLAGS(%rdx)
+	movq VCPU_DIRECT_ENTRY(%rax), %rcx
+	movl $RFLAGS_IF | 2, %r11d
+	movq 24(%rsp), %rax
+	movq 16(%rsp), %rdx
+	movq 8(%rsp), %rbx
+	movq (%rsp), %rsp
+	sysretq
+
+/* Back to the user.  r11 and, on the slow way, rip are not looked at: direct_back() has the area. */
+	.balign 16
+syscall_direct_back:
+	cmpb $0, %gs:CPU_RESCHED
+	jne syscall_slow
+	movq VCPU_INFO(%rdx), %rax
+	cmpb $0, INFO_PENDING(%rax)
+	jne syscall_slow
+	movq VCPU_CR3_USER(%rdx), %r11
+	testq %r11, %r11
+	jz syscall_slow
+	movb $0, INFO_MASK(%rax)
+	movq $0, VCPU_KERNEL_MODE(%rdx)
+	movq %r11, %gs:CPU_CR3
+	incq %gs:CPU_FLUSH_EPOCH
+	movq %r11, %cr3
+	incq VCPU_NR_IRETS(%rdx)
+	pushq %gs:CPU_SCRATCH
+	movq VCPU_AREA(%rdx), %rax
+	movq AREA_RIP(%rax), %rcx
+	shlq $16, %rcx
+	sarq $16, %rcx
+	movl AREA_RFLAGS(%rax), %r11d
+	andl $RFLAGS_GUEST, %r11d
+	orl $RFLAGS_IF | 2, %r11d
+	movq VCPU_GS_BASE_USER(%rdx), %rax
+	swapgs
+	wrgsbase %rax
+	movq 16(%rsp), %rax
+	movq 8(%rsp), %rdx
+	movq (%rsp), %rsp
+	sysretq
+
+/*
  * HYPERVISOR_iret (xen/arch-x86/xen-x86_64.h, struct iret_context): on the guest's stack stand
  * rax, r11, rcx, flags, rip, cs, rflags, rsp, ss.  rcx and r11 are free; until INFO_MASK is written
  * nothing but the dead saved registers is changed, and hc_iret() can begin anew.
  */
 	.balign 16
 syscall_of_kernel:
+	cmpq VCPU_DIRECT_BACK(%rdx), %rcx
+	je syscall_direct_back
 	cmpq $HYPERVISOR_IRET, %rax
 	jne syscall_slow
 	cmpb $0, %gs:CPU_RESCHED
@@ -349,6 +407,7 @@ page_fault_entry:
 
 	movq %rdi, %rax
 	TO_KERNEL
+	swapgs
 	movq VCPU_BOUNCE_SP(%rax), %rbx
 	movq VCPU_INFO(%rax), %rsi
 	SMAP_SITE 1

@@ -165,35 +165,31 @@ static int unpin(struct domain *d, mfn_t m)
 	return rc;
 }
 
-/* Load a top-level table: CR3 of the kernel (mode 1) or of its user (mode 0). */
-static int new_root(struct vcpu *v, unsigned mode, mfn_t m)
+int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user)
 {
+	const mfn_t root[2] = { user ? user : INVALID_MFN, kernel };
+	uint64_t before = v->arch.cr3[1];
 	struct domain *d = v->domain;
-	uint64_t before = v->arch.cr3[mode], cr3 = 0;
 
-	if (!(mode == 0 && m == 0) && !frame_owned_by(m, d->id))
+	if ((modes & ROOT_KERNEL && !frame_owned_by(kernel, d->id)) || (user && !frame_owned_by(user, d->id)))
 		return -EPERM;
 	spin_lock(&d->tlb.lock);
 	if (d->paging == GUISE_DOMAIN_STOCK)
 		tlb_resync(d);
-	spin_unlock(&d->tlb.lock);
-	v->arch.root[mode] = m ? m : INVALID_MFN;
-	v->arch.cr3[mode] = 0;
-	if (mode == v->arch.kernel_mode && d->paging == GUISE_DOMAIN_NATIVE) {
-		spin_lock(&d->tlb.lock);
+	else if (modes & ROOT_KERNEL)
 		tlb_reset(d);
-		spin_unlock(&d->tlb.lock);
+	for (unsigned mode = 0; mode < 2; mode++) {
+		if (modes >> mode & 1) {
+			v->arch.root[mode] = root[mode];
+			v->arch.cr3[mode] = 0;
+			root_make(d, v, mode);
+		}
 	}
-	if (m)
-		cr3 = root_cr3(v, mode);
-	if (mode == 1 && d->paging == GUISE_DOMAIN_STOCK) {
-		spin_lock(&d->tlb.lock);
-		if (v->arch.cr3[mode] == cr3) /* not dropped meanwhile */
-			root_inherit(d, before, cr3);
-		spin_unlock(&d->tlb.lock);
-	}
-	if (mode == v->arch.kernel_mode)
-		root_load(v, mode);
+	if (modes & ROOT_KERNEL)
+		root_inherit(d, before, v->arch.cr3[1]);
+	spin_unlock(&d->tlb.lock);
+	if (modes & ROOT_KERNEL)
+		root_load(v, 1);
 	return 0;
 }
 
@@ -219,9 +215,9 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_UNPIN_TABLE:
 		return unpin(d, op->arg1.mfn);
 	case MMUEXT_NEW_BASEPTR:
-		return new_root(v, 1, op->arg1.mfn);
+		return roots_load(v, ROOT_KERNEL, op->arg1.mfn, 0);
 	case MMUEXT_NEW_USER_BASEPTR:
-		return new_root(v, 0, op->arg1.mfn);
+		return roots_load(v, ROOT_USER, 0, op->arg1.mfn);
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
 		if (mask_read(v, (guest_ptr_t)op->arg2.vcpumask.p, &vcpus))

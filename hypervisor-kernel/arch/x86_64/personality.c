@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * personality.c - what a guest's kernel that was made for Guise may have beyond the Xen PV ABI.
+ *
+ * An area (guise.h, struct guise_vcpu_entry) is memory of the guest, which any of its vCPUs may write to at any time.
+ * So a field is read once and made harmless before it is used; which mode runs, and where the guest's kernel is
+ * entered, stand in the vCPU.  The fast ways are syscall_direct and syscall_direct_back in entry.S; here are
+ * the same for when there is more to do.
  */
 #include <arch/arch.h>
+#include <arch/layout.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
+#include <core/frame.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
@@ -21,11 +31,92 @@ static long enable(struct vcpu *v, uint64_t features)
 	return d->personality;
 }
 
+void direct_enter(struct vcpu *v)
+{
+	struct regs *r = &v->arch.regs;
+
+	WRITE_ONCE(v->arch.area->rip, r->rip);
+	WRITE_ONCE(v->arch.area->rflags, r->rflags);
+	toggle_mode(v);
+	v->info->evtchn_upcall_mask = 1;
+	r->rip = v->arch.direct_entry;
+	r->cs = SEL_GUEST_CS;
+	r->ss = SEL_GUEST_SS;
+	r->rflags = X86_RFLAGS_IF | 2;
+}
+
+void direct_back(struct vcpu *v)
+{
+	struct regs *r = &v->arch.regs;
+
+	r->rip = r->rcx = (uint64_t)((int64_t)(READ_ONCE(v->arch.area->rip) << 16) >> 16);
+	r->rflags = r->r11 = (READ_ONCE(v->arch.area->rflags) & X86_RFLAGS_GUEST) | X86_RFLAGS_IF | 2;
+	r->vector = 0; /* rax is the user's */
+	v->info->evtchn_upcall_mask = 0;
+	toggle_mode(v);
+}
+
+void area_read(struct vcpu *v)
+{
+	uint64_t sp = READ_ONCE(v->arch.area->kernel_sp);
+	struct regs *r = &v->arch.regs;
+
+	if (sp != v->arch.kernel_sp)
+		kernel_stack_set(v, SEL_GUEST_SS, sp);
+	if (r->cs == SEL_GUEST_CS)
+		r->cs = v->arch.user_cs;
+	if (r->ss == SEL_GUEST_SS)
+		r->ss = v->arch.user_ss;
+}
+
+void area_drop(struct vcpu *v)
+{
+	if (v->arch.area)
+		frame_release(frame_of(virt_to_mfn(v->arch.area)));
+	v->arch.area = NULL;
+	v->arch.direct_back = DIRECT_NEVER;
+	syscall_fast_update(v);
+}
+
+static long area_register(struct vcpu *v, guest_ptr_t at)
+{
+	struct arch_vcpu *a = &v->arch;
+	struct guise_vcpu_entry e;
+	struct frame *f;
+
+	if (!at) {
+		area_drop(v);
+		return 0;
+	}
+	if (copy_from_guest(&e, at, sizeof(e)))
+		return -EFAULT;
+	if (e.area % sizeof(*a->area) || e.zero || !handler_ok(e.entry) || !canonical(e.back))
+		return -EINVAL;
+	f = frame_of(e.area >> PAGE_SHIFT);
+	if (!f || frame_hold(f, v->domain->id))
+		return -EPERM;
+	area_drop(v);
+	a->area = (void *)((char *)mfn_to_virt(e.area >> PAGE_SHIFT) + e.area % PAGE_SIZE);
+	a->direct_entry = e.entry;
+	a->direct_back = e.back;
+	a->user_cs = e.user_cs | 3;
+	a->user_ss = e.user_ss | 3;
+	a->gs_base[1] = guest_gs_base_get();
+	syscall_fast_update(v);
+	return 0;
+}
+
 long hc_personality(struct vcpu *v, const uint64_t *arg)
 {
 	switch (arg[0]) {
 	case GUISE_PERSONALITY_ENABLE:
 		return enable(v, arg[1]);
+	case GUISE_PERSONALITY_AREA:
+		return v->domain->personality & GUISE_PERSONALITY_ENTRY ? area_register(v, arg[1]) : -EPERM;
+	case GUISE_PERSONALITY_ROOTS:
+		return v->domain->personality & GUISE_PERSONALITY_SWITCH ?
+			       roots_load(v, ROOT_USER | ROOT_KERNEL, arg[1], arg[2]) :
+			       -EPERM;
 	}
 	return -ENOSYS;
 }

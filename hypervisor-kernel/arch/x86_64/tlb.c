@@ -323,20 +323,14 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 	return n;
 }
 
-uint64_t root_cr3(struct vcpu *v, unsigned mode)
+uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode)
 {
-	struct domain *d = v->domain;
 	mfn_t root = v->arch.root[mode];
-	uint64_t cr3 = READ_ONCE(v->arch.cr3[mode]);
+	uint64_t cr3;
 	uint32_t n;
 
-	if (cr3)
-		return cr3;
-	spin_lock(&d->tlb.lock);
-	if (!frame_owned_by(root, d->id)) {
-		spin_unlock(&d->tlb.lock);
+	if (!frame_owned_by(root, d->id))
 		return 0;
-	}
 	do {
 		n = node_get(d, root, 4);
 	} while (n == FRAME_NIL);
@@ -347,6 +341,18 @@ uint64_t root_cr3(struct vcpu *v, unsigned mode)
 	root_touch(&d->tlb, n);
 	cr3 = d->tlb.page[n] << PAGE_SHIFT;
 	WRITE_ONCE(v->arch.cr3[mode], cr3);
+	return cr3;
+}
+
+uint64_t root_cr3(struct vcpu *v, unsigned mode)
+{
+	struct domain *d = v->domain;
+	uint64_t cr3 = READ_ONCE(v->arch.cr3[mode]);
+
+	if (cr3)
+		return cr3;
+	spin_lock(&d->tlb.lock);
+	cr3 = root_make(d, v, mode);
 	spin_unlock(&d->tlb.lock);
 	return cr3;
 }

@@ -81,6 +81,8 @@ uint64_t page_fault_from_guest(struct vcpu *v)
 		return 0;
 	}
 	crossing_count(v, GUISE_CROSSING_FAULT);
+	if (v->arch.area && !v->arch.kernel_mode)
+		area_read(v);
 	if (v->arch.kernel_mode || !t->fast || !v->arch.bounce_sp || !v->arch.cr3[1] || v->info->evtchn_upcall_mask ||
 	    c->resched) {
 		bounce_page_fault(v, va, error);
@@ -210,7 +212,15 @@ void syscall_from_guest(struct regs *r)
 	crossing_begin(v);
 	if (!v->arch.kernel_mode) {
 		crossing_count(v, GUISE_CROSSING_SYSCALL);
-		user_syscall(v, r->vector == VECTOR_SYSCALL32);
+		if (v->arch.area && r->vector == VECTOR_SYSCALL)
+			direct_enter(v);
+		else
+			user_syscall(v, r->vector == VECTOR_SYSCALL32);
+		exit_to_guest();
+	}
+	if (r->rip == v->arch.direct_back && r->vector == VECTOR_SYSCALL) {
+		crossing_count(v, __HYPERVISOR_iret);
+		direct_back(v);
 		exit_to_guest();
 	}
 	v->domain->hypercalls++;

@@ -32,7 +32,7 @@ void syscall_fast_update(struct vcpu *v)
 {
 	struct arch_vcpu *a = &v->arch;
 
-	a->syscall_fast = a->syscall_masks && a->bounce_sp && handler_ok(a->syscall_callback);
+	a->syscall_fast = a->area ? 2 : a->syscall_masks && a->bounce_sp && handler_ok(a->syscall_callback);
 }
 
 void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp)
@@ -66,6 +66,8 @@ void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64
 		return;
 	}
 	if (!v->arch.kernel_mode) {
+		if (v->arch.area)
+			area_read(v);
 		cs = r->cs & 0xffff;
 		sp = v->arch.kernel_sp;
 		toggle_mode(v);

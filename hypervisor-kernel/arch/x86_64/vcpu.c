@@ -18,6 +18,7 @@ void arch_vcpu_init(struct vcpu *v)
 {
 	v->arch.root[0] = v->arch.root[1] = INVALID_MFN;
 	v->arch.gdt_mfn = INVALID_MFN;
+	v->arch.direct_back = DIRECT_NEVER;
 	v->arch.kernel_mode = 1;
 	v->arch.xcr0 = fpu_xcr0;
 	v->arch.dr[6] = 0xffff0ff0;
@@ -85,6 +86,7 @@ void arch_vcpu_forget(struct vcpu *v)
 {
 	context_forget(v);
 	ldt_free(v);
+	area_drop(v);
 }
 
 int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)

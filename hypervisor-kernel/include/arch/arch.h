@@ -68,6 +68,20 @@ void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error);
 void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error);
 void upcall_events(struct vcpu *v);
 
+/* personality.c, of a vCPU with an area */
+#define DIRECT_NEVER (1ull << 62) /* no instruction ends there */
+/* SYSCALL in user mode; SYSCALL of the kernel at direct_back. */
+void direct_enter(struct vcpu *v);
+void direct_back(struct vcpu *v);
+/* A frame is to be bounced from user mode: where to, and with which selectors. */
+void area_read(struct vcpu *v);
+void area_drop(struct vcpu *v);
+
+/* mmu.c: the current vCPU's top tables change; user 0: none.  -EPERM: no frames of the domain. */
+#define ROOT_USER   1u /* bits by mode */
+#define ROOT_KERNEL 2u
+int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user);
+
 /* context.c */
 void context_switch(struct cpu *c, struct vcpu *next);
 void context_save(struct cpu *c);

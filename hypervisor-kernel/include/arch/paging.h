@@ -131,7 +131,9 @@ void node_unlink(struct domain *d, uint64_t *e) MUST_HOLD(d->tlb.lock);
 /* The frame's contents are no table any more, or may change unseen: forget the node. */
 void node_detach(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock);
 void root_touch(struct tlb *t, uint32_t n);
-/* Hardware root for v's mode (0 user, 1 kernel), made if need be; 0: the guest has none. */
+/* Hardware root for v's mode (0 user, 1 kernel), made; 0: the guest has none. */
+uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode) MUST_HOLD(d->tlb.lock);
+/* The same, made if need be. */
 uint64_t root_cr3(struct vcpu *v, unsigned mode);
 /* Two hardware roots: what the older one has of the guest kernel's half counts for a new one. */
 void root_inherit(struct domain *d, uint64_t from, uint64_t to) MUST_HOLD(d->tlb.lock);

@@ -37,7 +37,10 @@ struct arch_vcpu {
 	uint64_t gs_base[2];  /* of the mode that does not run			*/
 	uint64_t syscall_callback, event_callback, failsafe_callback, syscall32_callback;
 	bool syscall_masks, syscall32_masks;
-	bool syscall_fast; /* entry.S may bounce: masks, callback and stack are good */
+	uint8_t syscall_fast;	      /* 1: entry.S may bounce: masks, callback and stack are good; 2: through area */
+	struct guise_vcpu_area *area; /* personality.c; NULL: none			*/
+	uint64_t direct_entry, direct_back; /* where it is entered, and goes back to the user	*/
+	uint16_t user_cs, user_ss;
 
 	mfn_t root[2]; /* the guest's own top tables: [0] user, [1] kernel	*/
 	uint64_t fs_base;

@@ -21,7 +21,8 @@
 #define NR_PORTS       4096
 #define DOMID_FIRST    0
 
-#define PERSONALITY_OFFERED 0u /* GUISE_PERSONALITY_*: features that guests may switch on */
+/* GUISE_PERSONALITY_*: features that guests may switch on */
+#define PERSONALITY_OFFERED (GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_SWITCH)
 
 struct port;
 struct grant_table;
