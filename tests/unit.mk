@@ -14,7 +14,7 @@ UNIT_KERNEL_FILES := \
 	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/mmu arch/x86_64/personality \
 	arch/x86_64/uaccess \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
-	arch/x86_64/segment arch/x86_64/iommu arch/x86_64/dmar lib/archive lib/string lib/vsnprintf
+	arch/x86_64/segment arch/x86_64/iommu arch/x86_64/dmar arch/x86_64/personality lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
 	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
@@ -30,7 +30,7 @@ UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 
 # The host has its own of these, which the sanitizers watch: the kernel's are tested under other names.
 %/hypervisor-kernel/lib/string.o %/hypervisor-kernel/lib/vsnprintf.o: UNIT_KERNEL_CFLAGS += \
-	$(foreach f,memcpy memmove memset memcmp strlen strcmp strncmp vsnprintf snprintf,-D$(f)=kernel_$(f)) -fno-builtin
+	$(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp strncmp vsnprintf snprintf,-D$(f)=kernel_$(f)) -fno-builtin
 
 $(U)/hypervisor-kernel/%.o: hypervisor-kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
@@ -45,17 +45,16 @@ UNIT_NATIVE_CFLAGS := $(TEST_CFLAGS) -Iruntime/include -Ihypervisor-kernel/abi -
 
 UNIT_NATIVE_LIB := $(addprefix $(U)/runtime/, blk_ring.o net_ring.o net_switch.o net_share.o net_header.o net_segment.o net_merge.o net_packet.o \
 	net_mac.o console_ring.o store_wire.o gpt.o crc32.o number.o heap.o \
-	format.o string.o) $(U)/drivers-vm/nvme/nvme_queue.o $(U)/drivers-vm/e1000e/ring.o $(addprefix $(U)/vmm/, config.o patience.o json.o log.o control.o elf.o store.o store_wire.o pvguest.o native.o) $(U)/native/fake.o $(U)/native/torn.o
+	string.o) $(U)/drivers-vm/nvme/nvme_queue.o $(U)/drivers-vm/e1000e/ring.o $(addprefix $(U)/vmm/, config.o patience.o json.o log.o control.o elf.o store.o store_wire.o pvguest.o native.o) $(U)/native/fake.o $(U)/native/torn.o
 UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, json_test.o control_test.o store_test.o store_tx_test.o store_wire_test.o config_test.o elf_test.o build_test.o \
 	patience_test.o blk_ring_test.o console_ring_test.o gpt_test.o heap_test.o text_test.o \
 	nvme_queue_test.o net_ring_test.o net_switch_test.o net_share_test.o net_header_test.o net_segment_test.o e1000e_test.o)
 
 # What the host has as well, or tests replace, is tested under another name.
 $(U)/runtime/string.o: UNIT_NATIVE_CFLAGS += -fno-builtin \
-	$(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp strncmp strchr strrchr,-D$(f)=runtime_$(f))
+	-Dstrchr=runtime_strchr -Dstrrchr=runtime_strrchr
 # The order of stores into shared pages is looked at where a barrier stands between them.
 $(U)/runtime/blk_ring.o $(U)/runtime/net_ring.o: UNIT_NATIVE_CFLAGS += '-Dwmb()=fake_wmb()' -include tests/unit/native/wmb.h
-$(U)/runtime/format.o: UNIT_NATIVE_CFLAGS += -fno-builtin -Dvsnprintf=runtime_vsnprintf -Dsnprintf=runtime_snprintf
 $(U)/runtime/heap.o: UNIT_NATIVE_CFLAGS += -Dheap_alloc=runtime_heap_alloc -Dheap_free=runtime_heap_free \
 	-Dheap_free_bytes=runtime_heap_free_bytes
 

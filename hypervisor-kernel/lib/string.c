@@ -1,74 +1,78 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * string.c - memory and strings.
+ *
+ * The copying loops are string instructions, or volatile: the compiler would turn others into calls of the very
+ * functions that they implement.
  */
-#include <core/lib.h>
+#include "text.h"
 
-void *memcpy(void *d, const void *s, size_t n)
+void *memcpy(void *to, const void *from, size_t len)
 {
-	void *to = d;
-	size_t words = n / 8;
+	void *d = to;
+	size_t words = len / 8, bytes = len % 8;
 
-	asm volatile("rep movsq" : "+D"(to), "+S"(s), "+c"(words)::"memory");
-	n &= 7;
-	asm volatile("rep movsb" : "+D"(to), "+S"(s), "+c"(n)::"memory");
-	return d;
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(from), "+c"(words)::"memory");
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(bytes)::"memory");
+	return to;
 }
 
-void *memmove(void *d, const void *s, size_t n)
+void *memmove(void *to, const void *from, size_t len)
 {
-	char *to = d;
-	const char *from = s;
+	volatile char *d = to;
+	const char *s = from;
 
-	if (to <= from || to >= from + n)
-		return memcpy(d, s, n);
-	while (n--)
-		to[n] = from[n];
-	return d;
+	if ((uintptr_t)to - (uintptr_t)from >= len)
+		return memcpy(to, from, len);
+	while (len--)
+		d[len] = s[len];
+	return to;
 }
 
-void *memset(void *d, int c, size_t n)
+void *memset(void *to, int byte, size_t len)
 {
-	void *to = d;
-	uint64_t v = (uint8_t)c * 0x0101010101010101ull;
-	size_t words = n / 8;
+	void *d = to;
+	uint64_t pattern = (uint8_t)byte * 0x0101010101010101ull;
+	size_t words = len / 8, bytes = len % 8;
 
-	asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(v) : "memory");
-	n &= 7;
-	asm volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(v) : "memory");
-	return d;
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(bytes) : "a"(pattern) : "memory");
+	return to;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+int memcmp(const void *a, const void *b, size_t len)
 {
 	const uint8_t *x = a, *y = b;
 
-	for (; n; n--, x++, y++)
+	for (; len; len--, x++, y++)
 		if (*x != *y)
 			return *x - *y;
 	return 0;
 }
 
+size_t strnlen(const char *s, size_t max)
+{
+	size_t len = 0;
+
+	while (len < max && s[len])
+		len++;
+	return len;
+}
+
 size_t strlen(const char *s)
 {
-	size_t n = 0;
+	return strnlen(s, SIZE_MAX);
+}
 
-	while (s[n])
-		n++;
-	return n;
+int strncmp(const char *a, const char *b, size_t max)
+{
+	for (; max; max--, a++, b++)
+		if (*a != *b || !*a)
+			return (uint8_t)*a - (uint8_t)*b;
+	return 0;
 }
 
 int strcmp(const char *a, const char *b)
 {
-	while (*a && *a == *b)
-		a++, b++;
-	return (uint8_t)*a - (uint8_t)*b;
-}
-
-int strncmp(const char *a, const char *b, size_t n)
-{
-	for (; n; n--, a++, b++)
-		if (*a != *b || !*a)
-			return (uint8_t)*a - (uint8_t)*b;
-	return 0;
+	return strncmp(a, b, SIZE_MAX);
 }

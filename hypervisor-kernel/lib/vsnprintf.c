@@ -1,108 +1,117 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vsnprintf.c - formatted text: d i u x X p s c %, flags 0 and -, width, .precision for s, l ll z.
+ * vsnprintf.c - text by a format (text.h).
  */
-#include <core/lib.h>
+#include "text.h"
 
-struct out {
-	char *buf;
+struct output {
+	char *to;
 	size_t size, len;
+	/* of the conversion at work	*/
+	int left, zero, width, precision; /* precision -1: none */
 };
 
-static void put(struct out *o, char c)
+static void put(struct output *o, char c)
 {
 	if (o->len + 1 < o->size)
-		o->buf[o->len] = c;
+		o->to[o->len] = c;
 	o->len++;
 }
 
-static void pad(struct out *o, char c, int n)
+static void pad(struct output *o, char c, int nr)
 {
-	while (n-- > 0)
+	while (nr-- > 0)
 		put(o, c);
 }
 
-static void put_field(struct out *o, const char *s, int len, int width, bool left, char fill)
+/* Zeroes stand behind the prefix, spaces before it. */
+static void put_field(struct output *o, const char *prefix, const char *text, int len)
 {
-	if (!left)
-		pad(o, fill, width - len);
+	int room = o->width - len - (int)strlen(prefix);
+
+	if (!o->left && !o->zero)
+		pad(o, ' ', room);
+	while (*prefix)
+		put(o, *prefix++);
+	if (!o->left && o->zero)
+		pad(o, '0', room);
 	for (int i = 0; i < len; i++)
-		put(o, s[i]);
-	if (left)
-		pad(o, ' ', width - len);
+		put(o, text[i]);
+	if (o->left)
+		pad(o, ' ', room);
 }
 
-static void put_number(struct out *o, uint64_t v, bool negative, unsigned base, bool upper, int width, bool left,
-		       bool zero)
+static void put_number(struct output *o, const char *prefix, uint64_t value, unsigned base)
 {
-	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[24];
 	int at = sizeof(text);
 
 	do {
-		text[--at] = digits[v % base];
-		v /= base;
-	} while (v);
-	if (negative && zero && !left) {
-		put(o, '-');
-		width--;
-	} else if (negative) {
-		text[--at] = '-';
-	}
-	put_field(o, text + at, (int)sizeof(text) - at, width, left, zero && !left ? '0' : ' ');
+		text[--at] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	put_field(o, prefix, text + at, (int)sizeof(text) - at);
 }
 
-int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+/* The decimal number at *fmt, or the next argument for '*'. */
+#define NUMBER(number)                                                                  \
+	do {                                                                            \
+		if (*fmt == '*') {                                                      \
+			number = va_arg(args, int);                                     \
+			fmt++;                                                          \
+		} else {                                                                \
+			for (number = 0; *fmt >= '0' && *fmt <= '9'; fmt++)             \
+				number = number > 999 ? 999 : number * 10 + *fmt - '0'; \
+		}                                                                       \
+	} while (0)
+
+int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 {
-	struct out o = { buf, size, 0 };
+	struct output o = { .to = to, .size = size };
 
 	for (; *fmt; fmt++) {
-		bool left = false, zero = false;
-		int width = 0, precision = -1, longs = 0;
-		const char *s;
-		int64_t i;
-		int n;
+		const char *text;
+		int longs = 0;
+		int64_t value;
+		char c;
 
 		if (*fmt != '%') {
 			put(&o, *fmt);
 			continue;
 		}
-		for (fmt++; *fmt == '-' || *fmt == '0' || *fmt == '#'; fmt++) {
-			left |= *fmt == '-';
-			zero |= *fmt == '0';
+		o.left = o.zero = 0;
+		for (fmt++; *fmt == '-' || *fmt == '0'; fmt++)
+			*(*fmt == '-' ? &o.left : &o.zero) = 1;
+		NUMBER(o.width);
+		o.precision = -1;
+		if (*fmt == '.') {
+			fmt++;
+			NUMBER(o.precision);
 		}
-		for (; *fmt >= '0' && *fmt <= '9'; fmt++)
-			width = width * 10 + (*fmt - '0');
-		if (*fmt == '.')
-			for (precision = 0, fmt++; *fmt >= '0' && *fmt <= '9'; fmt++)
-				precision = precision * 10 + (*fmt - '0');
 		for (; *fmt == 'l' || *fmt == 'z'; fmt++)
-			longs++;
+			longs = 1;
 		switch (*fmt) {
 		case 'd':
 		case 'i':
-			i = longs ? va_arg(ap, int64_t) : va_arg(ap, int);
-			put_number(&o, i < 0 ? -(uint64_t)i : (uint64_t)i, i < 0, 10, false, width, left, zero);
+			value = longs ? va_arg(args, int64_t) : va_arg(args, int);
+			put_number(&o, value < 0 ? "-" : "", value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 			break;
 		case 'u':
 		case 'x':
-		case 'X':
-			put_number(&o, longs ? va_arg(ap, uint64_t) : va_arg(ap, unsigned), false,
-				   *fmt == 'u' ? 10 : 16, *fmt == 'X', width, left, zero);
+			put_number(&o, "", longs ? va_arg(args, uint64_t) : va_arg(args, unsigned),
+				   *fmt == 'u' ? 10 : 16);
 			break;
 		case 'p':
-			put_number(&o, (uint64_t)va_arg(ap, void *), false, 16, false, 16, false, true);
+			put_number(&o, "0x", (uintptr_t)va_arg(args, void *), 16);
 			break;
 		case 's':
-			s = va_arg(ap, const char *);
-			if (!s)
-				s = "(null)";
-			for (n = 0; s[n] && n != precision; n++)
-				;
-			put_field(&o, s, n, width, left, ' ');
+			text = va_arg(args, const char *);
+			text = text ? text : "(null)";
+			put_field(&o, "", text, (int)strnlen(text, o.precision < 0 ? SIZE_MAX : (size_t)o.precision));
 			break;
 		case 'c':
-			put(&o, (char)va_arg(ap, int));
+			c = (char)va_arg(args, int);
+			put_field(&o, "", &c, 1);
 			break;
 		case 0:
 			fmt--;
@@ -112,17 +121,17 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		}
 	}
 	if (size)
-		buf[MIN(o.len, size - 1)] = 0;
+		to[o.len < size ? o.len : size - 1] = 0;
 	return (int)o.len;
 }
 
-int snprintf(char *buf, size_t size, const char *fmt, ...)
+int snprintf(char *to, size_t size, const char *fmt, ...)
 {
-	va_list ap;
-	int n;
+	va_list args;
+	int len;
 
-	va_start(ap, fmt);
-	n = vsnprintf(buf, size, fmt, ap);
-	va_end(ap);
-	return n;
+	va_start(args, fmt);
+	len = vsnprintf(to, size, fmt, args);
+	va_end(args);
+	return len;
 }

@@ -5,19 +5,8 @@
 #pragma once
 
 #include <core/types.h>
-#include <stdarg.h>
 
-void *memcpy(void *d, const void *s, size_t n);
-void *memmove(void *d, const void *s, size_t n);
-void *memset(void *d, int c, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
-size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);
-
-/* As in C, for d i u x X p s c %, flags 0 and -, width, .precision for s, l ll z. */
-int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
-int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#include "../../lib/text.h"
 
 /* One message to the debug console; printv only when the kernel was started with "verbose". */
 void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * print.h - formatted text, to memory and to whoever reads this domain's log.
- *
- * Formats: %d %i %u %x %X %p %s %c %%, with '-' and '0', a width or *, .precision or .* for
- * strings, and l, ll, z, h, hh.
  */
 #pragma once
 
@@ -13,10 +10,7 @@
 #if __STDC_HOSTED__
 #include <stdio.h>
 #else
-/* Both return the length that the whole text has; at most size bytes are written, the last a NUL
- * (none when size is 0). */
-int vsnprintf(char *to, size_t size, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
-int snprintf(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#include <text.h>
 #endif
 
 /* Print text (cut at 512 bytes) to the sink.  The caller writes its own newlines. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * string.h - memory and text.  Host tests take the C library's where it has the same name.
+ * string.h - memory and text (<text.h> is hypervisor-kernel/lib's).  Host tests take the C library's where it has the same name.
  */
 #pragma once
 
@@ -10,14 +10,8 @@
 #if __STDC_HOSTED__
 #include <string.h>
 #else
-void *memcpy(void *to, const void *from, size_t len);
-void *memmove(void *to, const void *from, size_t len);
-void *memset(void *to, int byte, size_t len);
-int memcmp(const void *a, const void *b, size_t len);
-size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t max);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t max);
+#include <text.h>
+
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 #endif

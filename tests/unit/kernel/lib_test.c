@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lib_test.c - the kernel's own strings and printing (under other names, since the host has its own),
- * and the archive reader.
+ * lib_test.c - strings and printing of the kernel and of native domains (under other names, since the host
+ * has its own), and the archive reader.
  */
 #include "../test.h"
 
 #include <archive.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 void *kernel_memcpy(void *d, const void *s, size_t n);
 void *kernel_memmove(void *d, const void *s, size_t n);
 void *kernel_memset(void *d, int c, size_t n);
 int kernel_memcmp(const void *a, const void *b, size_t n);
 size_t kernel_strlen(const char *s);
+size_t kernel_strnlen(const char *s, size_t max);
 int kernel_strcmp(const char *a, const char *b);
 int kernel_strncmp(const char *a, const char *b, size_t n);
 int kernel_snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -60,6 +62,7 @@ START_TEST(strings_are_compared_as_in_c)
 
 	for (unsigned i = 0; i < 8; i++) {
 		ck_assert_uint_eq(kernel_strlen(s[i]), strlen(s[i]));
+		ck_assert_uint_eq(kernel_strnlen(s[i], 2), strnlen(s[i], 2));
 		for (unsigned k = 0; k < 8; k++) {
 			ck_assert_int_eq(sign(kernel_strcmp(s[i], s[k])), sign(strcmp(s[i], s[k])));
 			for (size_t n = 0; n < 5; n++)
@@ -81,13 +84,15 @@ END_TEST
 START_TEST(text_is_formatted_as_in_c)
 {
 	SAME("%d %i %u", -5, 0, 4000000000u);
-	SAME("%x %X %08x %-8x|", 0xbeef, 0xbeef, 0x1f, 0x1f);
-	SAME("%5d|%-5d|%05d|%05d", 42, 42, 42, -42);
-	SAME("%ld %lu %lx", -9223372036854775807l - 1, 18446744073709551615ul, 0x123456789abcdeful);
-	SAME("%s|%10s|%-10s|%.3s", "abc", "abc", "abc", "abcdef");
-	SAME("%c%c%%", 'a', 'b');
+	SAME("%x %08x %-8x|", 0xbeef, 0x1f, 0x1f);
+	SAME("%5d|%-5d|%05d|%05d|", 42, 42, 42, -42);
+	SAME("%ld %lu %lx %lld %llu", -9223372036854775807l - 1, ~0ul, 0x123456789abcdeful, -1ll, ~0ull);
+	SAME("%s|%10s|%-10s|%.3s|%.*s|%*s|", "abc", "abc", "abc", "abcdef", 2, "abcdef", 6, "abc");
+	SAME("%c%c%% %3c|%-3c|", 'a', 'b', 'c', 'd');
 	SAME("%zu", (size_t)77);
-	SAME("%d", -2147483647 - 1);
+	SAME("%d %d", -2147483647 - 1, 2147483647);
+	SAME("%p", (void *)0x1234);
+	SAME("%.0s|%5.2s|", "abc", "abc");
 }
 END_TEST
 
@@ -105,6 +110,17 @@ START_TEST(text_that_does_not_fit_is_cut_and_ended)
 			ck_assert_int_eq(strncmp(buf, "hello 1234", size - 1), 0);
 		}
 	}
+}
+END_TEST
+
+START_TEST(a_string_with_a_precision_needs_no_end)
+{
+	char *text = malloc(3), buf[16];
+
+	memcpy(text, "abc", 3);
+	ck_assert_int_eq(kernel_snprintf(buf, sizeof(buf), "%.3s", text), 3);
+	ck_assert_str_eq(buf, "abc");
+	free(text);
 }
 END_TEST
 
@@ -178,6 +194,7 @@ SUITE(lib)
 	tcase_add_test(tc, strings_are_compared_as_in_c);
 	tcase_add_test(tc, text_is_formatted_as_in_c);
 	tcase_add_test(tc, text_that_does_not_fit_is_cut_and_ended);
+	tcase_add_test(tc, a_string_with_a_precision_needs_no_end);
 	tcase_add_test(tc, a_file_is_found_by_its_exact_name);
 	tcase_add_test(tc, a_damaged_archive_is_never_read_beyond_its_end);
 }
