@@ -2,10 +2,14 @@
 GUISE := $(B)/hypervisor-kernel/guise
 ALL += $(GUISE)
 
-KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -fno-stack-protector -mno-red-zone \
+# With DEBUG=1 undefined behaviour is an exception (UD2), arrays on the stack have a guard word, and tests/debug/checks.c
+# looks after memory.
+KERNEL_DEBUG := -DDEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error -fstack-protector-strong -mstack-protector-guard=global
+KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain
+KERNEL_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=. \
-	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(if $(DEBUG),-DDEBUG) $(EXTRA)
+	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(if $(DEBUG),$(KERNEL_DEBUG),-fno-stack-protector) $(EXTRA)
 
 KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	arch/x86_64/head.o arch/x86_64/entry.o arch/x86_64/trampoline.o arch/x86_64/smp.o \
@@ -20,6 +24,10 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
 	lib/archive.o lib/string.o lib/vsnprintf.o)
 
+KERNEL_OBJS += $(if $(DEBUG),$(B)/tests/debug/checks.o)
+# The archive aligns its files by 4, and x86 does not mind.
+$(B)/hypervisor-kernel/core/first_domain.o: KERNEL_DEBUG += -fno-sanitize=alignment
+
 $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h: hypervisor-kernel/arch/x86_64/asm-offsets.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out $(DEPS),$(KERNEL_CFLAGS)) -MMD -MT $@ -MF $@.d -S -o $@.s $<
@@ -29,12 +37,17 @@ $(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.c hypervisor-kernel/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
+$(B)/tests/debug/%.o: tests/debug/%.c hypervisor-kernel/build.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
 $(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.S $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 # The symbol table for backtraces is made from a first link and stands behind all code and data.
-KERNEL_LD := ld -nostdlib -static -z max-page-size=4096 -z noexecstack -T hypervisor-kernel/arch/x86_64/kernel.lds
+KERNEL_LD := ld -nostdlib -static -z max-page-size=4096 -z noexecstack -T hypervisor-kernel/arch/x86_64/kernel.lds \
+	$(if $(DEBUG),$(KERNEL_WRAPPED:%=--wrap=%))
 $(GUISE): $(KERNEL_OBJS) hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk
 	@echo "  LD      $@"
 	$(Q)awk -f hypervisor-kernel/symbols.awk < /dev/null > $@.symbols.S

@@ -66,10 +66,3 @@ void panic(const char *fmt, ...)
 	}
 	arch_crash();
 }
-
-#ifdef DEBUG
-void lock_misused(void)
-{
-	panic("a lock is taken twice, or given back by somebody else");
-}
-#endif
