@@ -5,3 +5,4 @@ include tests/lint.mk
 -include tests/system.mk
 include tests/bench.mk
 include tests/faults.mk
+include tests/hostile.mk

@@ -44,6 +44,7 @@ def echo():
 
 class Machine:
     """Runs from its construction, when the guest's work has begun, until stop()."""
+    in_guest = IN_GUEST
 
     def __init__(self, build, folder, port, number):
         self.changed = threading.Condition()
@@ -63,8 +64,9 @@ class Machine:
             'APPEND': 'nowatchdog rcupdate.rcu_cpu_stall_suppress=1',
             'CONFIG': "drivers = [ 'all,restarts=1000000,backoff=0,limit=1000' ]",
             'DISKS': "'vda,xvda,w', 'vdb,xvdb,w'",
-            'QEMU_ARGS': f'-drive if=none,id=scratch,file={scratch},format=raw,cache=unsafe -device {DEVICES[bus]}',
-            'FILES': f'load={build}/faults/load', 'EXEC': IN_GUEST.format(port=port)}
+            'QEMU_ARGS': f'-drive if=none,id=scratch,file={scratch},format=raw,cache=unsafe -device {DEVICES[bus]} '
+                          + env.get('QEMU_ARGS', ''),
+            'FILES': f'load={build}/faults/load', 'EXEC': self.in_guest.format(port=port)}
         # pylint: disable=consider-using-with # it lives longer
         self.run = subprocess.Popen(['setpriv', '--pdeathsig', 'TERM', f'{TOP}/scripts/run'], env=env, text=True,
                                     errors='replace', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -90,9 +92,13 @@ class Machine:
                 elif line.startswith('kernel '):
                     self.kernel.append(line[7:].strip())
                 else:
-                    self.said = line.strip() or self.said
+                    self.heard(line.strip())
                 self.changed.notify_all()
         self.end()
+
+    def heard(self, line):
+        """Another line of the guest's."""
+        self.said = line or self.said
 
     def read_errors(self):
         for line in self.run.stderr:
