@@ -71,6 +71,8 @@ static bool unsync(struct domain *d, uint32_t root, uint32_t n, uint64_t va, str
 
 	if (d->paging != GUISE_DOMAIN_STOCK || !frame_owned_by(m, d->id) || !(frame_of(m)->flags & FRAME_TABLE))
 		return false;
+	if (!entry_mark(w->table[1], pt_index(va, 1), &w->entry[1], PTE_A))
+		return true;
 	if (t->nr_unsynced == TLB_UNSYNCED) {
 		tlb_resync(d);
 		arch_tlb_flush(d);

@@ -179,7 +179,15 @@ void tlb_resync(struct domain *d)
 	t->nr_unsynced = 0;
 }
 
-/* The node of leaves for va in the tables of v's kernel.  FRAME_NIL: there is none. */
+/* Does the guest's entry still name the table whose node is linked by the cached one? */
+static bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
+{
+	return (entry & (PTE_P | PTE_PS)) == PTE_P && t->node[node_of_entry(cached)].table == pte_mfn(entry) &&
+	       !((entry ^ cached) & (PTE_RW | PTE_NX));
+}
+
+/* The node of leaves for va in the tables of v's kernel.  FRAME_NIL: there is none.  A native domain says by INVLPG,
+ * too, that it took a table away, which may be a table elsewhere by now. */
 static uint32_t leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
@@ -189,13 +197,20 @@ static uint32_t leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) M
 		return FRAME_NIL;
 	n = node_of_entry(v->arch.cr3[1]);
 	for (unsigned level = 4; level > 1; level--) {
-		uint64_t e = node_entries(t, n)[pt_index(va, level)];
+		uint64_t *e = &node_entries(t, n)[pt_index(va, level)];
+		mfn_t table = t->node[n].table;
 
-		if (!(e & PTE_P))
+		if (!(*e & PTE_P))
 			return FRAME_NIL;
-		n = node_of_entry(e);
-		if (e & PTE_PS)
+		n = node_of_entry(*e);
+		if (*e & PTE_PS)
 			node_demote(d, n);
+		if (d->paging == GUISE_DOMAIN_NATIVE &&
+		    (table == FRAME_NIL ||
+		     !link_holds(t, *e, READ_ONCE(((const uint64_t *)mfn_to_virt(table))[pt_index(va, level)])))) {
+			node_unlink(d, e);
+			return FRAME_NIL;
+		}
 	}
 	return n;
 }
@@ -275,9 +290,7 @@ int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t valu
 	cached = node_slot(t, f->cached - 1, index);
 	if (n->level == 1)
 		*cached = leaf_derive(d, table, index, value);
-	else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) &&
-		 (!(value & PTE_P) || t->node[node_of_entry(*cached)].table != pte_mfn(value) ||
-		  (value ^ *cached) & (PTE_RW | PTE_NX)))
+	else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) && !link_holds(t, *cached, value))
 		node_unlink(d, cached);
 	return 0;
 }

@@ -302,6 +302,50 @@ START_TEST(a_native_domain_tells_of_one_page_by_invlpg)
 }
 END_TEST
 
+START_TEST(writing_a_table_marks_its_mapping_as_accessed)
+{
+	mfn_t t = table_of(VA), aliases = table_of(alias(0));
+	unsigned n = pt_index(alias(number_of(t)), 1);
+
+	ck_assert(cpu_access(g.v, VA, 0).ok); /* now it is a table */
+	*guest_entry(aliases, n) = t << PAGE_SHIFT | PTE_P | PTE_U;
+	write_directly(t, 1, 0);
+	ck_assert_uint_eq(*guest_entry(aliases, n), t << PAGE_SHIFT | RO);
+}
+END_TEST
+
+START_TEST(a_table_that_becomes_a_large_page_by_update_is_found_out_at_once)
+{
+	mfn_t upper = guest_table(&g, g.mfn[0], VA, 2, &next_table);
+	uint64_t entry = *guest_entry(upper, pt_index(VA, 2));
+	mmu_update_t u = { (upper << PAGE_SHIFT) + pt_index(VA, 2) * 8, entry | PTE_PS };
+	struct cpu_result r;
+
+	ck_assert(cpu_access(g.v, VA, 0).ok);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_mmu_update, PTR(&u), 1, 0, DOMID_SELF), 0);
+	flush();
+	r = cpu_access(g.v, VA, 0);
+	ck_assert(!r.ok);
+	ck_assert_uint_eq(r.error, PF_PRESENT | PF_RSVD);
+}
+END_TEST
+
+/* Hardware forgets more at an INVLPG than the page (SDM 3A 4.10.4.1), and kernels count on it when they free tables. */
+START_TEST(a_table_that_a_native_domain_took_away_is_not_reached_after_invlpg)
+{
+	mfn_t upper = guest_table(&g, g.mfn[0], VA, 2, &next_table), t = table_of(VA), other = table_of(VA + 0x200000);
+
+	ck_assert_uint_eq(cpu_access(g.v, VA, 0).m, g.mfn[DATA]);
+	*guest_entry(upper, pt_index(VA, 2)) = other << PAGE_SHIFT | LEAF;
+	*guest_entry(upper, pt_index(VA + 0x400000, 2)) = t << PAGE_SHIFT | LEAF;
+	mmuext(MMUEXT_INVLPG_LOCAL, VA);
+	/* What the table says to others, from here on, is not for this address. */
+	ck_assert_uint_eq(cpu_access(g.v, VA + 0x400000, 0).m, g.mfn[DATA]);
+	ck_assert_uint_eq(cpu_access(g.v, VA, 0).m, g.mfn[DATA + 1]);
+	check();
+}
+END_TEST
+
 SUITE(flush)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
@@ -318,6 +362,8 @@ SUITE(flush)
 	tcase_add_test(tc, a_mapping_of_a_foreign_frame_is_refused_and_changes_nothing);
 	tcase_add_test(tc, a_long_list_of_updates_is_finished_whatever_interrupts_it);
 	tcase_add_test(tc, a_table_is_pinned_once);
+	tcase_add_test(tc, writing_a_table_marks_its_mapping_as_accessed);
+	tcase_add_test(tc, a_table_that_becomes_a_large_page_by_update_is_found_out_at_once);
 }
 
 SUITE(flush_native)
@@ -325,4 +371,5 @@ SUITE(flush_native)
 	tcase_add_checked_fixture(tc, setup_native, NULL);
 	tcase_add_test(tc, a_native_domains_read_only_table_stays_read_only);
 	tcase_add_test(tc, a_native_domain_tells_of_one_page_by_invlpg);
+	tcase_add_test(tc, a_table_that_a_native_domain_took_away_is_not_reached_after_invlpg);
 }

@@ -107,14 +107,14 @@ static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64
 	*error = PF_USER | access;
 	if (slot->leaf && slot->va == (va & ~(PAGE_SIZE - 1)) && allows(slot->leaf, access))
 		return slot->leaf;
-	slot->leaf = 0; /* a fault drops what was known of the page */
+	slot->leaf = 0; /* a fault drops what was known of the page, and the table (SDM 3A 4.10.4.1) */
 	table = table_find(d, va, &rights, &large);
 	leaf = large ? large : table ? *guest_entry(table, pt_index(va, 1)) : 0;
-	if (!(leaf & PTE_P))
-		return 0;
-	*error |= PF_PRESENT;
-	leaf = (leaf & ~PTE_RW) | (leaf & rights & PTE_RW) | (rights & PTE_NX);
-	if (!allows(leaf, access)) {
+	if (leaf & PTE_P) {
+		*error |= PF_PRESENT;
+		leaf = (leaf & ~PTE_RW) | (leaf & rights & PTE_RW) | (rights & PTE_NX);
+	}
+	if (!(leaf & PTE_P) || !allows(leaf, access)) {
 		*table_slot(va) = (struct table_slot){ 0 };
 		return 0;
 	}
