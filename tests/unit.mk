@@ -2,7 +2,8 @@
 # and undefined-behaviour sanitizers.  Last line: N passed, N failed.
 U := $(B)/tests/unit
 TEST_CC := clang
-TEST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+TEST_WATCH := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+TEST_CFLAGS := -std=gnu11 -g $(TEST_WATCH) \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-gnu-zero-variadic-macro-arguments $(DEPS)
 
 # ---- the kernel's files, with the host as one more architecture ----
@@ -14,7 +15,7 @@ UNIT_KERNEL_FILES := \
 	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/mmu arch/x86_64/personality \
 	arch/x86_64/uaccess \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
-	arch/x86_64/segment arch/x86_64/iommu arch/x86_64/dmar arch/x86_64/personality lib/archive lib/string lib/vsnprintf
+	arch/x86_64/segment arch/x86_64/iommu arch/x86_64/dmar lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
 	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
@@ -94,7 +95,7 @@ $(U)/main.o: tests/unit/main.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(TEST_CFLAGS) -c -o $@ $<
 
-TEST_LINK = $(Q)$(TEST_CC) -fsanitize=address,undefined -o $@ $^ $(shell pkg-config --libs check)
+TEST_LINK = $(Q)$(TEST_CC) $(TEST_WATCH) -o $@ $^ $(shell pkg-config --libs check)
 
 $(U)/unit-kernel: $(U)/main.o $(UNIT_KERNEL_LIB) $(UNIT_KERNEL_TESTS)
 	$(TEST_LINK)
@@ -103,7 +104,7 @@ $(U)/unit-native: $(U)/main.o $(UNIT_NATIVE_LIB) $(UNIT_NATIVE_TESTS)
 	$(TEST_LINK)
 
 $(U)/unit-guised: $(U)/main.o $(UNIT_GUISED_LIB) $(UNIT_GUISED_TESTS)
-	$(Q)$(TEST_CC) -fsanitize=address,undefined -pthread -o $@ $^ $(shell pkg-config --libs check libxml-2.0 libtirpc)
+	$(Q)$(TEST_CC) $(TEST_WATCH) -pthread -o $@ $^ $(shell pkg-config --libs check libxml-2.0 libtirpc)
 
 UNIT_PROGRAMS := $(U)/unit-kernel $(U)/unit-native $(U)/unit-guised
 
