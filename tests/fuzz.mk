@@ -1,8 +1,8 @@
 # Fuzzers: what guests feed to parsers, rings and the kernel, by libFuzzer under the sanitizers.
 F := $(B)/tests/fuzz
-FUZZ_SECONDS ?= 20
+TIME ?= 300
 FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE) guised
-FUZZ_KERNEL := hypercall tables emulate archive dmar
+FUZZ_KERNEL := hypercall tables lockstep emulate archive dmar
 FUZZ_NATIVE := store config json elf gpt blk net_ring console_ring
 FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
 
@@ -37,6 +37,12 @@ $(F)/drivers-vm/%.o: drivers-vm/%.c tests/unit.mk
 $(F)/native/%.o: tests/unit/native/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
+
+$(F)/lockstep/%.o: tests/lockstep/%.c
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
+
+$(F)/fuzz-lockstep: $(addprefix $(F)/lockstep/, drive.o model_memory.o model_grant.o model_event.o)
 
 $(F)/input.o: tests/fuzz/input.c
 	@mkdir -p $(@D)
@@ -78,9 +84,20 @@ $(F)/guised.o: tests/fuzz/guised.c
 $(F)/fuzz-guised: $(F)/guised.o $(F)/input.o $(FUZZ_GUISED_LIB)
 	$(Q)$(TEST_CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(shell pkg-config --libs libxml-2.0 libtirpc)
 
-.PHONY: fuzz
-fuzz: ## fuzz each target for FUZZ_SECONDS=20; FUZZ_TARGETS='store elf' chooses
+.PHONY: fuzz fuzz-afl fuzz-corpus
+fuzz: ## all fuzzers in turn, in TIME=300 seconds together; FUZZ_TARGETS='store elf' chooses
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(F)/fuzz-%)
-	@tests/fuzz/run $(F) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+	@tests/fuzz/run $(F) $(TIME) $(FUZZ_TARGETS)
+
+# The same harness for AFL++, which chooses inputs otherwise.
+AFL_TARGET ?= lockstep
+fuzz-afl: ## one target (AFL_TARGET=lockstep) by AFL++, for TIME=300 seconds
+	$(Q)AFL_QUIET=1 $(MAKE) --no-print-directory F=$(B)/tests/afl TEST_CC=afl-clang-fast $(B)/tests/afl/fuzz-$(AFL_TARGET)
+	@tests/fuzz/afl $(B)/tests/afl $(TIME) $(AFL_TARGET)
+
+# The seeds, and the short ones of the inputs that were found since and reach what no other does.
+fuzz-corpus:
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(F)/fuzz-%)
+	@tests/fuzz/corpus-keep $(F) $(FUZZ_TARGETS)
 
 -include $(wildcard $(F)/*.d $(F)/*/*.d $(F)/*/*/*.d $(F)/*/*/*/*.d)
