@@ -169,6 +169,9 @@ void arch_console_putc(char c)
 
 /* ---- ways to stop ---- */
 
+/* Of gcov, where lines are counted: what was reached till then is written. */
+void __gcov_dump(void) __attribute__((weak));
+
 void panic(const char *fmt, ...)
 {
 	va_list ap;
@@ -180,6 +183,8 @@ void panic(const char *fmt, ...)
 		fprintf(stderr, "\n");
 	}
 	va_end(ap);
+	if (__gcov_dump)
+		__gcov_dump();
 	abort();
 }
 
