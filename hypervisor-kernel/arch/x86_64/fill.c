@@ -71,8 +71,6 @@ static bool unsync(struct domain *d, uint32_t root, uint32_t n, uint64_t va, str
 
 	if (d->paging != GUISE_DOMAIN_STOCK || !frame_owned_by(m, d->id) || !(frame_of(m)->flags & FRAME_TABLE))
 		return false;
-	if (!entry_mark(w->table[1], pt_index(va, 1), &w->entry[1], PTE_A))
-		return true;
 	if (t->nr_unsynced == TLB_UNSYNCED) {
 		tlb_resync(d);
 		arch_tlb_flush(d);
@@ -81,8 +79,8 @@ static bool unsync(struct domain *d, uint32_t root, uint32_t n, uint64_t va, str
 		node_demote(d, frame_of(m)->cached - 1);
 	if (n == FRAME_NIL)
 		n = chain_get(d, root, va, w);
-	if (n == FRAME_NIL)
-		return true; /* the cache is empty now: the guest faults again */
+	if (n == FRAME_NIL || !entry_mark(w->table[1], pt_index(va, 1), &w->entry[1], PTE_A))
+		return true; /* the cache is empty now, or the entry another one: the guest faults again */
 	*node_slot(t, n, pt_index(va, 1)) = (w->entry[1] & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_RW | PTE_A |
 					    PTE_D;
 	t->unsynced[t->nr_unsynced++] = (struct tlb_unsynced){ (uint32_t)m, n, pt_index(va, 1), va };

@@ -179,6 +179,14 @@ void tlb_resync(struct domain *d)
 	t->nr_unsynced = 0;
 }
 
+/* What the guest's table that n caches says now; 0: it is no table any more. */
+static uint64_t guest_says(const struct tlb *t, uint32_t n, unsigned index)
+{
+	mfn_t table = t->node[n].table;
+
+	return table == FRAME_NIL ? 0 : READ_ONCE(((const uint64_t *)mfn_to_virt(table))[index]);
+}
+
 /* Does the guest's entry still name the table whose node is linked by the cached one? */
 static bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
 {
@@ -186,56 +194,46 @@ static bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
 	       !((entry ^ cached) & (PTE_RW | PTE_NX));
 }
 
-/* The node of leaves for va in the tables of v's kernel.  FRAME_NIL: there is none.  A native domain says by INVLPG,
- * too, that it took a table away, which may be a table elsewhere by now. */
+/* The node of leaves for va in the tables of v's kernel, linked there by now or not.  FRAME_NIL: there is none.  A
+ * native domain says by INVLPG, too, that it took a table away, which may be a table elsewhere by now. */
 static uint32_t leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
+	uint32_t n = v->arch.cr3[1] ? node_of_entry(v->arch.cr3[1]) : FRAME_NIL;
 	struct tlb *t = &d->tlb;
-	uint32_t n;
+	struct walk w;
 
-	if (!v->arch.cr3[1] || slot_is_hypervisor(pt_index(va, 4)))
-		return FRAME_NIL;
-	n = node_of_entry(v->arch.cr3[1]);
-	for (unsigned level = 4; level > 1; level--) {
-		uint64_t *e = &node_entries(t, n)[pt_index(va, level)];
-		mfn_t table = t->node[n].table;
+	for (unsigned level = 4; n != FRAME_NIL && level > 1; level--) {
+		unsigned index = pt_index(va, level);
+		uint64_t *e = &node_entries(t, n)[index];
 
-		if (!(*e & PTE_P))
-			return FRAME_NIL;
-		n = node_of_entry(*e);
-		if (*e & PTE_PS)
-			node_demote(d, n);
-		if (d->paging == GUISE_DOMAIN_NATIVE &&
-		    (table == FRAME_NIL ||
-		     !link_holds(t, *e, READ_ONCE(((const uint64_t *)mfn_to_virt(table))[pt_index(va, level)])))) {
+		if (*e & PTE_P && d->paging == GUISE_DOMAIN_NATIVE && !link_holds(t, *e, guest_says(t, n, index)))
 			node_unlink(d, e);
-			return FRAME_NIL;
-		}
+		n = *e & PTE_P ? node_of_entry(*e) : FRAME_NIL;
 	}
-	return n;
+	if (n != FRAME_NIL)
+		return n;
+	walk(d, v->arch.root[1], va, 0, 1, &w);
+	n = w.level == 1 ? frame_table[w.table[1]].cached - 1 : FRAME_NIL;
+	return n != FRAME_NIL && t->node[n].level == 1 ? n : FRAME_NIL;
 }
 
 /* One translation only, as INVLPG has it: a table that is written directly stays so.  A stock kernel says this
  * about pages that it is about to use. */
 static void leaf_refresh(struct domain *d, uint32_t n, unsigned index) MUST_HOLD(d->tlb.lock)
 {
-	uint64_t *cached = node_entries(&d->tlb, n) + index, entry;
-	mfn_t table = d->tlb.node[n].table;
+	uint64_t *cached = node_entries(&d->tlb, n) + index;
+	uint64_t entry = d->paging == GUISE_DOMAIN_NATIVE ? 0 : guest_says(&d->tlb, n, index);
 
-	if (d->paging == GUISE_DOMAIN_NATIVE || table == FRAME_NIL) {
-		*cached = 0;
-	} else if (*cached) {
-		entry = READ_ONCE(((const uint64_t *)mfn_to_virt(table))[index]);
-		if (!leaf_holds(*cached, entry))
-			*cached = leaf_derive(d, table, index, entry);
-	}
+	node_demote(d, n);
+	if (*cached && !leaf_holds(*cached, entry))
+		*cached = leaf_derive(d, d->tlb.node[n].table, index, entry);
 }
 
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 {
 	bool others = vcpus & ~(1u << current_vcpu()->id);
 
-	if (!canonical(va))
+	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
 		return;
 	spin_lock(&d->tlb.lock);
 	for (; vcpus; vcpus &= vcpus - 1) {
@@ -331,17 +329,10 @@ int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *t
 
 void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m)
 {
-	const uint64_t *slot;
-	uint64_t entry = 0;
-
 	spin_lock(&d->tlb.lock);
-	if (frame_owned_by(table, d->id)) {
-		slot = (const uint64_t *)mfn_to_virt(table) + index;
-		entry = READ_ONCE(*slot);
-	}
+	if (frame_owned_by(table, d->id) && pte_mfn(READ_ONCE(((const uint64_t *)mfn_to_virt(table))[index])) == m)
+		pt_write_locked(d, table, index, 0, false);
 	spin_unlock(&d->tlb.lock);
-	if (pte_mfn(entry) == m)
-		pt_write(d, table, index, 0);
 	/* A table that the domain used at two levels may have left a copy behind. */
 	tlb_drop_all(d);
 }

@@ -330,6 +330,21 @@ START_TEST(a_table_that_becomes_a_large_page_by_update_is_found_out_at_once)
 }
 END_TEST
 
+START_TEST(invlpg_is_for_a_table_that_this_root_did_not_use_yet_too)
+{
+	mfn_t t = table_of(VA), root = g.mfn[300];
+
+	guest_map(&g, g.mfn[0], VA + PAGE_SIZE, g.mfn[DATA + 1] << PAGE_SHIFT | LEAF, &next_table);
+	memcpy(guest_entry(root, 0), guest_entry(g.mfn[0], 0), PAGE_SIZE);
+	ck_assert_uint_eq(cpu_access(g.v, VA, 0).m, g.mfn[DATA]);
+	mmuext(MMUEXT_NEW_BASEPTR, root);
+	write_directly(t, pt_index(VA, 1), g.mfn[DATA + 5] << PAGE_SHIFT | LEAF);
+	mmuext(MMUEXT_INVLPG_LOCAL, VA);
+	ck_assert_uint_eq(cpu_access(g.v, VA + PAGE_SIZE, 0).m, g.mfn[DATA + 1]);
+	ck_assert_uint_eq(cpu_access(g.v, VA, 0).m, g.mfn[DATA + 5]);
+}
+END_TEST
+
 /* Hardware forgets more at an INVLPG than the page (SDM 3A 4.10.4.1), and kernels count on it when they free tables. */
 START_TEST(a_table_that_a_native_domain_took_away_is_not_reached_after_invlpg)
 {
@@ -363,6 +378,7 @@ SUITE(flush)
 	tcase_add_test(tc, a_long_list_of_updates_is_finished_whatever_interrupts_it);
 	tcase_add_test(tc, a_table_is_pinned_once);
 	tcase_add_test(tc, writing_a_table_marks_its_mapping_as_accessed);
+	tcase_add_test(tc, invlpg_is_for_a_table_that_this_root_did_not_use_yet_too);
 	tcase_add_test(tc, a_table_that_becomes_a_large_page_by_update_is_found_out_at_once);
 }
 
