@@ -21,7 +21,7 @@ UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o \
-	sched_test.o timer_test.o hypercall_test.o emulate_test.o upcall_test.o domain_test.o \
+	sched_test.o timer_test.o hypercall_test.o manage_test.o vcpu_test.o emulate_test.o upcall_test.o domain_test.o \
 	guest_cpu_test.o iommu_test.o dmar_test.o lib_test.o)
 
 # The host's own are in arch_fake.c: these would execute CLTS and LLDT, or take all the host has for a guest's.

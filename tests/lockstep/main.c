@@ -4,6 +4,8 @@
  *
  *	lockstep [SEED [STEPS]]		sequences from this seed, so many steps together
  *	lockstep FILE			that one, step by step
+ *
+ * The short one is written to a file beside the program.
  */
 #include "lockstep.h"
 
@@ -22,6 +24,7 @@
 
 /* splitmix64 */
 static uint64_t state;
+static char minimal[4096]; /* the file */
 
 uint64_t test_random(void)
 {
@@ -134,7 +137,7 @@ static int replay(const char *file)
 		printf("no difference\n");
 		return 0;
 	}
-	report(bytes, n, "lockstep-minimal");
+	report(bytes, n, minimal);
 	return 1;
 }
 
@@ -145,6 +148,7 @@ int main(int argc, char **argv)
 	static uint8_t bytes[MOST * STEP];
 	volatile uint64_t *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+	snprintf(minimal, sizeof(minimal), "%s.minimal", argv[0]);
 	if (argc == 2 && access(argv[1], R_OK) == 0)
 		return replay(argv[1]);
 	while (done < nr) {
@@ -162,7 +166,7 @@ int main(int argc, char **argv)
 		if (status) {
 			printf("not ok - sequence %lu of seed %lu shows a difference\n", (unsigned long)*at,
 			       (unsigned long)seed);
-			report(bytes, sequence(seed, *at, bytes), "lockstep-minimal");
+			report(bytes, sequence(seed, *at, bytes), minimal);
 			return 1;
 		}
 		done = *at;
