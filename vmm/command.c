@@ -51,7 +51,7 @@ static void later(struct guest *g, uint64_t id, const char *error)
 
 /* ---- what there is ---- */
 
-static void put_use(struct json_out *o, const struct guise_domain_counters *c)
+static void put_use(struct json_out *o, const struct guise_domain_info *c)
 {
 	json_put_number(o, "memory_kib", (int64_t)c->frames * 4);
 	json_put_number(o, "cpu_ns", (int64_t)c->cpu_ns);
@@ -61,7 +61,7 @@ static void put_use(struct json_out *o, const struct guise_domain_counters *c)
 	json_put_number(o, "events", (int64_t)c->events_received);
 }
 
-static void put_counters(struct json_out *o, const struct guise_domain_counters *c)
+static void put_counters(struct json_out *o, const struct guise_domain_info *c)
 {
 	json_put_number(o, "kernel_kib", (int64_t)c->kernel_frames * 4);
 	json_put_number(o, "cache_kib", (int64_t)c->cache_frames * 4);
@@ -80,7 +80,7 @@ static const char *state_name(const struct guest *g)
 					    "running";
 }
 
-static void put_guest(struct json_out *o, const struct guest *g, const struct guise_domain_counters *c)
+static void put_guest(struct json_out *o, const struct guest *g, const struct guise_domain_info *c)
 {
 	json_put_string(o, "name", g->config.name);
 	json_put_number(o, "domid", g->domain.id);
@@ -91,12 +91,12 @@ static void put_guest(struct json_out *o, const struct guest *g, const struct gu
 }
 
 /* All zero while it has no domain. */
-static struct guise_domain_counters counters(const struct guest *g)
+static struct guise_domain_info counters(const struct guest *g)
 {
-	struct guise_domain_counters c = { .handle = g->domain.handle };
+	struct guise_domain_info c = { .handle = g->domain.handle };
 
-	if (!g->domain.handle || guise_domain(GUISE_DOMAIN_COUNTERS, &c))
-		c = (struct guise_domain_counters){ 0 };
+	if (!g->domain.handle || guise_domain(GUISE_DOMAIN_INFO, &c))
+		c = (struct guise_domain_info){ 0 };
 	return c;
 }
 
@@ -166,7 +166,7 @@ static const char *list(const struct json *request, struct json_out *reply)
 	json_put_number(reply, "time_ns", (int64_t)time_ns());
 	json_open(reply, "guests", '[');
 	for (struct guest *g = NULL; (g = guest_next(g));) {
-		struct guise_domain_counters c = counters(g);
+		struct guise_domain_info c = counters(g);
 
 		json_open(reply, NULL, '{');
 		put_guest(reply, g, &c);
@@ -179,13 +179,13 @@ static const char *list(const struct json *request, struct json_out *reply)
 
 static const char *info_machine(struct json_out *reply)
 {
-	struct guise_domain_counters self = { .handle = GUISE_INFO_SELF };
+	struct guise_domain_info self = { .handle = GUISE_INFO_SELF };
 	struct guise_system_counters all;
 	struct guise_system_info sys;
 	unsigned nr = 0;
 
 	if (guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM) ||
-	    guise_system(GUISE_SYSTEM_COUNTERS, &all, GUISE_ROOT_SYSTEM) || guise_domain(GUISE_DOMAIN_COUNTERS, &self))
+	    guise_system(GUISE_SYSTEM_COUNTERS, &all, GUISE_ROOT_SYSTEM) || guise_domain(GUISE_DOMAIN_INFO, &self))
 		return "the kernel does not tell";
 	for (struct guest *g = NULL; (g = guest_next(g));)
 		nr++;
@@ -215,7 +215,7 @@ static const char *const end_names[] = { [END_DESTROY] = "destroy", [END_RESTART
 static const char *info(const struct json *request, struct json_out *reply)
 {
 	const char *error = NULL;
-	struct guise_domain_counters use;
+	struct guise_domain_info use;
 	const struct guest_config *c;
 	struct guest *g;
 

@@ -70,17 +70,16 @@ ABI_LAYOUT(guise_handle_derive, 24);
 /* ---- domains ---------------------------------------------------------------------------------
  * GUISE_HC_DOMAIN, rdi =
  */
-#define GUISE_DOMAIN_CREATE   0	 /* struct guise_domain_create; returns a DOMAIN handle		*/
-#define GUISE_DOMAIN_POPULATE 1	 /* struct guise_domain_populate; returns frames added		*/
-#define GUISE_DOMAIN_COPY     2	 /* struct guise_domain_copy; returns 0				*/
-#define GUISE_DOMAIN_START    3	 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
-#define GUISE_DOMAIN_PAUSE    4	 /* rsi = handle; nothing of the domain runs on return; counted	*/
-#define GUISE_DOMAIN_UNPAUSE  5	 /* rsi = handle						*/
-#define GUISE_DOMAIN_DESTROY  6	 /* rsi = handle; all it held returns, the handle is gone		*/
-#define GUISE_DOMAIN_INFO     7	 /* struct guise_domain_info (handle in, rest out)		*/
-#define GUISE_DOMAIN_COUNT    8	 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
-#define GUISE_DOMAIN_SCHED    9	 /* struct guise_domain_sched: share of the CPUs			*/
-#define GUISE_DOMAIN_COUNTERS 10 /* struct guise_domain_counters (handle in, rest out)		*/
+#define GUISE_DOMAIN_CREATE   0 /* struct guise_domain_create; returns a DOMAIN handle		*/
+#define GUISE_DOMAIN_POPULATE 1 /* struct guise_domain_populate; returns frames added		*/
+#define GUISE_DOMAIN_COPY     2 /* struct guise_domain_copy; returns 0				*/
+#define GUISE_DOMAIN_START    3 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
+#define GUISE_DOMAIN_PAUSE    4 /* rsi = handle; nothing of the domain runs on return; counted	*/
+#define GUISE_DOMAIN_UNPAUSE  5 /* rsi = handle						*/
+#define GUISE_DOMAIN_DESTROY  6 /* rsi = handle; all it held returns, the handle is gone		*/
+#define GUISE_DOMAIN_INFO     7 /* struct guise_domain_info (handle in, rest out)		*/
+#define GUISE_DOMAIN_COUNT    8 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
+#define GUISE_DOMAIN_SCHED    9 /* struct guise_domain_sched: share of the CPUs			*/
 
 #define GUISE_PRIO_GUEST  0 /* scheduling priorities: a higher one runs first		*/
 #define GUISE_PRIO_SERVER 1
@@ -141,24 +140,37 @@ ABI_LAYOUT(guise_domain_start, 40);
 #define GUISE_STATE_CRASHED  3 /* the kernel stopped it; text says why			*/
 #define GUISE_STATE_DYING    4
 
+/* What a domain is, has and did.  What it has is exact while it is paused; what it did only grows. */
 struct guise_domain_info {
-	uint32_t handle;	  /* in: DOMAIN, or GUISE_INFO_SELF				*/
-	uint16_t domid;		  /* out							*/
-	uint8_t state;		  /* out: GUISE_STATE_*						*/
-	uint8_t reason;		  /* out: of a shutdown						*/
-	uint64_t frames;	  /* out: owned now						*/
-	uint64_t max_frames;	  /* out							*/
-	uint64_t cpu_ns;	  /* out: run time of all vCPUs					*/
-	uint64_t shared_info_mfn; /* out							*/
-	uint64_t grant_mfn;	  /* out: first grant table frame				*/
-	uint64_t cache_frames;	  /* out: software TLB frames in use				*/
-	uint64_t faults;	  /* out: software TLB fills					*/
-	uint64_t hypercalls;	  /* out							*/
-	uint64_t dma_faults;	  /* out: what the IOMMU blocked of its devices			*/
-	char text[64];		  /* out: why it crashed, else empty				*/
+	uint32_t handle; /* in: DOMAIN, or GUISE_INFO_SELF; all others are out		*/
+	uint16_t domid;
+	uint8_t state;	/* GUISE_STATE_*						*/
+	uint8_t reason; /* of a shutdown						*/
+	uint32_t vcpus; /* that are up						*/
+	uint32_t handles;
+	uint64_t shared_info_mfn;
+	uint64_t grant_mfn; /* first grant table frame				*/
+	uint64_t cpu_ns;    /* run time of all vCPUs					*/
+	uint64_t wait_ns;   /* they were ready to run and did not			*/
+	uint64_t frames;    /* memory: owned now						*/
+	uint64_t max_frames;
+	uint64_t kernel_frames; /* what the kernel spends on it				*/
+	uint64_t max_kernel_frames;
+	uint64_t cache_frames; /* of these: software TLB, in use				*/
+	uint64_t max_cache_frames;
+	uint32_t ports;	     /* event channels in use					*/
+	uint32_t grants;     /* entries of its grant table that others use		*/
+	uint32_t grant_maps; /* mappings and DMA pins it has of others' frames		*/
+	uint32_t zero;
+	uint64_t events_sent;
+	uint64_t events_received; /* that were not pending already				*/
+	uint64_t hypercalls;	  /* but for those that never leave the entry code		*/
+	uint64_t faults;	  /* software TLB fills					*/
+	uint64_t dma_faults;	  /* what the IOMMU blocked of its devices			*/
+	char text[64];		  /* why it crashed, else empty				*/
 };
 #define GUISE_INFO_SELF 0xffffffffu
-ABI_LAYOUT(guise_domain_info, 144);
+ABI_LAYOUT(guise_domain_info, 216);
 
 /* What a vCPU enters the kernel for: 0 to 63 is the hypercall of that number, calls within a multicall included. */
 #define GUISE_CROSSING_SYSCALL	 64 /* system call of user mode, handed to the guest's kernel		*/
@@ -202,29 +214,6 @@ struct guise_domain_sched {
 	uint32_t cap;	 /* percent of one CPU, up to GUISE_CAP_MAX; 0 = none		*/
 };
 ABI_LAYOUT(guise_domain_sched, 16);
-
-/* What a domain has and did.  What it has is exact while it is paused; what it did only grows. */
-struct guise_domain_counters {
-	uint32_t handle;	/* in: DOMAIN, or GUISE_INFO_SELF				*/
-	uint32_t vcpus;		/* that are up						*/
-	uint64_t cpu_ns;	/* run time of all vCPUs					*/
-	uint64_t wait_ns;	/* they were ready to run and did not			*/
-	uint64_t frames;	/* memory: owned now						*/
-	uint64_t max_frames;	/*								*/
-	uint64_t kernel_frames; /* what the kernel spends on it				*/
-	uint64_t max_kernel_frames;
-	uint64_t cache_frames; /* of these: software TLB, in use				*/
-	uint64_t max_cache_frames;
-	uint32_t ports; /* event channels in use					*/
-	uint32_t handles;
-	uint32_t grants;     /* entries of its grant table that others use		*/
-	uint32_t grant_maps; /* mappings and DMA pins it has of others' frames		*/
-	uint64_t events_sent;
-	uint64_t events_received; /* that were not pending already				*/
-	uint64_t hypercalls;	  /* but for those that never leave the entry code		*/
-	uint64_t faults;	  /* software TLB fills					*/
-};
-ABI_LAYOUT(guise_domain_counters, 120);
 
 /* A domain's end, and that its dma_faults grew, are told by VIRQ_DOM_EXC (xen.h), which one domain with a
  * MEMORY handle may bind.

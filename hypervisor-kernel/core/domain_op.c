@@ -111,6 +111,22 @@ static long op_start(struct domain *d, const struct guise_domain_start *req)
 	return rc;
 }
 
+static void vcpus_count(struct domain *d, struct guise_domain_info *info)
+{
+	uint64_t now = time_now();
+
+	for (uint32_t i = 0; i < d->max_vcpus; i++) {
+		const struct vcpu *v = d->vcpu[i];
+
+		if (!v)
+			continue;
+		info->vcpus += v->state != VCPU_DOWN;
+		info->wait_ns += v->runstate.time[RUNSTATE_runnable];
+		if (v->runstate.state == RUNSTATE_runnable)
+			info->wait_ns += now - v->runstate.state_entry_time;
+	}
+}
+
 static long op_info(struct domain *d, uint32_t handle, guest_ptr_t p)
 {
 	struct guise_domain_info info = {
@@ -118,18 +134,27 @@ static long op_info(struct domain *d, uint32_t handle, guest_ptr_t p)
 		.domid = d->id,
 		.state = d->state == GUISE_STATE_RUNNING && d->pauses ? GUISE_STATE_PAUSED : d->state,
 		.reason = d->shutdown_reason,
-		.frames = d->frames,
-		.max_frames = d->max_frames,
-		.cpu_ns = sched_cpu_ns(d),
+		.handles = handle_count(d),
 		.shared_info_mfn = d->shared_mfn,
 		.grant_mfn = d->state == GUISE_STATE_DYING ? INVALID_MFN : grant_frame(d, 0),
+		.cpu_ns = sched_cpu_ns(d),
+		.frames = d->frames,
+		.max_frames = d->max_frames,
+		.kernel_frames = d->kernel_pages,
+		.max_kernel_frames = d->max_kernel_pages,
 		.cache_frames = d->tlb.used,
-		.faults = d->faults,
+		.max_cache_frames = d->tlb.nr,
+		.ports = d->nr_ports,
+		.events_sent = d->events_sent,
+		.events_received = d->events_received,
 		.hypercalls = d->hypercalls,
+		.faults = d->faults,
 		.dma_faults = d->dma_faults,
 	};
 
 	memcpy(info.text, d->text, sizeof(info.text));
+	vcpus_count(d, &info);
+	grant_counters(d, &info.grants, &info.grant_maps);
 	return copy_to_guest(p, &info, sizeof(info));
 }
 
@@ -160,46 +185,6 @@ static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
 			     sizeof(at->crossing));
 }
 
-static void vcpus_count(struct domain *d, struct guise_domain_counters *c)
-{
-	uint64_t now = time_now();
-
-	for (uint32_t i = 0; i < d->max_vcpus; i++) {
-		const struct vcpu *v = d->vcpu[i];
-
-		if (!v)
-			continue;
-		c->vcpus += v->state != VCPU_DOWN;
-		c->wait_ns += v->runstate.time[RUNSTATE_runnable];
-		if (v->runstate.state == RUNSTATE_runnable)
-			c->wait_ns += now - v->runstate.state_entry_time;
-	}
-}
-
-static long op_counters(struct domain *d, uint32_t handle, guest_ptr_t p)
-{
-	struct guise_domain_counters c = {
-		.handle = handle,
-		.cpu_ns = sched_cpu_ns(d),
-		.frames = d->frames,
-		.max_frames = d->max_frames,
-		.kernel_frames = d->kernel_pages,
-		.max_kernel_frames = d->max_kernel_pages,
-		.cache_frames = d->tlb.used,
-		.max_cache_frames = d->tlb.nr,
-		.ports = d->nr_ports,
-		.handles = handle_count(d),
-		.events_sent = d->events_sent,
-		.events_received = d->events_received,
-		.hypercalls = d->hypercalls,
-		.faults = d->faults,
-	};
-
-	vcpus_count(d, &c);
-	grant_counters(d, &c.grants, &c.grant_maps);
-	return copy_to_guest(p, &c, sizeof(c));
-}
-
 static long op_destroy(struct vcpu *v, struct domain *d, uint32_t handle)
 {
 	long rc = domain_destroy(d);
@@ -217,7 +202,6 @@ static const uint8_t request_size[] = {
 	[GUISE_DOMAIN_INFO] = sizeof(uint32_t),
 	[GUISE_DOMAIN_COUNT] = offsetof(struct guise_domain_count, crossing),
 	[GUISE_DOMAIN_SCHED] = sizeof(struct guise_domain_sched),
-	[GUISE_DOMAIN_COUNTERS] = sizeof(uint32_t),
 };
 
 static long request(struct vcpu *v, struct domain *d, uint64_t op, union request *r, guest_ptr_t p)
@@ -235,8 +219,6 @@ static long request(struct vcpu *v, struct domain *d, uint64_t op, union request
 		return op_count(d, r, p);
 	case GUISE_DOMAIN_SCHED:
 		return op_sched(d, &r->sched, p);
-	case GUISE_DOMAIN_COUNTERS:
-		return op_counters(d, r->handle, p);
 	}
 	if (d == v->domain)
 		return -EINVAL;
@@ -258,12 +240,11 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 
 	if (op == GUISE_DOMAIN_CREATE)
 		return op_create(v, arg[1]);
-	if (op > GUISE_DOMAIN_COUNTERS)
+	if (op > GUISE_DOMAIN_SCHED)
 		return -ENOSYS;
 	if (copy_from_guest(&r, arg[1], request_size[op]))
 		return -EFAULT;
-	if (r.handle == GUISE_INFO_SELF &&
-	    (op == GUISE_DOMAIN_INFO || op == GUISE_DOMAIN_COUNT || op == GUISE_DOMAIN_COUNTERS)) {
+	if (r.handle == GUISE_INFO_SELF && (op == GUISE_DOMAIN_INFO || op == GUISE_DOMAIN_COUNT)) {
 		d = v->domain;
 		domain_ref(d);
 	} else {

@@ -457,20 +457,15 @@ static int unmask(struct vcpu *v, uint32_t n)
 
 	spin_lock(&d->event_lock);
 	p = port_of(d, n);
-	if (!p || p->state == PORT_FREE) {
-		spin_unlock(&d->event_lock);
-		return -EINVAL;
-	}
-	__atomic_fetch_and(&d->shared->evtchn_mask[n / 64], ~bit, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&d->shared->evtchn_pending[n / 64], __ATOMIC_SEQ_CST) & bit) {
-		struct vcpu *t = d->vcpu[p->vcpu];
-
-		__atomic_fetch_or(&t->info->evtchn_pending_sel, 1ull << n / 64, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&t->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
-		vcpu_wake(t);
+	if (p && p->state == PORT_FREE)
+		p = NULL;
+	if (p) {
+		__atomic_fetch_and(&d->shared->evtchn_mask[n / 64], ~bit, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&d->shared->evtchn_pending[n / 64], __ATOMIC_SEQ_CST) & bit)
+			upcall(d->vcpu[p->vcpu], n);
 	}
 	spin_unlock(&d->event_lock);
-	return 0;
+	return p ? 0 : -EINVAL;
 }
 
 long hc_event_channel_op(struct vcpu *v, const uint64_t *arg)

@@ -82,7 +82,8 @@ int handle_drop(struct domain *d, uint32_t index)
 	return old.kind == GUISE_HANDLE_NONE ? -EPERM : 0;
 }
 
-bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
+/* Does d hold one of this kind, for this target, that spans [first, first + nr)? */
+static bool holds(struct domain *d, uint32_t kind, const struct domain *target, uint64_t first, uint64_t nr)
 {
 	bool found = false;
 
@@ -90,31 +91,26 @@ bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
 	for (uint32_t i = 0; i < NR_HANDLES && !found; i++) {
 		const struct handle *h = &d->handles[i];
 
-		found = h->kind == kind && first >= h->first && nr <= h->nr && first - h->first <= h->nr - nr;
+		found = h->kind == kind && (!target || h->target == target) && first >= h->first && nr <= h->nr &&
+			first - h->first <= h->nr - nr;
 	}
 	spin_unlock(&d->handle_lock);
 	return found;
 }
 
-static bool has(struct domain *d, uint32_t kind, const struct domain *target)
+bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
 {
-	bool found = false;
-
-	spin_lock(&d->handle_lock);
-	for (uint32_t i = 0; i < NR_HANDLES && !found; i++)
-		found = d->handles[i].kind == kind && (!target || d->handles[i].target == target);
-	spin_unlock(&d->handle_lock);
-	return found;
+	return holds(d, kind, NULL, first, nr);
 }
 
 bool handle_any(struct domain *d, uint32_t kind)
 {
-	return has(d, kind, NULL);
+	return holds(d, kind, NULL, 0, 0);
 }
 
 bool handle_manages(struct domain *d, const struct domain *target)
 {
-	return has(d, GUISE_HANDLE_DOMAIN, target);
+	return holds(d, GUISE_HANDLE_DOMAIN, target, 0, 0);
 }
 
 uint32_t handle_count(const struct domain *d)

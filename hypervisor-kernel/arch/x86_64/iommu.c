@@ -326,22 +326,12 @@ void iommu_forget(struct domain *d)
 
 /* ---- what it did not reach ---- */
 
+/* VT-d specification, chapter 7: 1 and 2 are about the device's context, from 0x20 on about interrupts. */
 static const char *reason_text(uint8_t reason)
 {
-	switch (reason) {
-	case 1:
-	case 2:
-		return "the device is nobody's";
-	case 5:
-	case 6:
-	case 7:
-		return "the memory is not its owner's to use";
-	case 0x22:
-	case 0x25:
-	case 0x26:
-		return "the interrupt is not its";
-	}
-	return "see the VT-d specification";
+	return reason >= 0x20 ? "the interrupt is not its" :
+	       reason <= 2    ? "the device is nobody's" :
+				"the memory is not its owner's to use";
 }
 
 /* A device that does not stop is told of less and less often: at its 1st, 2nd, 4th, 8th ... */

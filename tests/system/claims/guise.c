@@ -40,7 +40,7 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 		struct guise_domain_info info = { .handle = h };
 		static struct guise_domain_count count;
 		struct guise_domain_sched sched = { .handle = h, .weight = 256 };
-		struct guise_domain_counters counters = { .handle = h };
+		struct guise_domain_info counters = { .handle = h };
 
 		expect_eq(guise_domain(GUISE_DOMAIN_CREATE, &create), -XEN_EPERM);
 		expect_eq(guise_domain(GUISE_DOMAIN_POPULATE, &populate), -XEN_EPERM);
@@ -57,7 +57,7 @@ TEST("without a handle no domain is made, filled, read, started, stopped or ende
 		if (h == GUISE_INFO_SELF)
 			continue;
 		expect_eq(guise_domain(GUISE_DOMAIN_INFO, &info), -XEN_EPERM);
-		expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &counters), -XEN_EPERM);
+		expect_eq(guise_domain(GUISE_DOMAIN_INFO, &counters), -XEN_EPERM);
 		count.handle = h;
 		expect_eq(guise_domain(GUISE_DOMAIN_COUNT, &count), -XEN_EPERM);
 	}
@@ -80,7 +80,7 @@ TEST("a domain learns about itself, and only what is its own")
 
 TEST("what a domain does is counted")
 {
-	struct guise_domain_counters before = { .handle = GUISE_INFO_SELF }, after = before;
+	struct guise_domain_info before = { .handle = GUISE_INFO_SELF }, after = before;
 	evtchn_bind_ipi_t ipi = { 0 };
 	evtchn_send_t send;
 	evtchn_close_t close;
@@ -88,9 +88,9 @@ TEST("what a domain does is counted")
 	expect_eq(hc_event_channel(EVTCHNOP_bind_ipi, &ipi), 0);
 	send.port = close.port = ipi.port;
 
-	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &before), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &before), 0);
 	expect_eq(hc_event_channel(EVTCHNOP_send, &send), 0);
-	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &after), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &after), 0);
 	expect_eq(after.vcpus, 1);
 	expect_eq(after.events_sent, before.events_sent + 1);
 	expect_eq(after.events_received, before.events_received + 1);
@@ -100,7 +100,7 @@ TEST("what a domain does is counted")
 	expect(before.frames <= before.max_frames && before.kernel_frames <= before.max_kernel_frames);
 	expect(before.cache_frames <= before.max_cache_frames);
 	expect_eq(hc_event_channel(EVTCHNOP_close, &close), 0);
-	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &after), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &after), 0);
 	expect_eq(after.ports, before.ports - 1);
 }
 

@@ -271,11 +271,11 @@ static void share_set(const struct toy *t, uint32_t weight, uint32_t cap)
 	expect_eq(req.cap, cap);
 }
 
-static struct guise_domain_counters counters(const struct toy *t)
+static struct guise_domain_info counters(const struct toy *t)
 {
-	struct guise_domain_counters c = { .handle = (uint32_t)t->handle };
+	struct guise_domain_info c = { .handle = (uint32_t)t->handle };
 
-	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &c), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &c), 0);
 	return c;
 }
 
@@ -395,13 +395,13 @@ static struct guise_system_counters machine(void)
 
 TEST("after 100 domains came and went every counter is where it was")
 {
-	struct guise_domain_counters self = { .handle = GUISE_INFO_SELF }, after = self;
+	struct guise_domain_info self = { .handle = GUISE_INFO_SELF }, after = self;
 	struct guise_system_counters before = machine(), now;
 
-	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &self), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &self), 0);
 	for (unsigned i = 0; i < 100; i++) {
 		struct toy t = toy_make(count_code, sizeof(count_code));
-		struct guise_domain_counters c;
+		struct guise_domain_info c;
 		evtchn_alloc_unbound_t open = { .dom = 9, .remote_dom = DOMID_SELF };
 
 		expect_eq(begin(&t, 0, 0x1000, t.mfn[0]), 0);
@@ -424,7 +424,7 @@ TEST("after 100 domains came and went every counter is where it was")
 	expect_eq(now.domains, before.domains);
 	expect_eq(now.irqs, before.irqs);
 	expect_eq(now.messages, before.messages);
-	expect_eq(guise_domain(GUISE_DOMAIN_COUNTERS, &after), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &after), 0);
 	expect_eq(after.frames, self.frames);
 	expect_eq(after.kernel_frames, self.kernel_frames);
 	expect_eq(after.ports, self.ports);

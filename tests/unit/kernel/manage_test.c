@@ -304,23 +304,15 @@ START_TEST(crossings_of_a_vcpu_are_counted_and_timed_on_demand)
 }
 END_TEST
 
-static struct guise_domain_counters counters(uint32_t handle)
-{
-	struct guise_domain_counters c = { .handle = handle };
-
-	ck_assert_int_eq(op(GUISE_DOMAIN_COUNTERS, PTR(&c)), 0);
-	return c;
-}
-
 START_TEST(each_kind_of_object_of_a_domain_is_counted)
 {
-	struct guise_domain_counters was = counters(GUISE_INFO_SELF), is;
+	struct guise_domain_info was = info(GUISE_INFO_SELF), is;
 	evtchn_alloc_unbound_t port = { .dom = DOMID_SELF, .remote_dom = 7 };
 
 	ck_assert_int_eq(hc(a.v, __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, PTR(&port), 0, 0), 0);
 	ck_assert_int_gt(give(GUISE_HANDLE_IRQ), 0);
 	ck_assert(cpu_access(a.v, 0x400000, 0).ok == false);
-	is = counters(GUISE_INFO_SELF);
+	is = info(GUISE_INFO_SELF);
 	ck_assert_uint_eq(is.ports, was.ports + 1);
 	ck_assert_uint_eq(is.handles, was.handles + 1);
 	ck_assert_uint_eq(is.kernel_frames, was.kernel_frames + 1); /* the first port's page */
@@ -338,9 +330,9 @@ START_TEST(time_spent_waiting_for_a_cpu_is_counted)
 	ck_assert_int_eq(populate(h, 0, 1, &mfn), 1);
 	ck_assert_int_eq(start(h, mfn), 0);
 	op(GUISE_DOMAIN_UNPAUSE, h);
-	waited = counters(h).wait_ns;
+	waited = info(h).wait_ns;
 	fake.now += 5000;
-	ck_assert_uint_eq(counters(h).wait_ns, waited + 5000);
+	ck_assert_uint_eq(info(h).wait_ns, waited + 5000);
 }
 END_TEST
 
@@ -384,7 +376,7 @@ START_TEST(without_a_handle_a_domain_learns_of_itself_and_can_change_nothing)
 	ck_assert_uint_eq(info(GUISE_INFO_SELF).domid, 5);
 	ck_assert_int_eq(populate(GUISE_INFO_SELF, 0, 1, &mfn), -EPERM);
 	ck_assert_int_eq(op(GUISE_DOMAIN_PAUSE, GUISE_INFO_SELF), -EPERM);
-	ck_assert_int_eq(op(GUISE_DOMAIN_COUNTERS + 1, 0), -ENOSYS);
+	ck_assert_int_eq(op(GUISE_DOMAIN_SCHED + 1, 0), -ENOSYS);
 	ck_assert_int_eq(op(GUISE_DOMAIN_INFO, BAD_POINTER), -EFAULT);
 }
 END_TEST
