@@ -72,9 +72,9 @@ TEST("version calls with a bad address are -EFAULT, unknown ones -ENOSYS")
 
 TEST("numbers that are no hypercall answer -ENOSYS")
 {
-	static const uint64_t nr[] = { 4,  6,  7,  11, 16, 19,	 22,	     27,	 28,	      31,
-				       34, 35, 36, 37, 38, 39,	 40,	     41,	 42,	      53,
-				       54, 55, 56, 63, 64, 1000, 0x80000000, 0xffffffff, 0x100000011, ~0ull };
+	static const uint64_t nr[] = { 4,  6,  7,  11, 16,   19,	 22,	     27,	  28,	31,
+				       34, 35, 36, 37, 38,   39,	 40,	     41,	  42,	54,
+				       55, 56, 63, 64, 1000, 0x80000000, 0xffffffff, 0x100000011, ~0ull };
 
 	for (unsigned i = 0; i < sizeof(nr) / sizeof(nr[0]); i++) {
 		long rax = (long)nr[i];
