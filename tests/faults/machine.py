@@ -45,6 +45,8 @@ def echo():
 class Machine:
     """Runs from its construction, when the guest's work has begun, until stop()."""
     in_guest = IN_GUEST
+    drivers = 'all,restarts=1000000,backoff=0,limit=1000'
+    patience = 60  # seconds for an answer of the server
 
     def __init__(self, build, folder, port, number):
         self.changed = threading.Condition()
@@ -62,7 +64,7 @@ class Machine:
             'NAME': self.name, 'LOG': self.log, 'NET': '1', 'MEM': env.get('MEM') or '512', 'TIMEOUT': '9999999',
             # The watchdogs of a guest measure the host, too.
             'APPEND': 'nowatchdog rcupdate.rcu_cpu_stall_suppress=1',
-            'CONFIG': "drivers = [ 'all,restarts=1000000,backoff=0,limit=1000' ]",
+            'CONFIG': f"drivers = [ '{self.drivers}' ]",
             'DISKS': "'vda,xvda,w', 'vdb,xvdb,w'",
             'QEMU_ARGS': f'-drive if=none,id=scratch,file={scratch},format=raw,cache=unsafe -device {DEVICES[bus]} '
                           + env.get('QEMU_ARGS', ''),
@@ -156,7 +158,7 @@ class Machine:
             self.socket.sendall(json.dumps({'id': number, 'cmd': command, **members}).encode() + b'\n')
         except OSError:
             self.end()
-        answer = self.wait(lambda: self.answers.pop(number, None), 60, 'the server does not answer')
+        answer = self.wait(lambda: self.answers.pop(number, None), self.patience, 'the server does not answer')
         return answer.get('error') or answer
 
     def event(self, device, since, seconds, kinds=('restarted', 'given-up')):
