@@ -11,18 +11,18 @@ UNIT_KERNEL_CFLAGS := $(TEST_CFLAGS) -DDEBUG -Itests/unit/kernel/include -Ihyper
 
 UNIT_KERNEL_FILES := \
 	core/frame core/frame_alloc core/memory core/domain core/domain_op core/vcpu core/sched core/timer \
-	core/guest_area core/version core/hypercall core/event core/grant core/dma core/handle core/irq core/console \
+	core/boot core/first_domain core/guest_area core/version core/hypercall core/event core/grant core/dma core/handle core/irq core/console \
 	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/mmu arch/x86_64/personality \
 	arch/x86_64/uaccess \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
-	arch/x86_64/segment arch/x86_64/iommu arch/x86_64/dmar lib/archive lib/string lib/vsnprintf
+	arch/x86_64/segment arch/x86_64/iommu arch/x86_64/dmar arch/x86_64/acpi lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
 	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o \
 	sched_test.o timer_test.o hypercall_test.o manage_test.o vcpu_test.o emulate_test.o upcall_test.o domain_test.o \
-	guest_cpu_test.o iommu_test.o dmar_test.o lib_test.o)
+	guest_cpu_test.o iommu_test.o dmar_test.o acpi_test.o boot_test.o lib_test.o)
 
 # The host's own are in arch_fake.c: these would execute CLTS and LLDT, or take all the host has for a guest's.
 %/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch

@@ -17,6 +17,10 @@
 #define STACK_PAGES 16
 #define PTE_TABLE   0x67 /* present, writable, user, accessed, dirty: same at each level */
 
+/* Files of the archive begin at multiples of 4. */
+typedef Elf64_Ehdr __attribute__((aligned(4))) elf_header_t;
+typedef Elf64_Phdr __attribute__((aligned(4))) elf_segment_t;
+
 static uint64_t *mfn_of; /* machine frame of each guest frame, while building */
 
 static void *guest_page(uint64_t va)
@@ -41,8 +45,8 @@ static void guest_write(uint64_t va, const void *from, size_t len)
 /* Bytes of memory the image needs above GUISE_NATIVE_BASE, all segments checked. */
 static uint64_t elf_check(const void *elf, size_t size)
 {
-	const Elf64_Ehdr *e = elf;
-	const Elf64_Phdr *ph;
+	const elf_header_t *e = elf;
+	const elf_segment_t *ph;
 	uint64_t top = 0;
 
 	if (size < sizeof(*e) || memcmp(e->e_ident, ELFMAG, 4) || e->e_ident[4] != ELFCLASS64 ||
@@ -63,8 +67,8 @@ static uint64_t elf_check(const void *elf, size_t size)
 
 static void elf_load(const void *elf)
 {
-	const Elf64_Ehdr *e = elf;
-	const Elf64_Phdr *ph = (const void *)((const char *)elf + e->e_phoff);
+	const elf_header_t *e = elf;
+	const elf_segment_t *ph = (const void *)((const char *)elf + e->e_phoff);
 
 	for (unsigned i = 0; i < e->e_phnum; i++, ph++)
 		if (ph->p_type == PT_LOAD)
@@ -216,7 +220,7 @@ void first_domain_build(void)
 	guest_write(va_of(l.p2m), mfn_of, l.nr * 8);
 	start_info_write(d, &l);
 	root_handles(d);
-	if (arch_vcpu_start(d->vcpu[0], ((const Elf64_Ehdr *)elf)->e_entry, va_of(l.heap), va_of(l.start_info),
+	if (arch_vcpu_start(d->vcpu[0], ((const elf_header_t *)elf)->e_entry, va_of(l.heap), va_of(l.start_info),
 			    mfn_of[l.tables]))
 		panic("the VMM server cannot be started");
 	kpages_free(mfn_of, order, NULL);

@@ -188,6 +188,45 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+/* ---- birth ---- */
+
+void arch_init(void)
+{
+}
+
+void arch_start_cpus(void)
+{
+}
+
+void arch_start_first(void)
+{
+	exit(schedule() == fake_first() ? FAKE_FIRST_RUNS : 1);
+}
+
+struct vcpu *fake_first(void)
+{
+	struct domain *d = domain_get(DOMID_FIRST);
+
+	return d ? d->vcpu[0] : NULL;
+}
+
+/* What acpi.c finds. */
+void cpu_add(uint32_t apic_id)
+{
+	fake.found.cpu[fake.found.cpus++ % 8] = apic_id;
+}
+
+void ioapic_add(uint8_t id, paddr_t base, uint32_t gsi)
+{
+	fake.found.ioapic = base;
+	fake.found.ioapic_gsi = gsi;
+}
+
+void ioapic_override(uint8_t isa, uint32_t gsi)
+{
+	fake.found.isa[isa % 16] = gsi;
+}
+
 void arch_ports_changed(struct domain *d)
 {
 }

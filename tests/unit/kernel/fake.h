@@ -33,12 +33,20 @@ struct fake {
 	guest_ptr_t hole, hole_end;	/* guest memory that faults, besides page 0	*/
 	guest_ptr_t memory, memory_end; /* all that guests have; 0: whatever the host has */
 	bool expect_panic;		/* a panic is the test's success		*/
+	struct {
+		uint32_t cpus, cpu[8], ioapic_gsi, isa[16];
+		uint64_t ioapic;
+	} found; /* in ACPI tables */
 };
 
 extern struct fake fake;
 
 /* An address that no guest has mapped. */
 #define BAD_POINTER 0x10ull
+
+/* kmain() ends with this status when the first domain runs. */
+#define FAKE_FIRST_RUNS 7
+struct vcpu *fake_first(void);
 
 /* RAM of so many frames.  The first MiB is the firmware's, the last FAKE_DEVICE frames are a device. */
 #define FAKE_DEVICE 16
