@@ -2,7 +2,7 @@
 F := $(B)/tests/fuzz
 TIME ?= 300
 FUZZ_TARGETS ?= $(FUZZ_KERNEL) $(FUZZ_NATIVE) guised
-FUZZ_KERNEL := hypercall tables lockstep emulate archive dmar
+FUZZ_KERNEL := hypercall tables lockstep emulate archive dmar acpi
 FUZZ_NATIVE := store config json elf gpt blk net_ring console_ring
 FUZZ_FLAGS := -Itests/fuzz/include -O2 -fsanitize=fuzzer-no-link -Wno-missing-prototypes
 
