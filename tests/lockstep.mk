@@ -27,4 +27,8 @@ test-lockstep: $(L)/lockstep ## the kernel and its model in lock-step: LOCKSTEP_
 	@ASAN_OPTIONS=detect_leaks=0 $< $(LOCKSTEP_SEED) $(LOCKSTEP_STEPS) && echo '1 passed, 0 failed' || \
 		{ echo '0 passed, 1 failed'; exit 1; }
 
+.PHONY: test-broken
+test-broken: $(L)/lockstep ## the kernel's files broken, one rule at a time: the model must notice
+	@tests/lockstep/broken $(L) $< $(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT)
+
 -include $(LOCKSTEP_OBJS:.o=.d) $(LOCKSTEP_LIB:.o=.d)

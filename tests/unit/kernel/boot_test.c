@@ -140,9 +140,11 @@ START_TEST(a_boot_archive_that_cannot_be_used_stops_the_machine)
 	case 0:
 		boot_info.archive_len = 0;
 		first_domain_build();
+		break;
 	case 1:
 		file("guise.cfg", "", 0);
 		first_domain_build();
+		break;
 	case 2:
 		program.e.e_machine = EM_386;
 		break;

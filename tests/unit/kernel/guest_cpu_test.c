@@ -235,9 +235,49 @@ START_TEST(the_memory_map_has_room_for_the_balloon)
 }
 END_TEST
 
+START_TEST(bases_of_segments_are_read_as_they_were_written)
+{
+	static const uint32_t msrs[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE };
+	uint64_t value;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+		ck_assert(guest_wrmsr(g.v, msrs[i], 0x7000 + i));
+	for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+		ck_assert(guest_rdmsr(g.v, msrs[i], &value));
+		ck_assert_uint_eq(value, 0x7000 + i);
+		ck_assert(!guest_wrmsr(g.v, msrs[i], 1ull << 47)); /* not canonical: #GP */
+	}
+	ck_assert_uint_eq(fake_bases.fs, 0x7000);
+	ck_assert_uint_eq(fake_bases.gs, 0x7001);
+}
+END_TEST
+
+START_TEST(other_registers_say_what_a_guest_expects_and_writes_change_nothing)
+{
+	static const uint32_t fixed[] = { MSR_PAT, MSR_APIC_BASE, MSR_TSC_AUX };
+	uint64_t before, after;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
+		ck_assert(guest_rdmsr(g.v, fixed[i], &before));
+		ck_assert(guest_wrmsr(g.v, fixed[i], ~before));
+		ck_assert(guest_rdmsr(g.v, fixed[i], &after));
+		ck_assert_uint_eq(before, after);
+	}
+	ck_assert(guest_rdmsr(g.v, MSR_APIC_BASE, &before));
+	ck_assert_uint_eq(before & 1u << 8, 1u << 8); /* the boot CPU */
+	ck_assert(guest_rdmsr(g.v, MSR_EFER, &before));
+	ck_assert_uint_eq(before & (EFER_LMA | EFER_NX | EFER_SCE), EFER_LMA | EFER_NX | EFER_SCE);
+	ck_assert(!guest_wrmsr(g.v, MSR_EFER, 0));
+	ck_assert(!guest_rdmsr(g.v, MSR_LSTAR, &before));
+	ck_assert(!guest_wrmsr(g.v, MSR_LSTAR, 0x1000));
+}
+END_TEST
+
 SUITE(guest_cpu)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, bases_of_segments_are_read_as_they_were_written);
+	tcase_add_test(tc, other_registers_say_what_a_guest_expects_and_writes_change_nothing);
 	tcase_add_test(tc, a_trap_table_ends_with_an_empty_entry);
 	tcase_add_test(tc, a_trap_table_without_end_is_not_followed_for_ever);
 	tcase_add_test(tc, callbacks_are_remembered_with_their_flags);
