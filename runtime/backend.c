@@ -204,6 +204,8 @@ static int step(struct backend *b)
 		if (leaving || front == XenbusStateInitialising || b->broken) {
 			b->state = BACKEND_CLOSING;
 			backends_connected--;
+		} else if (b->unwanted) {
+			show(b, XenbusStateClosing);
 		}
 		break;
 	case BACKEND_CLOSING:
@@ -294,6 +296,8 @@ static void list_all(void)
 
 static void look(void)
 {
+	uint64_t online;
+
 	list_all();
 	for (struct backend *b = backends; b; b = b->next) {
 		/* A directory that does not show what we wrote is another one of the same name:
@@ -301,6 +305,7 @@ static void look(void)
 		if (!b->listed || (b->state != BACKEND_NEW && state_of(b->path) != b->shown))
 			b->gone = 1;
 		b->front = b->gone || !b->frontend[0] ? XenbusStateUnknown : state_of(b->frontend);
+		b->unwanted = !b->gone && !key_read_u64(b->path, "online", &online) && !online;
 	}
 }
 

@@ -31,6 +31,7 @@ struct backend {
 	unsigned front; /* the frontend's, at the last look		*/
 	int listed;	/* its directory was there then			*/
 	int gone;	/* ... but was not, or was another: it ends	*/
+	int unwanted;	/* its "online" is 0: the frontend is asked to close	*/
 	int refused;
 	const char *broken; /* why it is not served any more, NULL: it is */
 };

@@ -131,10 +131,11 @@ static void report(void)
 		if (net_now < report_at)
 			break;
 		v->reported = all;
-		backend_report(&v->backend,
-			       "tx_packets=%lu tx_bytes=%lu tx_drops=%lu rx_packets=%lu rx_bytes=%lu rx_drops=%lu",
-			       v->sent.packets, v->sent.bytes, v->sent.drops, v->got.packets, v->got.bytes,
-			       v->got.drops);
+		backend_report(
+			&v->backend,
+			"tx_packets=%lu tx_bytes=%lu tx_drops=%lu rx_packets=%lu rx_bytes=%lu rx_drops=%lu ip=%u",
+			v->sent.packets, v->sent.bytes, v->sent.drops, v->got.packets, v->got.bytes, v->got.drops,
+			v->ip);
 	}
 	if (!any)
 		report_at = 0;

@@ -67,6 +67,7 @@ struct vif {
 	struct net_share share;	    /* pages in its backlogs, by who sent them */
 	struct vif_count sent, got; /* by the frontend */
 	uint64_t reported;	    /* packets, then */
+	uint32_t ip;		    /* that its frontend said by ARP to have, 0: it has not */
 };
 
 /* All of them, in no order, and by their switch port. */

@@ -5,6 +5,7 @@
 #include <runtime/event.h>
 #include <runtime/heap.h>
 #include <runtime/hypercall.h>
+#include <runtime/net_mac.h>
 #include <runtime/print.h>
 #include <runtime/string.h>
 
@@ -86,6 +87,7 @@ static void put_guest(struct json_out *o, const struct guest *g, const struct gu
 	json_put_number(o, "domid", g->domain.id);
 	json_put_string(o, "state", state_name(g));
 	json_put_number(o, "vcpus", g->config.vcpus);
+	json_put_number(o, "maxvcpus", g->config.maxvcpus);
 	json_put_number(o, "maxmem_kib", (int64_t)g->config.maxmem * 1024);
 	put_use(o, c);
 }
@@ -153,7 +155,7 @@ static void put_io(struct json_out *o, const struct guest *g)
 	for (unsigned i = 0; i < g->config.nr_disks; i++)
 		device_use(g, g->disk_driver[i], "vbd", g->config.disk[i].vdev, add_io, &io);
 	for (unsigned i = 0; i < g->config.nr_vifs; i++)
-		device_use(g, g->vif_driver[i], "vif", i, add_io, &io);
+		device_use(g, g->vif_driver[i], "vif", g->vif_handle[i], add_io, &io);
 	json_put_number(o, "read_bytes", (int64_t)(io.read & INT64_MAX));
 	json_put_number(o, "written_bytes", (int64_t)(io.written & INT64_MAX));
 	json_put_number(o, "rx_bytes", (int64_t)(io.rx & INT64_MAX));
@@ -263,7 +265,7 @@ static const char *info(const struct json *request, struct json_out *reply)
 		json_put_string(reply, "mac", text);
 		snprintf(text, sizeof(text), "net%u", c->vif[i].device);
 		json_put_string(reply, "bridge", text);
-		device_use(g, g->vif_driver[i], "vif", i, put_use_word, reply);
+		device_use(g, g->vif_driver[i], "vif", g->vif_handle[i], put_use_word, reply);
 		json_close(reply, '}');
 	}
 	json_close(reply, ']');
@@ -370,6 +372,21 @@ static const char *set_mem(const struct json *request, struct json_out *reply)
 		return text;
 	}
 	guest_set_memory(g, (unsigned)mib);
+	return NULL;
+}
+
+static const char *set_vcpus(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL;
+	struct guest *g = running_guest(request, &error);
+	int64_t vcpus;
+
+	(void)reply;
+	if (!g)
+		return error;
+	if (json_number(request, "vcpus", 1, g->config.maxvcpus, &vcpus))
+		return "'vcpus' must be between 1 and its maxvcpus";
+	guest_set_vcpus(g, (unsigned)vcpus);
 	return NULL;
 }
 
@@ -503,6 +520,45 @@ static const char *plug(const struct json *request, struct json_out *reply)
 	return NULL;
 }
 
+/* "disk" or "vif", as a configuration has them, of a running guest. */
+static const char *attach(const struct json *request, struct json_out *reply)
+{
+	static struct guest_config more;
+	static char text[512], error[256];
+	const char *disk = json_string(request, "disk", NULL), *vif = json_string(request, "vif", NULL), *why = NULL;
+	struct guest *g = running_guest(request, &why);
+	int len;
+
+	(void)reply;
+	if (!g)
+		return why;
+	if (!disk == !vif)
+		return "one of 'disk' and 'vif' is wanted";
+	len = snprintf(text, sizeof(text), "name = \"%s\"\nkernel = \"-\"\n%s = [ '%s' ]\n", g->config.name,
+		       disk ? "disk" : "vif", disk ? disk : vif);
+	if (len >= (int)sizeof(text))
+		return "it is too long";
+	if (config_guest("attach", text, (size_t)len, &more, error, sizeof(error)))
+		return error;
+	return guest_attach(g, &more);
+}
+
+static const char *detach_device(const struct json *request, struct json_out *reply)
+{
+	const char *disk = json_string(request, "disk", NULL), *vif = json_string(request, "vif", NULL), *why = NULL;
+	struct guest *g = running_guest(request, &why);
+	uint8_t mac[6];
+
+	(void)reply;
+	if (!g)
+		return why;
+	if (disk)
+		return guest_detach_disk(g, disk);
+	if (!vif || net_mac_parse(mac, vif))
+		return "'disk', or 'vif' with an address, is missing";
+	return guest_detach_vif(g, mac);
+}
+
 static const char *unplug(const struct json *request, struct json_out *reply)
 {
 	int64_t bus;
@@ -513,10 +569,25 @@ static const char *unplug(const struct json *request, struct json_out *reply)
 }
 
 static const struct control_command commands[] = {
-	{ "list", list },	{ "info", info },	{ "create", create },	{ "destroy", destroy },
-	{ "pause", pause },	{ "unpause", unpause }, { "reboot", reboot },	{ "shutdown", shutdown },
-	{ "set-mem", set_mem }, { "sched", sched },	{ "console", console }, { "detach", detach },
-	{ "input", input },	{ "devices", devices }, { "plug", plug },	{ "unplug", unplug },
+	{ "list", list },
+	{ "info", info },
+	{ "create", create },
+	{ "destroy", destroy },
+	{ "pause", pause },
+	{ "unpause", unpause },
+	{ "reboot", reboot },
+	{ "shutdown", shutdown },
+	{ "set-mem", set_mem },
+	{ "sched", sched },
+	{ "console", console },
+	{ "detach", detach },
+	{ "input", input },
+	{ "devices", devices },
+	{ "plug", plug },
+	{ "unplug", unplug },
+	{ "attach-device", attach },
+	{ "detach-device", detach_device },
+	{ "set-vcpus", set_vcpus },
 };
 
 void commands_register(void)

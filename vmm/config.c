@@ -592,6 +592,8 @@ static int guest_key(struct parser *s, struct guest_config *g)
 		return want_number(s, &g->maxmem, 64, 1u << 20);
 	if (!strcmp(s->key, "vcpus"))
 		return want_number(s, &g->vcpus, 1, 32);
+	if (!strcmp(s->key, "maxvcpus"))
+		return want_number(s, &g->maxvcpus, 1, 32);
 	if (!strcmp(s->key, "cpu_weight"))
 		return want_number(s, &g->weight, 1, GUISE_WEIGHT_MAX);
 	if (!strcmp(s->key, "cap"))
@@ -664,6 +666,10 @@ int config_guest(const char *file, const char *text, size_t len, struct guest_co
 		out->maxmem = out->memory;
 	if (out->maxmem < out->memory)
 		return fail(&s, "'maxmem' is less than 'memory'");
+	if (!out->maxvcpus)
+		out->maxvcpus = out->vcpus;
+	if (out->maxvcpus < out->vcpus)
+		return fail(&s, "'maxvcpus' is less than 'vcpus'");
 	vifs_address(out);
 	return 0;
 }

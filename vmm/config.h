@@ -53,9 +53,9 @@ struct vif_config {
 
 struct guest_config {
 	char name[64], kernel[128], ramdisk[128], extra[CONFIG_STRING];
-	unsigned memory, maxmem; /* MiB	*/
-	unsigned vcpus;
-	unsigned weight, cap; /* share of the CPUs; cap in percent of one, 0: none	*/
+	unsigned memory, maxmem;  /* MiB	*/
+	unsigned vcpus, maxvcpus; /* on, and those that may be	*/
+	unsigned weight, cap;	  /* share of the CPUs; cap in percent of one, 0: none	*/
 	unsigned consoles;
 	enum on_end on_poweroff, on_reboot, on_crash;
 	struct disk_config disk[CONFIG_DISKS];

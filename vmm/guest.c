@@ -12,6 +12,7 @@
 #include <runtime/hypercall.h>
 #include <runtime/print.h>
 #include <runtime/string.h>
+#include <xen/io/xenbus.h>
 
 #include "control.h"
 #include "driver.h"
@@ -85,23 +86,23 @@ static void show_vif(struct guest *g, unsigned n, unsigned driver)
 {
 	const struct vif_config *vif = &g->config.vif[n];
 	char front[96], back[96], path[128], perms[24], mac[24];
-	unsigned id = g->domain.id;
+	unsigned id = g->domain.id, handle = g->vif_handle[n];
 
-	snprintf(front, sizeof(front), "/local/domain/%u/device/vif/%u", id, n);
-	snprintf(back, sizeof(back), "/local/domain/%u/backend/vif/%u/%u", driver, id, n);
+	snprintf(front, sizeof(front), "/local/domain/%u/device/vif/%u", id, handle);
+	snprintf(back, sizeof(back), "/local/domain/%u/backend/vif/%u/%u", driver, id, handle);
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0], vif->mac[1], vif->mac[2], vif->mac[3],
 		 vif->mac[4], vif->mac[5]);
 	snprintf(perms, sizeof(perms), "n%u,r%u", id, driver);
 	xs_dir(front, perms);
 	PUT(front, "backend", "%s", back);
 	PUT(front, "backend-id", "%u", driver);
-	PUT(front, "handle", "%u", n);
+	PUT(front, "handle", "%u", handle);
 	PUT(front, "mac", "%s", mac);
 	PUT(front, "mtu", "1500");
 	PUT(front, "state", "1");
 	snprintf(perms, sizeof(perms), "n%u,r%u", driver, id);
 	xs_dir(back, perms);
-	PUT(back, "handle", "%u", n);
+	PUT(back, "handle", "%u", handle);
 	PUT(back, "mac", "%s", mac);
 	PUT(back, "bridge", "net%u", vif->device);
 	if (vif->rate)
@@ -198,6 +199,30 @@ static void console_front_changed(uint16_t dom, const char *path, const char *to
 	console_show(c, "4");
 }
 
+static const char *add_disk(struct guest *g, unsigned i)
+{
+	int driver = driver_of_disk(g->config.disk[i].device);
+
+	if (driver < 0)
+		return g->config.disk[i].device < driver_disks() ? "a disk of it does not work" :
+								   "a disk of it is not in this machine";
+	g->disk_driver[i] = (uint16_t)driver;
+	show_disk(g, &g->config.disk[i], (unsigned)driver);
+	return NULL;
+}
+
+static const char *add_vif(struct guest *g, unsigned i)
+{
+	int driver = driver_of_net(g->config.vif[i].device);
+
+	if (driver < 0)
+		return g->config.vif[i].device < driver_nets() ? "a network device of it does not work" :
+								 "a network device of it is not in this machine";
+	g->vif_driver[i] = (uint16_t)driver;
+	show_vif(g, i, (unsigned)driver);
+	return NULL;
+}
+
 static const char *show(struct guest *g)
 {
 	static const char *const writable[] = { "control",    "data",		"device",	  "device/vbd",
@@ -217,8 +242,7 @@ static const char *show(struct guest *g)
 	xs_putf(home(g, "/console/port"), "%u", g->domain.console_port);
 	xs_putf(home(g, "/console/ring-ref"), "%u", GRANT_REF_CONSOLE);
 	xs_putf(home(g, "/console/type"), "xenconsoled");
-	for (unsigned i = 0; i < g->config.vcpus; i++)
-		xs_putf(home(g, "/cpu/%u/availability", i), "online");
+	guest_set_vcpus(g, g->config.vcpus);
 	snprintf(perms, sizeof(perms), "n%u", id);
 	for (unsigned i = 0; i < sizeof(writable) / sizeof(writable[0]); i++)
 		xs_dir(home(g, "/%s", writable[i]), perms);
@@ -227,23 +251,18 @@ static const char *show(struct guest *g)
 	xs_putf(home(g, "/memory/static-max"), "%u", g->config.maxmem * 1024);
 	xs_putf(home(g, "/memory/target"), "%u", g->config.memory * 1024);
 	for (unsigned i = 0; i < g->config.nr_disks; i++) {
-		int driver = driver_of_disk(g->config.disk[i].device);
+		const char *error = add_disk(g, i);
 
-		if (driver < 0)
-			return g->config.disk[i].device < driver_disks() ? "a disk of it does not work" :
-									   "a disk of it is not in this machine";
-		g->disk_driver[i] = (uint16_t)driver;
-		show_disk(g, &g->config.disk[i], (unsigned)driver);
+		if (error)
+			return error;
 	}
 	for (unsigned i = 0; i < g->config.nr_vifs; i++) {
-		int driver = driver_of_net(g->config.vif[i].device);
+		const char *error;
 
-		if (driver < 0)
-			return g->config.vif[i].device < driver_nets() ?
-				       "a network device of it does not work" :
-				       "a network device of it is not in this machine";
-		g->vif_driver[i] = (uint16_t)driver;
-		show_vif(g, i, (unsigned)driver);
+		g->vif_handle[i] = i;
+		error = add_vif(g, i);
+		if (error)
+			return error;
 	}
 	for (unsigned n = 1; n < g->config.consoles; n++) {
 		show_console(g, n);
@@ -368,7 +387,7 @@ static void build(struct guest *g)
 	if (!d->handle) {
 		last_id = last_id == LAST_DOMAIN ? FIRST_DOMAIN : (uint16_t)(last_id + 1);
 		domain_begin(d, last_id, (uint64_t)g->config.memory << 8, (uint64_t)g->config.maxmem << 8,
-			     g->config.vcpus, GUISE_PRIO_GUEST, GUISE_DOMAIN_STOCK);
+			     g->config.maxvcpus, GUISE_PRIO_GUEST, GUISE_DOMAIN_STOCK);
 		g->build.stage = 0;
 		g->build.done = 0;
 	} else if (domain_populate(d, STEP_PAGES) || (!d->error && pv_build_step(d, &g->build))) {
@@ -487,6 +506,13 @@ void guest_set_memory(struct guest *g, unsigned memory)
 	xs_putf(home(g, "/memory/target"), "%u", memory * 1024);
 }
 
+void guest_set_vcpus(struct guest *g, unsigned vcpus)
+{
+	g->config.vcpus = vcpus;
+	for (unsigned i = 0; i < g->config.maxvcpus; i++)
+		xs_putf(home(g, "/cpu/%u/availability", i), i < vcpus ? "online" : "offline");
+}
+
 void guest_schedule(struct guest *g, unsigned weight, unsigned cap)
 {
 	struct guise_domain_sched req = {
@@ -496,6 +522,113 @@ void guest_schedule(struct guest *g, unsigned weight, unsigned cap)
 	g->config.weight = weight;
 	g->config.cap = cap;
 	guise_domain(GUISE_DOMAIN_SCHED, &req);
+}
+
+/* ---- devices that come and go ---- */
+
+static int vif_of_handle(const struct guest *g, unsigned handle)
+{
+	for (unsigned i = 0; i < g->config.nr_vifs; i++)
+		if (g->vif_handle[i] == handle)
+			return 1;
+	return 0;
+}
+
+const char *guest_attach(struct guest *g, const struct guest_config *more)
+{
+	struct guest_config *c = &g->config;
+
+	if (c->nr_disks + more->nr_disks > CONFIG_DISKS || c->nr_vifs + more->nr_vifs > CONFIG_VIFS)
+		return "it has as many as it can";
+	for (unsigned i = 0; i < more->nr_disks; i++) {
+		if (driver_of_disk(more->disk[i].device) < 0)
+			return "the disk is not in this machine, or does not work";
+		for (unsigned k = 0; k < c->nr_disks; k++)
+			if (c->disk[k].vdev == more->disk[i].vdev)
+				return "it has a disk of this name";
+	}
+	for (unsigned i = 0; i < more->nr_vifs; i++)
+		if (driver_of_net(more->vif[i].device) < 0)
+			return "the network device is not in this machine, or does not work";
+	for (unsigned i = 0; i < more->nr_disks; i++) {
+		c->disk[c->nr_disks] = more->disk[i];
+		add_disk(g, c->nr_disks++);
+	}
+	for (unsigned i = 0; i < more->nr_vifs; i++) {
+		unsigned handle = 0;
+
+		while (vif_of_handle(g, handle))
+			handle++;
+		c->vif[c->nr_vifs] = more->vif[i];
+		g->vif_handle[c->nr_vifs] = handle;
+		add_vif(g, c->nr_vifs++);
+	}
+	return NULL;
+}
+
+/* Xen's way: a backend that is not to be online shows that it wants to close, and is gone when the frontend has closed. */
+static const char *let_go(struct guest *g, const char *kind, unsigned number, unsigned driver)
+{
+	unsigned id = g->domain.id, state;
+	char back[96], path[128];
+
+	snprintf(back, sizeof(back), "/local/domain/%u/backend/%s/%u/%u", driver, kind, id, number);
+	state = xs_get_uint(home(g, "/device/%s/%u/state", kind, number), XenbusStateClosed);
+	/* In its first state no driver of the guest's has it. */
+	if (state != XenbusStateInitialising && state != XenbusStateClosed) {
+		snprintf(path, sizeof(path), "%s/online", back);
+		if (xs_get_uint(path, 0))
+			xs_put(path, "0");
+		return "the guest still uses it";
+	}
+	xs_rm(NULL, 0, home(g, "/device/%s/%u", kind, number));
+	xs_rm(NULL, 0, back);
+	return NULL;
+}
+
+const char *guest_detach_disk(struct guest *g, const char *name)
+{
+	struct guest_config *c = &g->config;
+	const char *error;
+	unsigned i = 0;
+
+	while (i < c->nr_disks && strcmp(c->disk[i].name, name))
+		i++;
+	if (i == c->nr_disks)
+		return "it has no disk of this name";
+	error = let_go(g, "vbd", c->disk[i].vdev, g->disk_driver[i]);
+	if (error)
+		return error;
+	c->nr_disks--;
+	for (; i < c->nr_disks; i++) {
+		c->disk[i] = c->disk[i + 1];
+		g->disk_driver[i] = g->disk_driver[i + 1];
+	}
+	g->disk_driver[c->nr_disks] = 0;
+	return NULL;
+}
+
+const char *guest_detach_vif(struct guest *g, const uint8_t mac[6])
+{
+	struct guest_config *c = &g->config;
+	const char *error;
+	unsigned i = 0;
+
+	while (i < c->nr_vifs && memcmp(c->vif[i].mac, mac, 6))
+		i++;
+	if (i == c->nr_vifs)
+		return "it has no card with this address";
+	error = let_go(g, "vif", g->vif_handle[i], g->vif_driver[i]);
+	if (error)
+		return error;
+	c->nr_vifs--;
+	for (; i < c->nr_vifs; i++) {
+		c->vif[i] = c->vif[i + 1];
+		g->vif_driver[i] = g->vif_driver[i + 1];
+		g->vif_handle[i] = g->vif_handle[i + 1];
+	}
+	g->vif_driver[c->nr_vifs] = 0;
+	return NULL;
 }
 
 void guest_tap(struct guest_console *c, const struct console_tap *tap)

@@ -53,6 +53,7 @@ struct guest {
 	struct pv_build build;
 	struct guest_console console[GUEST_CONSOLES];
 	uint16_t disk_driver[CONFIG_DISKS], vif_driver[CONFIG_VIFS]; /* domain ids, 0: not shown yet	*/
+	unsigned vif_handle[CONFIG_VIFS];			     /* their numbers in the store	*/
 	uint64_t since;						     /* time_ns() of its start, or of its end	*/
 	struct guest_waiter built, gone;
 };
@@ -68,8 +69,15 @@ void guest_pause(struct guest *g, int paused);
 void guest_ask(struct guest *g, const char *what);
 /* Ask its balloon to make it so large, in MiB. */
 void guest_set_memory(struct guest *g, unsigned memory);
+/* Ask its kernel to have so many vCPUs on. */
+void guest_set_vcpus(struct guest *g, unsigned vcpus);
 /* Its share of the CPUs, from now on and after each restart. */
 void guest_schedule(struct guest *g, unsigned weight, unsigned cap);
+/* Give a running one the disks and cards of this configuration, too; all of them or none.  NULL, or why not. */
+const char *guest_attach(struct guest *g, const struct guest_config *more);
+/* Ask it to let go of a disk (by its name, "xvdb") or of a card.  NULL: it is gone; else why not yet. */
+const char *guest_detach_disk(struct guest *g, const char *name);
+const char *guest_detach_vif(struct guest *g, const uint8_t mac[6]);
 /* Watch a console, or no more (NULL).  The tap's argument is the struct guest_console. */
 void guest_tap(struct guest_console *c, const struct console_tap *tap);
 

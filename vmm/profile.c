@@ -20,7 +20,7 @@ static const char *profile(const struct json *request, struct json_out *reply)
 
 	if (!g || g->state != GUEST_RUNNING)
 		return "'guest' must name a guest that runs";
-	if (json_has(request, "vcpu") && json_number(request, "vcpu", 0, g->config.vcpus - 1, &vcpu))
+	if (json_has(request, "vcpu") && json_number(request, "vcpu", 0, g->config.maxvcpus - 1, &vcpu))
 		return "'vcpu' must be the number of one that it has";
 	memset(&count, 0, sizeof(count));
 	count.handle = g->domain.handle;
@@ -32,7 +32,7 @@ static const char *profile(const struct json *request, struct json_out *reply)
 		memset(count.crossing, 0, sizeof(count.crossing));
 	json_put_number(reply, "time_ns", (int64_t)time_ns());
 	json_put_number(reply, "tsc_khz", sys.tsc_khz);
-	json_put_number(reply, "vcpus", g->config.vcpus);
+	json_put_number(reply, "vcpus", g->config.maxvcpus);
 	json_open(reply, "crossings", '[');
 	for (unsigned i = 0; i < GUISE_CROSSINGS; i++) {
 		if (!count.crossing[i].count)

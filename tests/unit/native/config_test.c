@@ -40,6 +40,7 @@ START_TEST(a_guest_needs_a_name_and_a_kernel)
 	ck_assert_uint_eq(g.weight, 256);
 	ck_assert_uint_eq(g.cap, 0);
 	ck_assert_uint_eq(g.vcpus, 1);
+	ck_assert_uint_eq(g.maxvcpus, 1);
 	ck_assert_int_eq(g.on_poweroff, END_DESTROY);
 	ck_assert_int_eq(g.on_reboot, END_RESTART);
 	ck_assert_int_eq(g.on_crash, END_DESTROY);
@@ -53,15 +54,16 @@ END_TEST
 
 START_TEST(every_key_of_a_guest_is_understood)
 {
-	ck_assert_int_eq(guest("# a guest\n" BASE "\n"
-			       "ramdisk=\"boot/initrd\"   # comment\r\n"
-			       "extra = \"root=/dev/xvda1 quiet # not a comment\"\n"
-			       "\tmemory = 0x400\nvcpus=4\nconsoles = 2\ncpu_weight=512\ncap=50\nmaxmem=2048\n"
-			       "on_poweroff = 'restart'\non_reboot = 'destroy'\non_crash = 'restart'\n"
-			       "disk = [ 'phy:/dev/vda2,xvda,w',\n"
-			       "         \"vdb, xvdc, r\", # second\n"
-			       "         'target=/dev/vdc,access=ro,vdev=xvdp', ]"),
-			 0);
+	ck_assert_int_eq(
+		guest("# a guest\n" BASE "\n"
+		      "ramdisk=\"boot/initrd\"   # comment\r\n"
+		      "extra = \"root=/dev/xvda1 quiet # not a comment\"\n"
+		      "\tmemory = 0x400\nvcpus=4\nconsoles = 2\ncpu_weight=512\ncap=50\nmaxmem=2048\nmaxvcpus=6\n"
+		      "on_poweroff = 'restart'\non_reboot = 'destroy'\non_crash = 'restart'\n"
+		      "disk = [ 'phy:/dev/vda2,xvda,w',\n"
+		      "         \"vdb, xvdc, r\", # second\n"
+		      "         'target=/dev/vdc,access=ro,vdev=xvdp', ]"),
+		0);
 	ck_assert_str_eq(g.ramdisk, "boot/initrd");
 	ck_assert_str_eq(g.extra, "root=/dev/xvda1 quiet # not a comment");
 	ck_assert_uint_eq(g.memory, 1024);
@@ -69,6 +71,7 @@ START_TEST(every_key_of_a_guest_is_understood)
 	ck_assert_uint_eq(g.weight, 512);
 	ck_assert_uint_eq(g.cap, 50);
 	ck_assert_uint_eq(g.vcpus, 4);
+	ck_assert_uint_eq(g.maxvcpus, 6);
 	ck_assert_uint_eq(g.consoles, 2);
 	ck_assert_int_eq(g.on_poweroff, END_RESTART);
 	ck_assert_int_eq(g.on_reboot, END_DESTROY);
@@ -127,6 +130,8 @@ static const struct {
 	{ BASE "cap = 3201", ":3:", "cap" },
 	{ BASE "vcpus = 0", ":3:", "vcpus" },
 	{ BASE "vcpus = 33", ":3:", "vcpus" },
+	{ BASE "maxvcpus = 33", ":3:", "maxvcpus" },
+	{ BASE "vcpus = 3\nmaxvcpus = 2\n", ":", "maxvcpus" },
 	{ BASE "memory = 512\n\n# x\nmemory = 512", ":6:", "memory" },
 	{ BASE "name = 'again'", ":3:", "name" },
 	{ BASE "ramdisk = 'no end", ":3:", "ramdisk" },
