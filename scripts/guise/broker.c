@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,7 +121,7 @@ static void put_json(struct buffer *b, struct json_object *o)
 static bool drain(int fd, struct buffer *b)
 {
 	while (waiting(b)) {
-		ssize_t n = send(fd, b->data + b->at, waiting(b), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = write(fd, b->data + b->at, waiting(b));
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
@@ -135,7 +137,7 @@ static bool suck(int fd, struct buffer *b)
 
 	if (!grow(b, 8192))
 		return false;
-	n = recv(fd, b->data + b->len, 8192, MSG_DONTWAIT);
+	n = read(fd, b->data + b->len, 8192);
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	b->len += (size_t)n;
@@ -404,13 +406,64 @@ static int address(struct sockaddr_un *a, const char *path)
 	return 0;
 }
 
-/* QEMU may not have made its socket yet. */
+/* HOST:PORT. */
+static int connect_tcp(const char *at)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	const char *colon = strrchr(at, ':');
+	char host[256];
+	int fd = -1, rc;
+
+	if (!colon || (size_t)(colon - at) >= sizeof(host)) {
+		fprintf(stderr, "guise: tcp:%s: tcp:HOST:PORT is wanted\n", at);
+		return -1;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - at), at);
+	rc = getaddrinfo(host, colon + 1, &hints, &list);
+	for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	if (fd < 0)
+		fprintf(stderr, "guise: tcp:%s: %s\n", at, rc ? gai_strerror(rc) : strerror(errno));
+	freeaddrinfo(list);
+	return fd;
+}
+
+/* A serial line of this host: bytes as they are, 115200 a second if it is a real one. */
+static int open_line(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd < 0 || tcgetattr(fd, &t)) {
+		fprintf(stderr, "guise: %s: %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	cfmakeraw(&t);
+	cfsetspeed(&t, B115200);
+	t.c_cflag |= CLOCAL;
+	tcsetattr(fd, TCSANOW, &t);
+	return fd;
+}
+
+/* A socket of QEMU's, which may not have made it yet; tcp:HOST:PORT; or a serial line. */
 static int connect_up(const char *path)
 {
+	struct stat st;
 	uint64_t until = now_ms() + CONNECT_MS;
 	struct sockaddr_un to;
 	int fd;
 
+	if (!strncmp(path, "tcp:", 4))
+		return connect_tcp(path + 4);
+	if (!stat(path, &st) && S_ISCHR(st.st_mode))
+		return open_line(path);
 	if (address(&to, path))
 		return -1;
 	while (!stopped) {
@@ -550,9 +603,12 @@ int broker(const char *qemu, const char *path)
 	listener = listen_at(path);
 	if (listener < 0)
 		return 1;
+	signal(SIGPIPE, SIG_IGN);
 	up = connect_up(qemu);
-	if (up >= 0)
+	if (up >= 0) {
+		fcntl(up, F_SETFL, O_NONBLOCK);
 		serve(listener);
+	}
 	for (unsigned i = 0; i < PENDING; i++)
 		if (pendings[i].id && pendings[i].client >= 0)
 			answer(&clients[pendings[i].client], pendings[i].its_id, "the machine has ended");
