@@ -97,6 +97,70 @@ static void stopped(struct domain *d, int reason)
 	domain_stopped(d, reason);
 }
 
+/* ---- drivers ---- */
+
+/* Is this the program that drives the device now? */
+static bool driven_by(const char *device, const char *program)
+{
+	struct error e = { 0 };
+	struct json_object *answer = link_call(link_request("driver-list"), ASK_MS, &e), *list;
+	bool same = false;
+
+	for (size_t i = 0;
+	     answer && json_object_object_get_ex(answer, "drivers", &list) && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		same |= !strcmp(guise_string(o, "name"), device) && !strcmp(guise_string(o, "program"), program);
+	}
+	json_object_put(answer);
+	return same;
+}
+
+/* Have the driver of a device ("vdb", "net0") as the definition wants that of its own ("xvda", "net0"). */
+static int set_driver(const struct def *def, const char *own, const char *device, struct error *e)
+{
+	char name[8], program[40];
+	struct json_object *request;
+
+	snprintf(name, sizeof(name), "%.*s", !strncmp(device, "vd", 2) ? 3 : 7, device); /* no partition */
+	for (unsigned i = 0; i < def->nr_drivers; i++) {
+		const struct def_driver *driver = &def->driver[i];
+
+		if (strcmp(driver->device, own))
+			continue;
+		request = link_request("driver-policy");
+		json_object_object_add(request, "driver", json_object_new_string(name));
+		if (*driver->policy)
+			json_object_object_add(request, "policy", json_object_new_string(driver->policy));
+		if (link_do(request, ASK_MS, e))
+			return -1;
+		snprintf(program, sizeof(program), "drivers/%s", driver->program);
+		if (!*driver->program || driven_by(name, program))
+			continue;
+		request = link_request("driver-restart");
+		json_object_object_add(request, "driver", json_object_new_string(name));
+		json_object_object_add(request, "program", json_object_new_string(program));
+		if (link_do(request, ASK_MS, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int set_drivers(const struct def *def, char (*disks)[16], struct error *e)
+{
+	char net[8];
+
+	for (unsigned i = 0; i < def->nr_disks; i++)
+		if (set_driver(def, def->disk[i].target, disks[i], e))
+			return -1;
+	for (unsigned i = 0; i < def->nr_vifs; i++) {
+		snprintf(net, sizeof(net), "net%u", def->vif[i].bridge);
+		if (set_driver(def, net, net, e))
+			return -1;
+	}
+	return 0;
+}
+
 static int create(const struct def *def, int *id, struct error *e)
 {
 	char kernel[SHELF_NAME], ramdisk[SHELF_NAME], disks[DEF_DISKS][16] = { 0 };
@@ -110,7 +174,7 @@ static int create(const struct def *def, int *id, struct error *e)
 		return -1;
 	while (added < def->nr_disks && !machine_disk_add(def, added, disks[added], e))
 		added++;
-	if (added == def->nr_disks)
+	if (added == def->nr_disks && !set_drivers(def, disks, e))
 		config = def_config(def, kernel, def->ramdisk ? ramdisk : NULL, disks, e);
 	if (config) {
 		request = link_request("create");
@@ -215,6 +279,14 @@ int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
 	struct json_object *request = link_about("set-mem", d->def->name);
 
 	json_object_object_add(request, "memory", json_object_new_int64((int64_t)kib / 1024));
+	return link_do(request, ASK_MS, e);
+}
+
+int backend_set_vcpus(struct domain *d, unsigned n, struct error *e)
+{
+	struct json_object *request = link_about("set-vcpus", d->def->name);
+
+	json_object_object_add(request, "vcpus", json_object_new_int((int)n));
 	return link_do(request, ASK_MS, e);
 }
 
@@ -325,9 +397,10 @@ static void devices(const struct domain *d, struct json_object *info, struct bac
 		int n = def_vif_find(d->def, d->id, guise_string(o, "mac") ? guise_string(o, "mac") : "");
 
 		if (n >= 0)
-			out->vif[n] = (struct backend_vif){ count(o, "rx_bytes"),   count(o, "rx_packets"),
-							    count(o, "rx_drops"),   count(o, "tx_bytes"),
-							    count(o, "tx_packets"), count(o, "tx_drops") };
+			out->vif[n] = (struct backend_vif){ count(o, "rx_bytes"),    count(o, "rx_packets"),
+							    count(o, "rx_drops"),    count(o, "tx_bytes"),
+							    count(o, "tx_packets"),  count(o, "tx_drops"),
+							    (uint32_t)count(o, "ip") };
 	}
 }
 
@@ -425,8 +498,9 @@ static void adopt(const char *name, struct json_object *info)
 
 	if (!f)
 		return;
-	fprintf(f, "<domain type='xen'><name>%s</name><memory unit='KiB'>%jd</memory><vcpu>%jd</vcpu>", name,
-		(intmax_t)guise_number(info, "maxmem_kib"), (intmax_t)guise_number(info, "vcpus"));
+	fprintf(f, "<domain type='xen'><name>%s</name><memory unit='KiB'>%jd</memory><vcpu current='%jd'>%jd</vcpu>",
+		name, (intmax_t)guise_number(info, "maxmem_kib"), (intmax_t)guise_number(info, "vcpus"),
+		(intmax_t)guise_number(info, "maxvcpus"));
 	fprintf(f, "<os><type machine='xenpv'>linux</type><kernel>/archive/%s</kernel></os><devices>",
 		guise_string(info, "kernel") ? guise_string(info, "kernel") : "");
 	for (size_t i = 0; json_object_object_get_ex(info, "disks", &list) && i < json_object_array_length(list); i++) {

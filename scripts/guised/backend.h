@@ -30,6 +30,7 @@ struct backend_guest {
 	} disk[BACKEND_DEVICES];
 	struct backend_vif {
 		uint64_t rx_bytes, rx_packets, rx_drops, tx_bytes, tx_packets, tx_drops;
+		uint32_t ip; /* that the guest said by ARP to have, 0: not yet	*/
 	} vif[BACKEND_DEVICES];
 };
 
@@ -49,6 +50,7 @@ int backend_destroy(struct domain *d, struct error *e);
 int backend_suspend(struct domain *d, struct error *e);
 int backend_resume(struct domain *d, struct error *e);
 int backend_set_memory(struct domain *d, uint64_t kib, struct error *e);
+int backend_set_vcpus(struct domain *d, unsigned n, struct error *e);
 int backend_schedule(struct domain *d, unsigned weight, unsigned cap, struct error *e);
 /* A device of def, which the domain will have; one of those that it has. */
 int backend_attach_disk(struct domain *d, const struct def *def, unsigned n, struct error *e);

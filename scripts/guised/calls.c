@@ -53,6 +53,7 @@ int call_open(struct call *call)
 		return fail(call, ERROR_RPC, "the connection is open");
 	c->opened = true;
 	c->read_only = flags & OPEN_READ_ONLY;
+	c->session = path && !strcmp(path + 4, "session");
 	return 0;
 }
 
@@ -116,7 +117,7 @@ int call_get_hostname(struct call *call)
 
 int call_get_uri(struct call *call)
 {
-	out_string(&call->out, getuid() ? "guise:///session" : "guise:///system");
+	out_string(&call->out, call_client(call)->session ? "guise:///session" : "guise:///system");
 	return 0;
 }
 

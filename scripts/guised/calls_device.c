@@ -115,14 +115,34 @@ int call_set_max_memory(struct call *call)
 static int set_vcpus(struct call *call, struct domain *d, uint32_t n, uint32_t flags)
 {
 	uint32_t what = affected(call, d, flags);
-	struct def *def;
+	struct def *live = NULL, *config = NULL;
+	bool maximum = flags & AFFECT_MAX;
+	int rc = -1;
 
 	if (!what)
 		return -1;
+	if (flags & ~(AFFECT_LIVE | AFFECT_CONFIG | AFFECT_MAX))
+		return fail(call, ERROR_NO_SUPPORT, "flags 0x%x for vCPUs", flags);
+	if (maximum && what & AFFECT_LIVE)
+		return fail(call, ERROR_INVALID_ARG, "the most vCPUs of a running domain cannot be changed");
+	domain_get(d);
+	if (domain_begin(d, &call->error)) {
+		domain_put(d);
+		return -1;
+	}
 	if (what & AFFECT_LIVE)
-		return fail(call, ERROR_OPERATION_INVALID, "the number of vCPUs of a running domain cannot be changed");
-	def = def_set_vcpus(domain_persistent(d), n, &call->error);
-	return def ? domain_change(d, NULL, def, &call->error) : -1;
+		live = def_set_vcpus(d->def, n, false, &call->error);
+	if (what & AFFECT_CONFIG && !call->error.code)
+		config = def_set_vcpus(domain_persistent(d), n, maximum, &call->error);
+	if (!call->error.code && (!live || !backend_set_vcpus(d, n, &call->error))) {
+		rc = domain_change(d, live, config, &call->error);
+	} else {
+		def_free(live);
+		def_free(config);
+	}
+	domain_end(d);
+	domain_put(d);
+	return rc;
 }
 
 int call_set_vcpus(struct call *call)
@@ -144,11 +164,15 @@ int call_set_vcpus_flags(struct call *call)
 int call_get_vcpus_flags(struct call *call)
 {
 	struct domain *d = call_domain(call);
-	uint32_t what = d ? affected(call, d, in_u32(&call->in)) : 0;
+	uint32_t flags = in_u32(&call->in), what = d ? affected(call, d, flags) : 0;
+	const struct def *def;
 
 	if (!what)
 		return -1;
-	out_i32(&call->out, (int)(what & AFFECT_CONFIG ? domain_persistent(d) : d->def)->vcpus);
+	if (flags & ~(AFFECT_LIVE | AFFECT_CONFIG | AFFECT_MAX))
+		return fail(call, ERROR_NO_SUPPORT, "flags 0x%x for vCPUs", flags);
+	def = what & AFFECT_CONFIG ? domain_persistent(d) : d->def;
+	out_i32(&call->out, (int)(flags & AFFECT_MAX ? def->vcpus : def->online));
 	return 0;
 }
 
@@ -184,7 +208,7 @@ int call_get_info(struct call *call)
 	out_u32(&call->out, (uint32_t)d->state);
 	out_u64(&call->out, d->def->max_kib);
 	out_u64(&call->out, g.memory_kib);
-	out_u32(&call->out, d->def->vcpus);
+	out_u32(&call->out, d->def->online);
 	out_u64(&call->out, g.cpu_ns);
 	domain_put(d);
 	return rc;
@@ -199,7 +223,7 @@ int call_get_vcpus(struct call *call)
 
 	if (!d)
 		return -1;
-	if (d->def->vcpus > 1)
+	if (d->def->online > 1)
 		return fail(call, ERROR_NO_SUPPORT, "times of single vCPUs");
 	n = most ? 1 : 0;
 	domain_get(d);
@@ -321,7 +345,7 @@ static void record(struct call *call, struct domain *d, uint32_t stats, const st
 		param_u64(out, &n, "balloon.maximum", d->def->max_kib);
 	}
 	if (stats & STATS_VCPU) {
-		param_word(out, &n, "vcpu.current", PARAM_UINT, d->def->vcpus);
+		param_word(out, &n, "vcpu.current", PARAM_UINT, d->def->online);
 		param_word(out, &n, "vcpu.maximum", PARAM_UINT, d->def->vcpus);
 	}
 	if (stats & STATS_NET && d->id >= 0) {
@@ -510,6 +534,43 @@ int call_interface_stats(struct call *call)
 	out_u64(&call->out, g.vif[n].tx_packets);
 	out_u64(&call->out, 0);
 	out_u64(&call->out, g.vif[n].tx_drops);
+	return rc;
+}
+
+/* virDomainInterfaceAddressesSource: what a DHCP server leased, an agent in the guest says, or ARP shows. */
+enum { ADDRESSES_LEASE, ADDRESSES_AGENT, ADDRESSES_ARP };
+
+/* The drivers look at ARP; of leases nobody tells us, so who asks for them gets the same. */
+int call_interface_addresses(struct call *call)
+{
+	struct domain *d = call_active(call);
+	uint32_t source = in_u32(&call->in);
+	struct backend_guest g;
+	int rc;
+
+	if (!d || call->in.bad)
+		return -1;
+	if (source != ADDRESSES_LEASE && source != ADDRESSES_ARP)
+		return fail(call, ERROR_NO_SUPPORT, "addresses from source %u", source);
+	domain_get(d);
+	rc = usage(call, d, &g);
+	out_u32(&call->out, rc ? 0 : d->def->nr_vifs);
+	for (unsigned i = 0; !rc && i < d->def->nr_vifs; i++) {
+		uint32_t ip = g.vif[i].ip;
+		char text[32];
+
+		def_vif_name(d->def, d->id, i, text);
+		out_string(&call->out, text);
+		out_optional(&call->out, d->def->vif[i].mac);
+		out_u32(&call->out, ip ? 1 : 0);
+		if (!ip)
+			continue;
+		snprintf(text, sizeof(text), "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+		out_i32(&call->out, 0); /* IPv4	*/
+		out_string(&call->out, text);
+		out_u32(&call->out, 0); /* ARP does not tell the prefix	*/
+	}
+	domain_put(d);
 	return rc;
 }
 

@@ -32,7 +32,7 @@ struct client {
 	struct watch *watch;
 	uid_t uid;
 	pid_t pid;
-	bool opened, read_only, closing, serving;
+	bool opened, read_only, session, closing, serving;
 	char *in;
 	size_t in_len, in_room;
 	struct packet *out, **out_end;

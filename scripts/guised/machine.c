@@ -24,6 +24,7 @@
 
 #define START_MS   180000 /* until the server answers	*/
 #define FIRST_SLOT 0x08u
+#define AFAR_TICKS 10 /* seconds between two looks for a machine that does not answer	*/
 #define NAME_ERROR "guise: error:"
 
 static const struct machine_options *options;
@@ -44,11 +45,20 @@ static struct path in_run(const char *name)
 	return p;
 }
 
+/* Somebody else's machine behind a line or TCP, which needs a broker of ours. */
+static bool afar(void)
+{
+	struct stat st;
+
+	return options->attach &&
+	       (!strncmp(options->attach, "tcp:", 4) || (!stat(options->attach, &st) && S_ISCHR(st.st_mode)));
+}
+
 static struct path control_path(void)
 {
 	struct path p = in_run("control.sock");
 
-	if (options->attach)
+	if (options->attach && !afar())
 		snprintf(p.text, sizeof(p.text), "%s", options->attach);
 	return p;
 }
@@ -276,6 +286,11 @@ static void why_not(struct error *e)
 {
 	char line[512];
 
+	if (options->attach) {
+		program_last_line(in_run("broker.log").text, NULL, line, sizeof(line));
+		error_set(e, ERROR_OPERATION_FAILED, "no machine answers: %s", *line ? line : options->attach);
+		return;
+	}
 	program_last_line(in_run("console.log").text, NAME_ERROR, line, sizeof(line));
 	if (!*line)
 		program_last_line(in_run("qemu.log").text, NULL, line, sizeof(line));
@@ -300,7 +315,7 @@ static int connect_to_it(struct error *e)
 	struct error why = { 0 };
 
 	while (link_open(path.text, &handlers, &why)) {
-		if (ended(&qemu) || ended(&broker) || (qemu < 0 && !qemu_lives()) || loop_now() > until) {
+		if (ended(&qemu) || ended(&broker) || (qemu < 0 && !afar() && !qemu_lives()) || loop_now() > until) {
 			why_not(e);
 			return -1;
 		}
@@ -328,7 +343,11 @@ static void end_it(void)
 static int start_broker(struct error *e)
 {
 	struct path path = control_path(), up = in_run("qemu.sock"), program;
-	const char *argv[] = { program.text, "-s", path.text, "broker", up.text, NULL };
+	const char *argv[] = { program.text, "-s", path.text, "broker", afar() ? options->attach : up.text, NULL };
+	struct path dir = in_run("");
+
+	if (mkdir(dir.text, 0700) && errno != EEXIST)
+		return error_set(e, ERROR_SYSTEM, "%s: %s", dir.text, strerror(errno));
 
 	snprintf(program.text, sizeof(program.text), "%s/guise", options->programs);
 	broker = program_start(argv, in_run("broker.log").text, e);
@@ -416,7 +435,7 @@ static void reconnect(void *unused)
 
 static bool look_again(void)
 {
-	if (options->attach || state == STARTING || !qemu_lives() || !loop_work(reconnect, NULL))
+	if (state == STARTING || (options->attach ? !afar() : !qemu_lives()) || !loop_work(reconnect, NULL))
 		return false;
 	state = STARTING;
 	return true;
@@ -448,7 +467,7 @@ int machine_init(const struct machine_options *o, struct error *e)
 		state = STARTING;
 		return loop_work(sync_at_start, NULL) ? 0 : error_set(e, ERROR_NO_MEMORY, "for a worker");
 	}
-	if (options->attach)
+	if (options->attach && !afar())
 		return error_set(e, ERROR_SYSTEM, "%s", why.text);
 	if (!look_again())
 		backend_machine_gone(); /* what ran before has ended	*/
@@ -457,12 +476,18 @@ int machine_init(const struct machine_options *o, struct error *e)
 
 void machine_tick(void)
 {
+	static unsigned ticks;
 	struct error e = { 0 };
 
 	ended(&broker);
 	if (state == STARTING)
 		return; /* who starts it looks at it */
 	ended(&qemu);
+	if (afar()) {
+		if (!link_up() && ++ticks % AFAR_TICKS == 0)
+			look_again();
+		return;
+	}
 	/* Somebody else's machine may come back. */
 	if (options->attach && !link_up() && !link_open(options->attach, &handlers, &e)) {
 		state = STARTING;

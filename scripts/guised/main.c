@@ -53,7 +53,7 @@ static const char usage[] =
 	"  --socket PATH     listen there\n"
 	"  --config DIR      where definitions are kept\n"
 	"  --run DIR         where the state of what runs is kept\n"
-	"  --machine SOCKET  use the machine with this control socket instead of starting one\n"
+	"  --machine PLACE   start none, use that whose control channel is there: socket, serial line, tcp:HOST:PORT\n"
 	"  --memory MIB      of the machine (2048)\n"
 	"  --cpus N          of the machine (1)\n"
 	"  --net KIND        net0, net1 ... of the machine: user, bridge=NAME or tap=NAME (one, user)\n"

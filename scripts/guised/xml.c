@@ -429,13 +429,19 @@ static int parse_uuid(struct def *d, xmlNodePtr root, struct error *e)
 static int parse_vcpus(struct def *d, xmlNodePtr n, struct error *e)
 {
 	char *text = content(n), *current = attribute(n, "current");
-	uint64_t v = 1;
+	char *set = attribute(n, "cpuset");
+	uint64_t v = 1, online;
 
 	if (text && (number(text, &v) || v < 1 || v > VCPUS_MOST))
 		BAD("vcpu: '%.32s' is not between 1 and %u", text, VCPUS_MOST);
-	else if (current && text && strcmp(current, text))
-		REFUSE("vcpu: current='%.32s' differs from the number", current);
+	online = v;
+	if (!e->code && current && (number(current, &online) || online < 1 || online > v))
+		BAD("vcpu: current='%.32s' is not between 1 and %ju", current, (uintmax_t)v);
+	if (!e->code && set)
+		REFUSE("vcpu: cpuset='%.32s' is not supported", set);
 	d->vcpus = (unsigned)v;
+	d->online = (unsigned)online;
+	free(set);
 	free(text);
 	free(current);
 	return e->code ? -1 : 0;
@@ -470,11 +476,88 @@ static int parse_cputune(struct def *d, xmlNodePtr n, struct error *e)
 	return 0;
 }
 
+/* The element of this namespace within <metadata>. */
+static xmlNodePtr metadata(xmlDocPtr doc, const char *uri)
+{
+	xmlNodePtr n = child(xmlDocGetRootElement(doc), "metadata");
+
+	for (n = n ? element(n->children, NULL) : NULL; n; n = element(n->next, NULL))
+		if (n->ns && !strcmp((const char *)n->ns->href, uri))
+			return n;
+	return NULL;
+}
+
+/*
+ * <drivers xmlns='urn:guise:domain:1'><driver device='xvda' program='virtio-blk' restarts='3' .../></drivers>
+ * within <metadata>.  The server knows the ranges of the numbers.
+ */
+static int parse_driver(struct def *d, const xmlNode *n, struct error *e)
+{
+	static const char *const parts[] = { "restarts", "window", "backoff", "period", "limit" };
+	struct def_driver *driver = &d->driver[d->nr_drivers];
+	size_t used = 0;
+
+	if (strcmp((const char *)n->name, "driver"))
+		return REFUSE("metadata/drivers/%.64s is not supported", (const char *)n->name);
+	if (d->nr_drivers == DEF_DRIVERS)
+		return REFUSE("metadata/drivers/driver: more than %u", DEF_DRIVERS);
+	for (const xmlAttr *a = n->properties; a && !e->code; a = a->next) {
+		const char *name = (const char *)a->name;
+		char *text = (char *)xmlNodeGetContent((const xmlNode *)a);
+		unsigned part = 0;
+		uint64_t v;
+
+		while (part < 5 && strcmp(name, parts[part]))
+			part++;
+		if (!strcmp(name, "device") && strlen(text) < sizeof(driver->device))
+			strcpy(driver->device, text);
+		else if (!strcmp(name, "program") && strlen(text) < sizeof(driver->program) && !strchr(text, '/'))
+			strcpy(driver->program, text);
+		else if (part == 5)
+			REFUSE("metadata/drivers/driver: %.32s='%.32s' is not supported", name, text);
+		else if (number(text, &v) || v > 1000000)
+			BAD("metadata/drivers/driver: %s='%.32s' is not between 0 and 1000000", name, text);
+		else
+			used += (size_t)snprintf(driver->policy + used, sizeof(driver->policy) - used, "%s%s=%ju",
+						 used ? "," : "", name, (uintmax_t)v);
+		free(text);
+	}
+	if (!e->code && !*driver->device)
+		BAD("metadata/drivers/driver: attribute 'device' is missing");
+	for (unsigned i = 0; i < d->nr_drivers && !e->code; i++)
+		if (!strcmp(d->driver[i].device, driver->device))
+			BAD("metadata/drivers/driver: device='%s' is there twice", driver->device);
+	d->nr_drivers++;
+	return e->code ? -1 : 0;
+}
+
+static int parse_drivers(struct def *d, struct error *e)
+{
+	xmlNodePtr n = metadata(d->doc, DEF_SPACE);
+
+	if (n && strcmp((const char *)n->name, "drivers"))
+		return REFUSE("metadata/%.64s is not supported", (const char *)n->name);
+	for (n = n ? element(n->children, NULL) : NULL; n; n = element(n->next, NULL))
+		if (parse_driver(d, n, e))
+			return -1;
+	for (unsigned i = 0; i < d->nr_drivers; i++) {
+		const char *device = d->driver[i].device;
+		bool known = def_disk_find(d, device) >= 0;
+
+		for (unsigned k = 0; k < d->nr_vifs; k++)
+			known |= !strncmp(device, "net", 3) && (unsigned)atoi(device + 3) == d->vif[k].bridge;
+		if (!known)
+			return BAD("metadata/drivers/driver: device='%s' is no disk or network of the domain", device);
+	}
+	return 0;
+}
+
 static int parse_root(struct def *d, struct error *e)
 {
-	static const char *const no[] = { "bootloader",	 "numatune",	   "memtune", "blkiotune",     "iothreads",
-					  "iothreadids", "launchSecurity", "genid",   "memoryBacking", "maxMemory",
-					  "idmap",	 "throttlegroups", "keywrap", "perf" };
+	static const char *const no[] = { "bootloader",	 "numatune",	   "memtune",  "blkiotune",	"iothreads",
+					  "iothreadids", "launchSecurity", "genid",    "memoryBacking", "maxMemory",
+					  "idmap",	 "throttlegroups", "keywrap",  "perf",		"cpu",
+					  "vcpus",	 "sysinfo",	   "resource", "seclabel" };
 	xmlNodePtr root = xmlDocGetRootElement(d->doc), devices;
 	char *text;
 
@@ -487,6 +570,11 @@ static int parse_root(struct def *d, struct error *e)
 		for (unsigned i = 0; i < sizeof(no) / sizeof(no[0]); i++)
 			if (is(n, no[i]))
 				return REFUSE("%s is not supported", no[i]);
+	for (xmlNodePtr n = child(child(root, "features"), NULL); n; n = element(n->next, NULL))
+		if (!is(n, "acpi") && !is(n, "apic") && !is(n, "pae")) /* which mean nothing to one without firmware */
+			return REFUSE("features/%.64s is not supported", (const char *)n->name);
+	if (child(root, "clock") && attribute_of(child(root, "clock"), "offset", "clock", e, "utc", NULL))
+		return -1;
 	text = content(child(root, "name"));
 	if (!text)
 		return BAD("element 'name' is missing");
@@ -516,7 +604,7 @@ static int parse_root(struct def *d, struct error *e)
 	devices = child(root, "devices");
 	if (!devices)
 		devices = xmlNewChild(root, NULL, (const xmlChar *)"devices", NULL);
-	if (parse_devices(d, devices, e))
+	if (parse_devices(d, devices, e) || parse_drivers(d, e))
 		return -1;
 	if (!d->consoles)
 		add_console(d, devices);
@@ -597,8 +685,7 @@ struct def *def_copy(const struct def *def)
 	return parse(xmlCopyDoc(def->doc, 1), &e);
 }
 
-/* The name that a card of a running domain has if its user gave none. */
-static void vif_name(const struct def *def, int id, unsigned n, char name[16])
+void def_vif_name(const struct def *def, int id, unsigned n, char name[16])
 {
 	if (*def->vif[n].target)
 		strcpy(name, def->vif[n].target);
@@ -617,7 +704,7 @@ static void show_running(const struct def *def, xmlNodePtr root, int id)
 	for (xmlNodePtr c = child(child(root, "devices"), "interface"); c; c = element(c->next, "interface"), n++) {
 		if (child(c, "target"))
 			continue;
-		vif_name(def, id, n, text);
+		def_vif_name(def, id, n, text);
 		xmlSetProp(xmlNewChild(c, NULL, (const xmlChar *)"target", NULL), (const xmlChar *)"dev",
 			   (const xmlChar *)text);
 	}
@@ -636,7 +723,7 @@ int def_vif_find(const struct def *def, int id, const char *name)
 	char text[16];
 
 	for (unsigned i = 0; i < def->nr_vifs; i++) {
-		vif_name(def, id, i, text);
+		def_vif_name(def, id, i, text);
 		if (!strcmp(text, name) || !strcasecmp(def->vif[i].mac, name))
 			return (int)i;
 	}
@@ -706,13 +793,26 @@ struct def *def_set_memory(const struct def *def, uint64_t kib, bool maximum, st
 	return parse(doc, e);
 }
 
-struct def *def_set_vcpus(const struct def *def, unsigned n, struct error *e)
+struct def *def_set_vcpus(const struct def *def, unsigned n, bool maximum, struct error *e)
 {
-	xmlDocPtr doc = xmlCopyDoc(def->doc, 1);
-	xmlNodePtr vcpu = text_element(doc, "vcpu", "os");
+	unsigned most = maximum ? n : def->vcpus, online = !maximum || n < def->online ? n : def->online;
+	xmlDocPtr doc;
+	xmlNodePtr vcpu;
+	char text[16];
 
-	xmlUnsetProp(vcpu, (const xmlChar *)"current");
-	put_number(vcpu, n);
+	if (n > most || !n) {
+		error_set(e, ERROR_INVALID_ARG,
+			  "requested vcpus is greater than max allowable vcpus for the domain: %u > %u", n, most);
+		return NULL;
+	}
+	doc = xmlCopyDoc(def->doc, 1);
+	vcpu = text_element(doc, "vcpu", "os");
+	put_number(vcpu, most);
+	snprintf(text, sizeof(text), "%u", online);
+	if (online == most)
+		xmlUnsetProp(vcpu, (const xmlChar *)"current");
+	else
+		xmlSetProp(vcpu, (const xmlChar *)"current", (const xmlChar *)text);
 	return parse(doc, e);
 }
 
@@ -816,17 +916,6 @@ struct def *def_detach(const struct def *def, const char *xml, int *disk, int *v
 	return same ? parse(doc, e) : NULL;
 }
 
-/* The element of this namespace within <metadata>. */
-static xmlNodePtr metadata(xmlDocPtr doc, const char *uri)
-{
-	xmlNodePtr n = child(xmlDocGetRootElement(doc), "metadata");
-
-	for (n = n ? element(n->children, NULL) : NULL; n; n = element(n->next, NULL))
-		if (n->ns && !strcmp((const char *)n->ns->href, uri))
-			return n;
-	return NULL;
-}
-
 struct def *def_set_metadata(const struct def *def, int type, const char *text, const char *key, const char *uri,
 			     struct error *e)
 {
@@ -906,7 +995,7 @@ char *def_config(const struct def *def, const char *kernel, const char *ramdisk,
 	if (def->cmdline)
 		fprintf(f, "extra = %s%s%s\n", quote, def->cmdline, quote);
 	fprintf(f, "memory = %ju\nmaxmem = %ju\n", (uintmax_t)def->memory_kib / 1024, (uintmax_t)def->max_kib / 1024);
-	fprintf(f, "vcpus = %u\nconsoles = %u\n", def->vcpus, def->consoles);
+	fprintf(f, "vcpus = %u\nmaxvcpus = %u\nconsoles = %u\n", def->online, def->vcpus, def->consoles);
 	fprintf(f, "on_poweroff = \"%s\"\n", def->restart_poweroff ? "restart" : "destroy");
 	fprintf(f, "on_reboot = \"%s\"\n", def->restart_reboot ? "restart" : "destroy");
 	fprintf(f, "on_crash = \"%s\"\n", def->restart_crash ? "restart" : "destroy");

@@ -92,6 +92,11 @@ int backend_schedule(struct domain *d, unsigned weight, unsigned cap, struct err
 	return done(e);
 }
 
+int backend_set_vcpus(struct domain *d, unsigned n, struct error *e)
+{
+	return done(e);
+}
+
 int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
 {
 	return done(e);
@@ -99,7 +104,7 @@ int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
 
 int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
 {
-	*out = (struct backend_guest){ .memory_kib = d->def->memory_kib, .cpu_ns = 12345 };
+	*out = (struct backend_guest){ .memory_kib = d->def->memory_kib, .cpu_ns = 12345, .vif[0].ip = 0x0a00020f };
 	return done(e);
 }
 

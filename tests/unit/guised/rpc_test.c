@@ -23,7 +23,8 @@ enum {
 	CONSOLE = 201,
 	LIST = 273,
 	REGISTER = 316,
-	LIFECYCLE = 318
+	LIFECYCLE = 318,
+	ADDRESSES = 353
 };
 enum { PROGRAM = 0x20008086, PING = 1, KEEPALIVE = 0x6b656570 };
 
@@ -381,6 +382,37 @@ START_TEST(a_ping_is_answered)
 }
 END_TEST
 
+START_TEST(a_cards_address_is_that_of_its_guest)
+{
+	struct client *c = fake_client(true);
+
+	ck_assert_int_eq(
+		define(c, fake_xml("web", "", "<interface type='user'><mac address='00:16:3e:01:02:03'/></interface>")),
+		0);
+	out_u32(about(c, ADDRESSES, "web"), 2);
+	ck_assert_int_eq(answer(c), ERROR_OPERATION_INVALID);
+	ck_assert_int_eq(ask(c, CREATE, "web"), 0);
+	for (unsigned source = 0; source < 4; source++) {
+		struct out *out = about(c, ADDRESSES, "web");
+
+		out_u32(out, source);
+		out_u32(out, 0);
+		if (source & 1) { /* an agent, and what is unknown	*/
+			ck_assert_int_eq(answer(c), ERROR_NO_SUPPORT);
+			continue;
+		}
+		ck_assert_int_eq(answer(c), 0);
+		ck_assert_uint_eq(in_u32(&in), 1);
+		ck_assert_str_eq(in_string(&in), "vif32.0");
+		ck_assert_str_eq(in_optional(&in), "00:16:3e:01:02:03");
+		ck_assert_uint_eq(in_u32(&in), 1);
+		ck_assert_int_eq(in_i32(&in), 0);
+		ck_assert_str_eq(in_string(&in), "10.0.2.15");
+		ck_assert_uint_eq(in_u32(&in), 0);
+	}
+}
+END_TEST
+
 SUITE(guised_rpc)
 {
 	tcase_add_checked_fixture(tc, fake_begin, NULL);
@@ -403,4 +435,5 @@ SUITE(guised_rpc)
 	tcase_add_test(tc, a_client_that_goes_leaves_nothing);
 	tcase_add_test(tc, more_clients_than_there_may_be_are_refused);
 	tcase_add_test(tc, a_ping_is_answered);
+	tcase_add_test(tc, a_cards_address_is_that_of_its_guest);
 }

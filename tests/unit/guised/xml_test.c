@@ -58,7 +58,12 @@ static const struct {
 	{ ">256<", ">2<", "memory: less than 64 MiB" },
 	{ ">256<", ">99999999<", "memory: '99999999' is no amount of memory" },
 	{ "<vcpu>2</vcpu>", "<vcpu>33</vcpu>", "vcpu: '33' is not between 1 and 32" },
-	{ "<vcpu>2</vcpu>", "<vcpu current='1'>2</vcpu>", "vcpu: current='1' differs" },
+	{ "<vcpu>2</vcpu>", "<vcpu current='3'>2</vcpu>", "vcpu: current='3' is not between 1 and 2" },
+	{ "<vcpu>2</vcpu>", "<vcpu cpuset='1'>2</vcpu>", "vcpu: cpuset='1' is not supported" },
+	{ "<vcpu>2</vcpu>", "<cpu mode='host-passthrough'/>", "cpu is not supported" },
+	{ "<vcpu>2</vcpu>", "<clock offset='localtime'/>", "clock: offset='localtime' is not supported" },
+	{ "<vcpu>2</vcpu>", "<features><acpi/><hyperv/></features>", "features/hyperv is not supported" },
+	{ "<vcpu>2</vcpu>", "<vcpu current='0'>2</vcpu>", "vcpu: current='0' is not between 1 and 2" },
 	{ "<type machine='xenpv'>linux</type>", "", "element 'os/type' is missing" },
 	{ ">linux<", ">hvm<", "os/type: 'hvm' is not supported" },
 	{ "machine='xenpv'", "machine='q35'", "os/type: machine='q35' is not supported" },
@@ -216,17 +221,69 @@ START_TEST(metadata_is_set_and_taken_out)
 }
 END_TEST
 
+START_TEST(vcpus_stay_below_their_maximum)
+{
+	struct def *d = parse(fake_xml("web", "", "")), *less, *more;
+
+	less = def_set_vcpus(d, 1, false, &e);
+	ck_assert_msg(less != NULL, "%s", e.text);
+	ck_assert_uint_eq(less->online, 1);
+	ck_assert_uint_eq(less->vcpus, 2);
+	ck_assert_ptr_null(def_set_vcpus(d, 3, false, &e));
+	e.code = 0;
+	more = def_set_vcpus(less, 4, true, &e);
+	ck_assert_uint_eq(more->online, 1);
+	ck_assert_uint_eq(more->vcpus, 4);
+	less = def_set_vcpus(d, 1, true, &e);
+	ck_assert_uint_eq(less->online, 1);
+	ck_assert_uint_eq(less->vcpus, 1);
+}
+END_TEST
+
+#define DRIVERS(text) "<metadata><g:drivers xmlns:g='" DEF_SPACE "'>" text "</g:drivers></metadata>"
+static const struct {
+	const char *text, *error; /* NULL: none	*/
+} policies[] = {
+	{ DRIVERS("<g:driver device='xvda' program='nvme' restarts='3' limit='500'/><g:driver device='net1'/>"), NULL },
+	{ DRIVERS("<g:driver restarts='3'/>"), "metadata/drivers/driver: attribute 'device' is missing" },
+	{ DRIVERS("<g:driver device='xvdb'/>"), "device='xvdb' is no disk or network of the domain" },
+	{ DRIVERS("<g:driver device='net0'/>"), "device='net0' is no disk or network of the domain" },
+	{ DRIVERS("<g:driver device='xvda' standby='1'/>"), "driver: standby='1' is not supported" },
+	{ DRIVERS("<g:driver device='xvda' program='../x'/>"), "driver: program='../x' is not supported" },
+	{ DRIVERS("<g:driver device='xvda' limit='soon'/>"), "driver: limit='soon' is not between" },
+	{ DRIVERS("<g:driver device='xvda'/><g:driver device='xvda'/>"), "device='xvda' is there twice" },
+	{ DRIVERS("<g:spare/>"), "metadata/drivers/spare is not supported" },
+};
+
+START_TEST(the_policy_of_drivers_is_understood)
+{
+	struct def *d = parse(fake_xml("web", policies[_i].text, DISK CARD));
+
+	if (policies[_i].error) {
+		ck_assert_ptr_null(d);
+		ck_assert_msg(strstr(e.text, policies[_i].error) != NULL, "%s", e.text);
+		return;
+	}
+	ck_assert_msg(d != NULL, "%s", e.text);
+	ck_assert_uint_eq(d->nr_drivers, 2);
+	ck_assert_str_eq(d->driver[0].device, "xvda");
+	ck_assert_str_eq(d->driver[0].program, "nvme");
+	ck_assert_str_eq(d->driver[0].policy, "restarts=3,limit=500");
+	ck_assert_str_eq(d->driver[1].policy, "");
+}
+END_TEST
+
 START_TEST(the_server_gets_a_configuration)
 {
 	struct def *d = parse(fake_xml("web", "", DISK CARD));
 	char disks[DEF_DISKS][16] = { "vdc" };
 	char *text = def_config(d, "shelf/k", "shelf/i", disks, &e);
 
-	ck_assert_str_eq(text,
-			 "name = \"web\"\nkernel = \"shelf/k\"\nramdisk = \"shelf/i\"\nextra = \"root=/dev/xvda\"\n"
-			 "memory = 256\nmaxmem = 256\nvcpus = 2\nconsoles = 1\non_poweroff = \"destroy\"\n"
-			 "on_reboot = \"restart\"\non_crash = \"destroy\"\ndisk = [ 'vdc,xvda,w' ]\n"
-			 "vif = [ 'mac=00:16:3e:01:02:03,bridge=net1' ]\n");
+	ck_assert_str_eq(
+		text, "name = \"web\"\nkernel = \"shelf/k\"\nramdisk = \"shelf/i\"\nextra = \"root=/dev/xvda\"\n"
+		      "memory = 256\nmaxmem = 256\nvcpus = 2\nmaxvcpus = 2\nconsoles = 1\non_poweroff = \"destroy\"\n"
+		      "on_reboot = \"restart\"\non_crash = \"destroy\"\ndisk = [ 'vdc,xvda,w' ]\n"
+		      "vif = [ 'mac=00:16:3e:01:02:03,bridge=net1' ]\n");
 }
 END_TEST
 
@@ -241,5 +298,7 @@ SUITE(guised_xml)
 	tcase_add_test(tc, shares_and_caps_are_those_of_the_schedulers);
 	tcase_add_test(tc, memory_stays_below_its_maximum);
 	tcase_add_test(tc, metadata_is_set_and_taken_out);
+	tcase_add_test(tc, vcpus_stay_below_their_maximum);
+	tcase_add_loop_test(tc, the_policy_of_drivers_is_understood, 0, (int)(sizeof(policies) / sizeof(policies[0])));
 	tcase_add_test(tc, the_server_gets_a_configuration);
 }
