@@ -24,4 +24,8 @@ bench-io: $(ALL) ## measure disks: native, Guise and Xen (SYSTEMS, RUNS, OPS, RO
 bench-net: $(ALL) ## measure iperf3 to this machine: native, Guise and Xen (SYSTEMS, RUNS, MIB, NET_MODEL)
 	@KERNEL='$(GUEST_KERNEL)' tests/bench/net $(B)
 
+.PHONY: bench-libvirt
+bench-libvirt: $(ALL) ## seconds from virsh start to login, both ways, beside plain QEMU (RUNS)
+	@tests/bench/libvirt $(B)
+
 -include $(wildcard $(BENCH_DIR)/*.d)
