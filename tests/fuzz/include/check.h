@@ -24,6 +24,7 @@ typedef struct TCase TCase;
 #define ck_assert(cond)		 ck_assert_msg(cond, "%s", #cond)
 #define ck_assert_uint_eq(a, b)	 ck_assert_msg((a) == (b), "%s is not %s", #a, #b)
 #define ck_assert_int_eq(a, b)	 ck_assert_msg((a) == (b), "%s is not %s", #a, #b)
+#define ck_assert_uint_lt(a, b)	 ck_assert_msg((a) < (b), "%s is not less than %s", #a, #b)
 #define ck_assert_uint_ge(a, b)	 ck_assert_msg((a) >= (b), "%s is less than %s", #a, #b)
 #define ck_assert_uint_le(a, b)	 ck_assert_msg((a) <= (b), "%s is more than %s", #a, #b)
 #define ck_assert_ptr_nonnull(p) ck_assert_msg((p) != NULL, "%s is null", #p)
