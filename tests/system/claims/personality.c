@@ -28,6 +28,7 @@ INSN(ud2, "ud2")
 INSN(spin, "1: jmp 1b")
 INSN(gs_base, "wrgsbase %rdi; syscall; rdgsbase %rdx; ud2")
 INSN(gs_read, "rdgsbase %rdx; ud2")
+INSN(masked_call, "movb $1, (%rdi); mov $0x4321, %eax; syscall")
 INSN(new_rsp, "mov %rdi, %rsp; syscall")
 
 static volatile struct guise_vcpu_area *area;
@@ -154,6 +155,19 @@ TEST("through an area user mode goes on with the registers it is given, upcalls 
 	expect_eq(trapped.gpr[GPR_SI], 0x88);
 	expect_eq(trapped.rflags & (FLAG_IF | FLAG_DF | 1), FLAG_IF | FLAG_DF | 1);
 	expect_eq(trapped.frame, user_kernel_sp - 7 * 8);
+}
+
+TEST("a system call of a user whose upcalls are masked arrives as any other", .paging = BOTH)
+{
+	direct_init();
+	for (unsigned i = 0; i < 3; i++) {
+		expect_eq(direct_run((uint64_t)masked_call, FLAG_IF | 2, (uint64_t)mask, 0), 0);
+		expect_eq(entered.rax, 0x4321);
+		expect_eq(entered.rsp, user_sp);
+		expect_eq(entered.flags & 0xfd5, FLAG_IF);
+		expect_eq(area->rip, (uint64_t)masked_call + 10);
+		expect_eq(*mask, 1);
+	}
 }
 
 TEST("frames from user mode go to the stack that the area names now", .paging = BOTH)
