@@ -12,11 +12,11 @@ l4linux: ## build the guest kernel that is made for Guise (l4linux-patch/), a vm
 .PHONY: iso disk libvirt
 iso: all ## build/guise.iso: Guise and a Debian guest, from CD or USB stick, BIOS and UEFI
 	@echo '  IMAGE   $(B)/guise.iso'
-	@KERNEL='$(GUEST_KERNEL)' images/machine/build iso $(B)/guise.iso
+	@images/machine/build iso $(B)/guise.iso
 
 disk: all ## build/guise.img: the same as a disk that holds the guest's root as well
 	@echo '  IMAGE   $(B)/guise.img'
-	@KERNEL='$(GUEST_KERNEL)' images/machine/build disk $(B)/guise.img
+	@images/machine/build disk $(B)/guise.img
 
 libvirt: all ## a folder with all that libvirt needs to start Guise, and the XML (DIR, BOOT, UEFI, NET)
-	@KERNEL='$(GUEST_KERNEL)' scripts/libvirt
+	@scripts/libvirt

@@ -12,17 +12,17 @@ $(BENCH_PROGRAMS): %: %.o $(BENCH_DIR)/harness.o $(BENCH_DIR)/measure.o
 
 .PHONY: bench bench-quick
 bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise and Xen (BENCH, MODE, SYSTEMS, RUNS, REPS, ROWS)
-	@KERNEL='$(GUEST_KERNEL)' tests/bench/run $(B)
+	@tests/bench/run $(B)
 
 bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions, one boot of each
-	@KERNEL='$(GUEST_KERNEL)' RUNS=1 REPS=3 tests/bench/run $(B)
+	@RUNS=1 REPS=3 tests/bench/run $(B)
 
 .PHONY: bench-io bench-net
 bench-io: $(ALL) ## measure disks: native, Guise and Xen (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS)
 	@tests/bench/io $(B)
 
 bench-net: $(ALL) ## measure iperf3 to this machine: native, Guise and Xen (SYSTEMS, RUNS, MIB, NET_MODEL)
-	@KERNEL='$(GUEST_KERNEL)' tests/bench/net $(B)
+	@tests/bench/net $(B)
 
 .PHONY: bench-libvirt
 bench-libvirt: $(ALL) ## seconds from virsh start to login, both ways, beside plain QEMU (RUNS)
