@@ -97,6 +97,10 @@ static void begin(void)
 
 static void destroy(struct domain *d)
 {
+	/* Who has the CPU is who came into the kernel last. */
+	for (uint32_t i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] && d->vcpu[i]->on_cpu)
+			boot_cpu.current = boot_cpu.loaded = d->vcpu[i];
 	for (unsigned i = 0; i < 1000 && domain_destroy(d) == HC_CONTINUE; i++)
 		;
 }
