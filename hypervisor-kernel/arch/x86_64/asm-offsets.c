@@ -19,7 +19,7 @@ void asm_offsets(void)
 	OFFSET(CPU_CR3, struct cpu, cr3);
 	OFFSET(CPU_FLUSH_EPOCH, struct cpu, flush_epoch);
 	OFFSET(CPU_RESCHED, struct cpu, resched);
-	OFFSET(CPU_STACK, struct cpu, stack);
+	NUMBER(STACKS_SIZE, sizeof(struct stacks));
 	OFFSET(VCPU_RCX, struct vcpu, arch.regs.rcx);
 	OFFSET(VCPU_R11, struct vcpu, arch.regs.r11);
 	OFFSET(VCPU_RAX, struct vcpu, arch.regs.rax);

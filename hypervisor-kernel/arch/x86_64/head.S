@@ -50,7 +50,7 @@ start32:
 	cld
 	cli
 	movl %ebx, %esi
-	movl $PHYS(boot_cpu + CPU_STACK + CPU_STACK_SIZE), %esp
+	movl $PHYS(cpu_stacks + STACKS_SIZE), %esp
 
 	/* Long mode with NX and SYSCALL, or stop: there is nobody to complain to yet. */
 	movl $0x80000001, %eax
@@ -90,7 +90,7 @@ start64:
 	movabsq $high, %rax
 	jmp *%rax
 high:
-	leaq boot_cpu + CPU_STACK + CPU_STACK_SIZE(%rip), %rsp
+	leaq cpu_stacks + STACKS_SIZE(%rip), %rsp
 	xorl %eax, %eax
 	movl %eax, %ds
 	movl %eax, %es

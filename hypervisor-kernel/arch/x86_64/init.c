@@ -16,6 +16,7 @@
 
 struct boot_info boot_info;
 struct cpu boot_cpu __attribute__((aligned(4096)));
+struct stacks cpu_stacks[MAX_CPUS] __attribute__((aligned(4096)));
 extern char _start_kernel[], _data_kernel[], _end_kernel[];
 
 static paddr_t early_next; /* bump allocator behind the kernel image, until the allocator is fed */
@@ -177,9 +178,12 @@ static void map_kernel(void)
 	uint64_t slot = 0, data = (uint64_t)_data_kernel;
 
 	for (uint64_t va = (uint64_t)_start_kernel; va < (uint64_t)_end_kernel; va += PAGE_SIZE) {
+		uint64_t stack = va - (uint64_t)cpu_stacks, at = stack % sizeof(struct stacks);
 		uint64_t *l3 = table_at(&slot), *l2 = table_at(&l3[pt_index(va, 3)]),
 			 *l1 = table_at(&l2[pt_index(va, 2)]);
 
+		if (stack < sizeof(cpu_stacks) && at <= offsetof(struct stacks, guard) && !(at & PAGE_SIZE))
+			continue;
 		l1[pt_index(va, 1)] = (va - KERNEL_VIRT) | PTE_P | PTE_A | PTE_D | (va < data ? 0 : PTE_RW | PTE_NX);
 	}
 	boot_l4[SLOT_KERNEL] = slot;
@@ -273,7 +277,8 @@ void boot_entry(uint32_t kind, paddr_t at)
 	struct cpu *c = &boot_cpu;
 
 	c->self = c;
-	c->stack_top = (uint64_t)c->stack + CPU_STACK_SIZE;
+	c->stacks = cpu_stacks;
+	c->stack_top = (uint64_t)(c->stacks + 1);
 	uart_init();
 	segment_init_cpu(c);
 	if (kind == 1)

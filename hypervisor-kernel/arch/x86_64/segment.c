@@ -69,7 +69,7 @@ void segment_init_cpu(struct cpu *c)
 	g[9] = tss >> 32;
 
 	for (unsigned i = 0; i < 3; i++) {
-		uint64_t *top = (uint64_t *)(c->ist_stack[i] + sizeof(c->ist_stack[i]) - 16);
+		uint64_t *top = (uint64_t *)(&c->stacks->ist[i] + 1) - 2;
 
 		*top = (uint64_t)c;
 		c->tss.ist[i] = (uint64_t)top;

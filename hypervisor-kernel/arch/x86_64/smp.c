@@ -104,6 +104,7 @@ void cpu_entry(struct cpu *c)
 
 static struct cpu *cpu_make(uint32_t apic_id)
 {
+	static unsigned made;
 	unsigned order = 0;
 	struct cpu *c;
 
@@ -113,7 +114,8 @@ static struct cpu *cpu_make(uint32_t apic_id)
 	if (!c)
 		return NULL;
 	c->self = c;
-	c->stack_top = (uint64_t)c->stack + CPU_STACK_SIZE;
+	c->stacks = &cpu_stacks[++made];
+	c->stack_top = (uint64_t)(c->stacks + 1);
 	c->id = nr_cpus;
 	c->apic_id = apic_id;
 	c->cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/cpu.h>
 #include <arch/layout.h>
 #include <core/types.h>
 
@@ -20,10 +21,20 @@ struct tss {
 	uint8_t iomap[8192 + 1];
 } __attribute__((packed, aligned(16)));
 
+/* A CPU's stacks, each above a page that is not mapped: to grow into it is a double fault. */
+struct stacks {
+	struct {
+		uint8_t guard[4096], stack[4096];
+	} ist[3];
+	uint8_t guard[4096], stack[CPU_STACK_SIZE];
+};
+extern struct stacks cpu_stacks[MAX_CPUS]; /* the first are the boot CPU's */
+
 struct cpu {
 	struct cpu *self;
 	struct vcpu *current; /* whose registers a trap saves; the idle vCPU never is	*/
 	uint64_t regs_end;    /* end of current's saved registers				*/
+	struct stacks *stacks;
 	uint64_t stack_top;
 	uint64_t scratch[4];	 /* of the entry code						*/
 	uint64_t cr3;		 /* loaded now						*/
@@ -44,8 +55,6 @@ struct cpu {
 	uint32_t irq_looks;		/* of a long hypercall, whether an interrupt waits	*/
 	struct tss tss;
 	uint64_t gdt[GDT_BYTES / 8] __attribute__((aligned(4096)));
-	uint8_t stack[CPU_STACK_SIZE] __attribute__((aligned(16)));
-	uint8_t ist_stack[3][4096] __attribute__((aligned(16)));
 };
 
 static inline struct cpu *this_cpu(void)
