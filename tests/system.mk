@@ -4,7 +4,7 @@
 S := $(B)/tests/system
 comma := ,
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu personality hostile dma race
+SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu personality hostile dma race residue
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o edu.o) $(addprefix $(B)/vmm/, pci.o domain.o native.o elf.o archive.o) \
 	$(B)/drivers-vm/obj/virtio/virtio_cap.o
