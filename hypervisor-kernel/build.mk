@@ -2,6 +2,8 @@
 GUISE := $(B)/hypervisor-kernel/guise
 ALL += $(GUISE)
 
+# The kernel's few indirect calls go through retpolines.
+RETPOLINES := $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk -mindirect-branch-register)
 # With DEBUG=1 undefined behaviour is an exception (UD2), arrays on the stack have a guard word, and tests/debug/checks.c
 # looks after memory.
 KERNEL_DEBUG := -DDEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error -fstack-protector-strong -mstack-protector-guard=global
@@ -9,13 +11,13 @@ KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain
 KERNEL_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=. \
-	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(if $(DEBUG),$(KERNEL_DEBUG),-fno-stack-protector) $(EXTRA)
+	-Ihypervisor-kernel/include -Ihypervisor-kernel/abi -I$(B)/hypervisor-kernel/arch/x86_64 $(WARN) $(DEPS) $(RETPOLINES) $(if $(DEBUG),$(KERNEL_DEBUG),-fno-stack-protector) $(EXTRA)
 
 KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	arch/x86_64/head.o arch/x86_64/entry.o arch/x86_64/trampoline.o arch/x86_64/smp.o \
 	arch/x86_64/init.o arch/x86_64/segment.o arch/x86_64/traps.o arch/x86_64/upcall.o arch/x86_64/context.o \
 	arch/x86_64/guest_cpu.o arch/x86_64/vcpu.o arch/x86_64/fpu.o arch/x86_64/emulate.o arch/x86_64/cpuid.o \
-	arch/x86_64/msr.o arch/x86_64/uaccess.o \
+	arch/x86_64/msr.o arch/x86_64/uaccess.o arch/x86_64/speculation.o \
 	arch/x86_64/walk.o arch/x86_64/fill.o arch/x86_64/tlb.o arch/x86_64/flush.o arch/x86_64/mmu.o arch/x86_64/personality.o \
 	arch/x86_64/apic.o arch/x86_64/ioapic.o arch/x86_64/acpi.o arch/x86_64/dmar.o arch/x86_64/iommu.o arch/x86_64/vtd.o arch/x86_64/tsc.o arch/x86_64/uart.o \
 	core/boot.o core/first_domain.o core/panic.o core/console.o \

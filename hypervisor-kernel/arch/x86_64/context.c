@@ -103,6 +103,9 @@ void context_switch(struct cpu *c, struct vcpu *next)
 	struct arch_vcpu *a = &next->arch;
 
 	context_save(c);
+	if (c->last_domain != next->domain->id)
+		speculation_switch();
+	c->last_domain = next->domain->id;
 	c->current = next;
 	c->loaded = next;
 	if (c->kept != next || a->home != c) {

@@ -32,6 +32,14 @@
 	.popsection
 	.endm
 
+/* What the kernel left in the CPU's buffers is overwritten (SDM, MD_CLEAR); a NOP where that is not needed. */
+	.macro CLEAR_BUFFERS
+9998:	verw kernel_ss(%rip)
+	.pushsection .smap_sites, "a"
+	.quad 9998b, 2
+	.popsection
+	.endm
+
 /* A fault of an instruction at one of these places goes on at to. */
 	.macro EXTABLE to, from:vararg
 	.pushsection .extable, "a"
@@ -216,6 +224,7 @@ syscall_entry:
 	movq -16(%rbx), %rdx
 	movq -24(%rbx), %rbx
 	swapgs
+	CLEAR_BUFFERS
 	sysretq
 
 8:	SMAP_SITE 0
@@ -256,6 +265,7 @@ syscall_direct:
 	movq 16(%rsp), %rdx
 	movq 8(%rsp), %rbx
 	movq (%rsp), %rsp
+	CLEAR_BUFFERS
 	sysretq
 
 /* Back to the user.  r11 and, on the slow way, rip are not looked at: direct_back() has the area. */
@@ -289,6 +299,7 @@ syscall_direct_back:
 	movq 16(%rsp), %rax
 	movq 8(%rsp), %rdx
 	movq (%rsp), %rsp
+	CLEAR_BUFFERS
 	sysretq
 
 /*
@@ -364,6 +375,7 @@ iret_leave:
 	popq %rdx
 	leaq VCPU_RIP(%rax), %rsp
 	movq VCPU_RAX(%rax), %rax
+	CLEAR_BUFFERS
 	jmp return_iretq
 10:	/* A kernel that returns to a masked context; user mode with upcalls masked is for C. */
 	andl $3, %edx
@@ -443,6 +455,7 @@ page_fault_entry:
 	POP rdx, rsi, rdi
 	movq %gs:CPU_SCRATCH, %rsp
 	swapgs
+	CLEAR_BUFFERS
 	sysretq
 
 9:	SMAP_SITE 0
@@ -468,6 +481,7 @@ return_to_guest:
 	POP_GPRS
 	addq $16, %rsp
 	swapgs
+	CLEAR_BUFFERS
 return_iretq:
 	iretq
 
@@ -550,4 +564,6 @@ cpu_idle:
 	hlt
 	cli
 	ret
+	.section .rodata
+kernel_ss: .short SEL_KERNEL_SS
 	.section .note.GNU-stack, "", @progbits

@@ -288,8 +288,10 @@ void boot_entry(uint32_t kind, paddr_t at)
 	else
 		panic("started by neither PVH nor multiboot2");
 	fpu_init_cpu();
+	speculation_init();
 	smap_init();
-	write_cr4(read_cr4() | (cpuid(7, 0).ebx & 1u << 7 ? X86_CR4_SMEP : 0));
+	write_cr4(read_cr4() | (cpuid(7, 0).ebx & 1u << 7 ? X86_CR4_SMEP : 0) |
+		  (cpuid(7, 0).ecx & 1u << 2 ? X86_CR4_UMIP : 0));
 	memory_init();
 	ram_release();
 	kmain();

@@ -92,6 +92,7 @@ void cpu_entry(struct cpu *c)
 	segment_init_cpu(c);
 	fpu_init_cpu();
 	write_cr4(c->boot_cr4);
+	speculation_init_cpu();
 	write_cr3(c->cr3);
 	apic_init_cpu();
 	__atomic_store_n(&c->online, true, __ATOMIC_RELEASE);

@@ -59,12 +59,16 @@ bool extable_fixup(struct regs *r)
 
 extern const uint64_t _smap_sites[], _smap_sites_end[];
 
-/* Where the CPU has SMAP, the kernel touches guest memory only between STAC and CLAC. */
+/* Where the CPU has SMAP, the kernel touches guest memory only between STAC and CLAC.  VERW becomes a NOP where
+ * it is not needed. */
 void smap_init(void)
 {
-	if (!(cpuid(7, 0).ebx & (1u << 20)))
-		return;
+	bool smap = cpuid(7, 0).ebx >> 20 & 1;
+
 	for (const uint64_t *s = _smap_sites; s < _smap_sites_end; s += 2)
-		memcpy((void *)s[0], s[1] ? "\x0f\x01\xcb" : "\x0f\x01\xca", 3);
-	write_cr4(read_cr4() | X86_CR4_SMAP);
+		if (s[1] == 2 && !(speculation & SPECULATION_VERW))
+			memcpy((void *)s[0], "\x0f\x1f\x80\0\0\0\0", 7);
+		else if (s[1] < 2 && smap)
+			memcpy((void *)s[0], s[1] ? "\x0f\x01\xcb" : "\x0f\x01\xca", 3);
+	write_cr4(read_cr4() | (smap ? X86_CR4_SMAP : 0));
 }

@@ -98,6 +98,21 @@ void fpu_init_cpu(void);
 void fpu_init_vcpu(struct vcpu *v);
 extern uint64_t fpu_xcr0;
 
+/* speculation.c */
+#define SPECULATION_MELTDOWN  1u  /* user mode reads what is mapped for the kernel			*/
+#define SPECULATION_LEAKS     2u  /* buffers would have to be cleared, and the CPU does not know how	*/
+#define SPECULATION_IBRS      4u  /* set once: user mode does not steer the kernel's branches	*/
+#define SPECULATION_AUTO_IBRS 8u  /* the same, in EFER						*/
+#define SPECULATION_IBPB      16u /* branch predictions are forgotten between domains		*/
+#define SPECULATION_RETURNS   32u /* so are return addresses					*/
+#define SPECULATION_VERW      64u /* buffers are cleared on the way to a guest			*/
+extern uint32_t speculation;
+/* From CPUID 7 EDX, 0x80000008 EBX and 0x80000021 EAX, and IA32_ARCH_CAPABILITIES, 0 if there is none. */
+uint32_t speculation_decide(bool intel, uint32_t edx7, uint32_t ebx8, uint32_t eax21, uint64_t caps);
+void speculation_init(void);
+void speculation_init_cpu(void);
+void speculation_switch(void);
+
 /* emulate.c: true if the instruction was carried out and rip advanced */
 bool emulate_privileged(struct vcpu *v);
 bool emulate_forced_cpuid(struct vcpu *v);

@@ -46,6 +46,7 @@ struct cpu {
 	struct domain *tlb_next; /* the same, while its root is looked up			*/
 	uint32_t flush_asked;	 /* how often others wanted this CPU to flush ...		*/
 	uint32_t flush_done;	 /* ... and up to which of these it did			*/
+	uint16_t last_domain;	 /* that ran here	*/
 	bool online;
 	uint64_t boot_cr4;
 	uint32_t id, apic_id;

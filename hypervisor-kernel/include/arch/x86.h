@@ -14,6 +14,7 @@
 #define X86_CR4_DE	   (1u << 3)
 #define X86_CR4_OSFXSR	   (1u << 9)
 #define X86_CR4_OSXMMEXCPT (1u << 10)
+#define X86_CR4_UMIP	   (1u << 11)
 #define X86_CR4_FSGSBASE   (1u << 16)
 #define X86_CR4_OSXSAVE	   (1u << 18)
 #define X86_CR4_SMEP	   (1u << 20)
@@ -30,6 +31,9 @@
 #define X86_RFLAGS_GUEST 0x00240dd5u
 
 #define MSR_APIC_BASE	   0x1b
+#define MSR_SPEC_CTRL	   0x48
+#define MSR_PRED_CMD	   0x49
+#define MSR_ARCH_CAPS	   0x10a
 #define MSR_SYSENTER_CS	   0x174
 #define MSR_PAT		   0x277
 #define MSR_TSC_DEADLINE   0x6e0
@@ -47,6 +51,7 @@
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)
 #define EFER_NX	 (1u << 11)
+#define EFER_AI	 (1u << 21) /* automatic IBRS, AMD */
 
 #define TRAP_DB	 1
 #define TRAP_NMI 2
