@@ -265,6 +265,7 @@ static const char *list(const struct json *request, struct json_out *reply)
 	json_open(reply, "drivers", '[');
 	for (unsigned i = 0; i < nr_drivers; i++) {
 		const struct driver *d = &drivers[i];
+		struct guise_domain_info info = { .handle = d->domain.handle };
 
 		if (d->state == DRIVER_GONE)
 			continue;
@@ -274,6 +275,11 @@ static const char *list(const struct json *request, struct json_out *reply)
 		json_put_string(reply, "program", d->program);
 		json_put_string(reply, "state", driver_state_name(d));
 		json_put_number(reply, "restarts", d->nr_restarts);
+		if (d->domain.handle && !guise_domain(GUISE_DOMAIN_INFO, &info)) {
+			json_put_number(reply, "memory_kib", (int64_t)info.frames * 4);
+			json_put_number(reply, "kernel_kib", (int64_t)info.kernel_frames * 4);
+			json_put_number(reply, "cpu_ns", (int64_t)info.cpu_ns);
+		}
 		if (d->why[0])
 			json_put_string(reply, "why", d->why);
 		if (d->nr_restarts)
