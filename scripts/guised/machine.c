@@ -152,8 +152,8 @@ static bool has_kvm(void)
 	return has && !access("/dev/kvm", R_OK | W_OK);
 }
 
-/* IRET in ring 3 faults with SMAP in TCG before QEMU 9.1. */
-static const char *tcg_cpu(struct error *e)
+/* The version of QEMU, as 702 for 7.2.  0: e says what is wrong. */
+static unsigned qemu_version(struct error *e)
 {
 	const char *const argv[] = { options->qemu, "--version", NULL };
 	struct path out = in_run("version");
@@ -162,14 +162,37 @@ static const char *tcg_cpu(struct error *e)
 	const char *v;
 
 	if (program_run(argv, out.text, e))
-		return NULL;
+		return 0;
 	program_last_line(out.text, "QEMU emulator", line, sizeof(line));
 	v = strstr(line, "version ");
 	if (!v || sscanf(v, "version %u.%u", &major, &minor) != 2) {
 		error_set(e, ERROR_SYSTEM, "%s does not say its version", options->qemu);
-		return NULL;
+		return 0;
 	}
-	return major * 100 + minor >= 901 ? "max" : "max,-smap";
+	return major * 100 + minor;
+}
+
+static int cpu_arguments(struct arguments *a, struct error *e)
+{
+	const char *accel = "kvm", *cpu = "host";
+
+	if (!has_kvm()) {
+		unsigned version = qemu_version(e);
+
+		if (!version)
+			return -1;
+		/* IRET in ring 3 faults with SMAP in TCG before QEMU 9.1.  Before 8.1 a CPU may go on executing what
+		 * another wrote over: a guest of several vCPUs whose Linux patches itself would die of that. */
+		accel = version < 801 && options->cpus > 1 ? "tcg,thread=single" : "tcg";
+		cpu = version < 901 ? "max,-smap" : "max";
+	}
+	arg(a, "-accel");
+	arg(a, accel);
+	arg(a, "-cpu");
+	arg(a, cpu);
+	arg(a, "-smp");
+	argf(a, "%u", options->cpus);
+	return 0;
 }
 
 static int net_arguments(struct arguments *a, unsigned i, struct error *e)
@@ -199,11 +222,7 @@ static int qemu_arguments(struct arguments *a, struct error *e)
 					     "chardev:com1", "-serial", "chardev:com2", "-mon",
 					     "chardev=qmp,mode=control", NULL };
 	static const char *const sockets[][2] = { { "com2", "qemu.sock" }, { "qmp", "qmp.sock" } };
-	bool kvm = has_kvm();
-	const char *cpu = kvm ? "host" : tcg_cpu(e);
 
-	if (!cpu)
-		return -1;
 	arg(a, options->qemu);
 	for (unsigned i = 0; fixed[i]; i++)
 		arg(a, fixed[i]);
@@ -214,12 +233,8 @@ static int qemu_arguments(struct arguments *a, struct error *e)
 		argf(a, "socket,id=%s,server=on,wait=off,path=%s", sockets[i][0],
 		     doubled(in_run(sockets[i][1]).text).text);
 	}
-	arg(a, "-accel");
-	arg(a, kvm ? "kvm" : "tcg");
-	arg(a, "-cpu");
-	arg(a, cpu);
-	arg(a, "-smp");
-	argf(a, "%u", options->cpus);
+	if (cpu_arguments(a, e))
+		return -1;
 	arg(a, "-m");
 	argf(a, "%u", options->memory);
 	arg(a, "-kernel");
