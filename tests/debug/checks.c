@@ -65,17 +65,18 @@ void __wrap_frame_free(mfn_t m, unsigned order, uint16_t owner)
 	__real_frame_free(m, order, owner);
 }
 
-/* As in frame_alloc.c, but what is asked for is followed by as much that nobody may write. */
+/* As in frame_alloc.c, but what is asked for is followed by as much that nobody may write.  A domain is charged for
+ * both, and may have twice as many. */
 void *__wrap_kpages_alloc(unsigned order, struct domain *d)
 {
 	uint64_t nr = 1ull << order, *charged = d ? &d->kernel_pages : NULL;
 	mfn_t m = INVALID_MFN;
 
-	if (!d || __atomic_add_fetch(charged, nr, __ATOMIC_RELAXED) <= d->max_kernel_pages)
+	if (!d || __atomic_add_fetch(charged, 2 * nr, __ATOMIC_RELAXED) <= 2 * d->max_kernel_pages)
 		m = __wrap_frame_alloc(order + 1, OWNER_KERNEL);
 	if (m == INVALID_MFN) {
 		if (d)
-			__atomic_sub_fetch(charged, nr, __ATOMIC_RELAXED);
+			__atomic_sub_fetch(charged, 2 * nr, __ATOMIC_RELAXED);
 		return NULL;
 	}
 	memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
@@ -87,7 +88,7 @@ void __wrap_kpages_free(void *p, unsigned order, struct domain *d)
 {
 	expect((char *)p + (PAGE_SIZE << order), FENCE, PAGE_SIZE << order, "behind a kernel object");
 	if (d)
-		__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
+		__atomic_sub_fetch(&d->kernel_pages, 2ull << order, __ATOMIC_RELAXED);
 	__wrap_frame_free(virt_to_mfn(p), order + 1, OWNER_KERNEL);
 }
 

@@ -104,6 +104,29 @@ TEST("what a domain does is counted")
 	expect_eq(after.ports, before.ports - 1);
 }
 
+TEST("what the kernel spends on a domain is charged to it, to the page")
+{
+	struct guise_domain_info before = { .handle = GUISE_INFO_SELF }, after = before;
+	struct guise_system_info had, has;
+	xen_pfn_t frame[8];
+	struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = 8 };
+
+	set_xen_guest_handle(setup.frame_list, frame);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &before), 0);
+	expect_eq(guise_system(GUISE_SYSTEM_INFO, &had, 0), 0);
+	for (unsigned i = 0; i < 600; i++) {
+		evtchn_bind_ipi_t ipi = { 0 };
+
+		expect_eq(hc_event_channel(EVTCHNOP_bind_ipi, &ipi), 0);
+	}
+	expect_eq(hc_grant_table(GNTTABOP_setup_table, &setup, 1), 0);
+	expect_eq(guise_system(GUISE_SYSTEM_INFO, &has, 0), 0);
+	expect_eq(guise_domain(GUISE_DOMAIN_INFO, &after), 0);
+	expect(after.kernel_frames >= before.kernel_frames + 6);
+	expect_eq(had.free_frames - has.free_frames,
+		  after.kernel_frames - before.kernel_frames + after.frames - before.frames);
+}
+
 static struct guise_domain_count counted;
 
 static uint64_t count_of(unsigned what)
