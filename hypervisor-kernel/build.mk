@@ -18,7 +18,7 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	arch/x86_64/init.o arch/x86_64/segment.o arch/x86_64/traps.o arch/x86_64/upcall.o arch/x86_64/context.o \
 	arch/x86_64/guest_cpu.o arch/x86_64/vcpu.o arch/x86_64/fpu.o arch/x86_64/emulate.o arch/x86_64/cpuid.o \
 	arch/x86_64/msr.o arch/x86_64/uaccess.o arch/x86_64/speculation.o \
-	arch/x86_64/walk.o arch/x86_64/fill.o arch/x86_64/tlb.o arch/x86_64/flush.o arch/x86_64/mmu.o arch/x86_64/personality.o \
+	arch/x86_64/walk.o arch/x86_64/fill.o arch/x86_64/tlb.o arch/x86_64/flush.o arch/x86_64/refresh.o arch/x86_64/mmu.o arch/x86_64/personality.o \
 	arch/x86_64/apic.o arch/x86_64/ioapic.o arch/x86_64/acpi.o arch/x86_64/dmar.o arch/x86_64/iommu.o arch/x86_64/vtd.o arch/x86_64/tsc.o arch/x86_64/uart.o \
 	core/boot.o core/first_domain.o core/panic.o core/console.o \
 	core/domain.o core/domain_op.o core/vcpu.o core/sched.o core/timer.o core/guest_area.o \

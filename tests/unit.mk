@@ -12,7 +12,7 @@ UNIT_KERNEL_CFLAGS := $(TEST_CFLAGS) -DDEBUG -Itests/unit/kernel/include -Ihyper
 UNIT_KERNEL_FILES := \
 	core/frame core/frame_alloc core/memory core/domain core/domain_op core/vcpu core/sched core/timer \
 	core/boot core/first_domain core/guest_area core/version core/hypercall core/event core/grant core/dma core/handle core/irq core/console \
-	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/mmu arch/x86_64/personality \
+	arch/x86_64/walk arch/x86_64/fill arch/x86_64/tlb arch/x86_64/flush arch/x86_64/refresh arch/x86_64/mmu arch/x86_64/personality \
 	arch/x86_64/uaccess \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
 	arch/x86_64/segment arch/x86_64/speculation arch/x86_64/iommu arch/x86_64/dmar arch/x86_64/acpi lib/archive lib/string lib/vsnprintf

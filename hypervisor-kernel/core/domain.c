@@ -254,40 +254,27 @@ void domain_remove_frame(struct domain *d, mfn_t m)
 	spin_unlock(&d->lock);
 }
 
-/* Count nr more frames as its own, if it may have them. */
-static bool frames_reserve(struct domain *d, uint64_t nr)
+/* May it own nr more frames? */
+static bool has_room(const struct domain *d, uint64_t nr)
 {
-	bool ok;
-
-	spin_lock(&d->lock);
-	ok = d->frames + nr <= d->max_frames && d->state != GUISE_STATE_DYING;
-	if (ok)
-		d->frames += nr;
-	spin_unlock(&d->lock);
-	return ok;
+	return d->frames + nr <= d->max_frames && d->state != GUISE_STATE_DYING;
 }
 
-static void frames_unreserve(struct domain *d, uint64_t nr)
-{
-	spin_lock(&d->lock);
-	d->frames -= nr;
-	spin_unlock(&d->lock);
-}
-
-/* A block of 2^order frames, reserved already, becomes the domain's. */
+/* A block of 2^order fresh frames becomes the domain's. */
 static mfn_t frames_take(struct domain *d, unsigned order, gfn_t first)
 {
-	mfn_t m = frame_alloc(order, OWNER_KERNEL);
+	mfn_t m = has_room(d, 1ull << order) ? frame_alloc(order, OWNER_KERNEL) : INVALID_MFN;
 
 	if (m == INVALID_MFN)
 		return m;
 	memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
 	spin_lock(&d->lock);
-	if (d->state == GUISE_STATE_DYING) {
+	if (!has_room(d, 1ull << order)) {
 		spin_unlock(&d->lock);
 		frame_free(m, order, OWNER_KERNEL);
 		return INVALID_MFN;
 	}
+	d->frames += 1ull << order;
 	for (uint32_t i = 0; i < 1u << order; i++) {
 		m2p_set(m + i, first + i);
 		BUG_ON(frame_give(frame_of(m + i), OWNER_KERNEL, d->id));
@@ -304,22 +291,13 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 
 	while (done < nr && !rc) {
 		/* Whole 2 MiB blocks where the guest's numbers and the machine's can be aligned. */
-		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 && frames_reserve(d, 512) ? 9 : 0;
-		mfn_t m = order ? frames_take(d, order, first + done) : INVALID_MFN;
+		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 ? 9 : 0;
+		mfn_t m = frames_take(d, order, first + done);
 
-		if (m == INVALID_MFN && order) {
-			frames_unreserve(d, 512);
-			order = 0;
-		}
-		if (m == INVALID_MFN) {
-			if (!frames_reserve(d, 1))
-				break;
-			m = frames_take(d, 0, first + done);
-			if (m == INVALID_MFN) {
-				frames_unreserve(d, 1);
-				break;
-			}
-		}
+		if (m == INVALID_MFN && order)
+			m = frames_take(d, order = 0, first + done);
+		if (m == INVALID_MFN)
+			break;
 		for (uint32_t i = 0; i < 1u << order; i++) {
 			rc |= iommu_enter(d, m + i);
 			mfns[done++] = m + i;

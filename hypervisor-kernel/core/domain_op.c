@@ -256,6 +256,16 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 	return rc;
 }
 
+static long system_info(guest_ptr_t p)
+{
+	struct guise_system_info info;
+
+	arch_system_info(&info);
+	info.free_frames = frame_free_count();
+	info.verbose = verbose;
+	return copy_to_guest(p, &info, sizeof(info));
+}
+
 static long system_counters(guest_ptr_t p)
 {
 	struct guise_system_counters c = { .free_frames = frame_free_count(), .domains = domain_count() };
@@ -267,28 +277,19 @@ static long system_counters(guest_ptr_t p)
 
 long hc_system_op(struct vcpu *v, const uint64_t *arg)
 {
-	struct guise_system_info info;
 	struct handle h;
 
-	switch (arg[0]) {
-	case GUISE_SYSTEM_INFO:
-		arch_system_info(&info);
-		info.free_frames = frame_free_count();
-		info.verbose = verbose;
-		return copy_to_guest(arg[1], &info, sizeof(info));
-	case GUISE_SYSTEM_RESET:
-		if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
-			return -EPERM;
-		if (arg[1])
-			return -EINVAL;
-		arch_reset();
-	case GUISE_SYSTEM_LATENCY:
-	case GUISE_SYSTEM_COUNTERS:
-		if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
-			return -EPERM;
-		if (arg[0] == GUISE_SYSTEM_LATENCY)
-			return copy_to_guest(arg[1], crossing_longest, sizeof(crossing_longest));
+	if (arg[0] > GUISE_SYSTEM_LATENCY)
+		return -ENOSYS;
+	if (arg[0] == GUISE_SYSTEM_INFO)
+		return system_info(arg[1]);
+	if (handle_lookup(v->domain, (uint32_t)arg[2], GUISE_HANDLE_SYSTEM, &h))
+		return -EPERM;
+	if (arg[0] == GUISE_SYSTEM_LATENCY)
+		return copy_to_guest(arg[1], crossing_longest, sizeof(crossing_longest));
+	if (arg[0] == GUISE_SYSTEM_COUNTERS)
 		return system_counters(arg[1]);
-	}
-	return -ENOSYS;
+	if (arg[1])
+		return -EINVAL;
+	arch_reset();
 }

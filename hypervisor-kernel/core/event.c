@@ -13,7 +13,6 @@
 #include <core/irq.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
-#include <xen/event_channel.h>
 
 #define NOBODY ~0u
 
@@ -385,50 +384,27 @@ static int send(struct vcpu *v, uint32_t n)
 	return -EINVAL;
 }
 
-static int status_locked(struct vcpu *v, evtchn_status_t *s) MUST_HOLD(v->domain->event_lock)
-{
-	struct port *p = port_of(v->domain, s->port);
-
-	if (self_or(v->domain, s->dom) != v->domain->id)
-		return -EPERM;
-	if (!p)
-		return -EINVAL;
-	s->vcpu = p->vcpu;
-	switch (p->state) {
-	case PORT_UNBOUND:
-		s->status = EVTCHNSTAT_unbound;
-		s->u.unbound.dom = p->remote_dom;
-		break;
-	case PORT_INTERDOMAIN:
-		s->status = EVTCHNSTAT_interdomain;
-		s->u.interdomain.dom = p->remote_dom;
-		s->u.interdomain.port = p->remote_port;
-		break;
-	case PORT_VIRQ:
-		s->status = EVTCHNSTAT_virq;
-		s->u.virq = p->number;
-		break;
-	case PORT_IPI:
-		s->status = EVTCHNSTAT_ipi;
-		break;
-	case PORT_IRQ:
-		s->status = EVTCHNSTAT_pirq;
-		s->u.pirq = p->number;
-		break;
-	default:
-		s->status = EVTCHNSTAT_closed;
-	}
-	return 0;
-}
-
 static int status(struct vcpu *v, evtchn_status_t *s)
 {
-	int rc;
+	struct domain *d = v->domain;
+	struct port *p;
 
-	spin_lock(&v->domain->event_lock);
-	rc = status_locked(v, s);
-	spin_unlock(&v->domain->event_lock);
-	return rc;
+	if (self_or(d, s->dom) != d->id)
+		return -EPERM;
+	spin_lock(&d->event_lock);
+	p = port_of(d, s->port);
+	if (p) {
+		s->vcpu = p->vcpu;
+		s->status = p->state;
+		if (p->state == PORT_UNBOUND || p->state == PORT_INTERDOMAIN) {
+			s->u.interdomain.dom = p->remote_dom; /* in one place with that of unbound */
+			s->u.interdomain.port = p->remote_port;
+		} else {
+			s->u.virq = p->number; /* and this with that of pirq */
+		}
+	}
+	spin_unlock(&d->event_lock);
+	return p ? 0 : -EINVAL;
 }
 
 static int bind_vcpu(struct vcpu *v, const evtchn_bind_vcpu_t *b)

@@ -124,16 +124,8 @@ uint32_t handle_count(const struct domain *d)
 
 void handle_drop_all(struct domain *d)
 {
-	for (uint32_t i = 0; i < NR_HANDLES; i++) {
-		struct handle old;
-
-		spin_lock(&d->handle_lock);
-		old = d->handles[i];
-		d->handles[i].kind = GUISE_HANDLE_NONE;
-		spin_unlock(&d->handle_lock);
-		if (old.kind == GUISE_HANDLE_DOMAIN)
-			domain_put(old.target);
-	}
+	for (uint32_t i = 0; i < NR_HANDLES; i++)
+		handle_drop(d, i);
 }
 
 static long derive(struct domain *d, const struct guise_handle_derive *req)

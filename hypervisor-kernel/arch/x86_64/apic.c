@@ -53,14 +53,9 @@ static void apic_write(unsigned reg, uint32_t v)
 		mmio[reg / 4] = v;
 }
 
-void apic_eoi(void)
-{
-	apic_write(APIC_EOI, 0);
-}
-
 void arch_irq_ack(void)
 {
-	apic_eoi();
+	apic_write(APIC_EOI, 0);
 }
 
 /* Does an interrupt wait that the CPU would take now? */
@@ -80,13 +75,13 @@ bool arch_irq_waiting(void)
 void apic_interrupt(uint8_t vector)
 {
 	if (vector == VECTOR_TIMER) {
-		apic_eoi();
+		arch_irq_ack();
 		timer_run();
 	} else if (vector == VECTOR_IOMMU) {
-		apic_eoi();
+		arch_irq_ack();
 		vtd_interrupt();
 	} else if (vector == VECTOR_IPI) {
-		apic_eoi();
+		arch_irq_ack();
 		cpu_serve(this_cpu());
 		sched_interrupt();
 	} else if (vector != VECTOR_SPURIOUS) {

@@ -196,12 +196,10 @@ bool emulate_privileged(struct vcpu *v)
 		break;
 	case 0xe6: /* out imm8 */
 	case 0xe7:
-		len = 2;
-		done = i + 1 < n && v->arch.iopl;
-		break;
 	case 0xee: /* out dx */
 	case 0xef:
-		done = v->arch.iopl;
+		len = code[i] < 0xe8 ? 2 : 1;
+		done = i + len <= n && v->arch.iopl;
 		break;
 	case 0x0f:
 		if (i + 1 < n)

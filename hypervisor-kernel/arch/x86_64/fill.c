@@ -127,7 +127,7 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	*error &= PF_WRITE | PF_FETCH;
 	n = walk_cached(d, v->arch.cr3[mode], va, access, &w, &result);
 	if (n == FRAME_NIL)
-		result = walk(d, v->arch.root[mode], va, access, 1, &w);
+		result = walk(d, v->arch.root[mode], va, access, &w);
 	switch (result) {
 	case WALK_OK:
 		break;

@@ -128,34 +128,6 @@ bool flush_happened(const struct tlb *t)
 	       !(__atomic_load_n(&t->cpus, __ATOMIC_SEQ_CST) & ~(1u << c->id));
 }
 
-/* Does the guest's entry still say what was cached?  Whose the frames are has not changed since: a
- * frame that leaves takes all cached entries with it. */
-static bool leaf_holds(uint64_t cached, uint64_t entry)
-{
-	if ((cached ^ entry) & (PTE_FRAME | PTE_NX | PTE_P | PTE_A))
-		return false;
-	return !(cached & PTE_RW) || (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D);
-}
-
-static void resync_table(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock)
-{
-	struct frame *f = frame_of(table);
-	const uint64_t *guest = mfn_to_virt(table);
-	uint64_t *cached, lines;
-
-	if (frame_owner(f) != d->id || !f->cached || d->tlb.node[f->cached - 1].level != 1)
-		return;
-	node_demote(d, f->cached - 1); /* it may have become a run while it was written */
-	cached = node_entries(&d->tlb, f->cached - 1);
-	for (lines = d->tlb.node[f->cached - 1].lines; lines;) {
-		unsigned first = line_next(&lines);
-
-		for (unsigned i = first; i < first + 8; i++)
-			if (cached[i] && !leaf_holds(cached[i], READ_ONCE(guest[i])))
-				cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
-	}
-}
-
 void tlb_resync(struct domain *d)
 {
 	struct tlb *t = &d->tlb;
@@ -174,59 +146,33 @@ void tlb_resync(struct domain *d)
 	}
 	if (t->nr_unsynced)
 		flush_others(this_cpu(), flush_cpus(d));
-	for (uint32_t i = 0; i < t->nr_unsynced; i++)
-		resync_table(d, t->unsynced[i].table);
-	t->nr_unsynced = 0;
-}
+	for (uint32_t i = 0; i < t->nr_unsynced; i++) {
+		uint32_t n = node_at(d, t->unsynced[i].table, 1);
+		unsigned visits = 0;
 
-/* What the guest's table that n caches says now; 0: it is no table any more. */
-static uint64_t guest_says(const struct tlb *t, uint32_t n, unsigned index)
-{
-	mfn_t table = t->node[n].table;
-
-	return table == FRAME_NIL ? 0 : READ_ONCE(((const uint64_t *)mfn_to_virt(table))[index]);
-}
-
-/* Does the guest's entry still name the table whose node is linked by the cached one? */
-static bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
-{
-	return (entry & (PTE_P | PTE_PS)) == PTE_P && t->node[node_of_entry(cached)].table == pte_mfn(entry) &&
-	       !((entry ^ cached) & (PTE_RW | PTE_NX));
-}
-
-/* The node of leaves for va in the tables of v's kernel, linked there by now or not.  FRAME_NIL: there is none.  A
- * native domain says by INVLPG, too, that it took a table away, which may be a table elsewhere by now. */
-static uint32_t leaf_find(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
-{
-	uint32_t n = v->arch.cr3[1] ? node_of_entry(v->arch.cr3[1]) : FRAME_NIL;
-	struct tlb *t = &d->tlb;
-	struct walk w;
-
-	for (unsigned level = 4; n != FRAME_NIL && level > 1; level--) {
-		unsigned index = pt_index(va, level);
-		uint64_t *e = &node_entries(t, n)[index];
-
-		if (*e & PTE_P && d->paging == GUISE_DOMAIN_NATIVE && !link_holds(t, *e, guest_says(t, n, index)))
-			node_unlink(d, e);
-		n = *e & PTE_P ? node_of_entry(*e) : FRAME_NIL;
+		if (n != FRAME_NIL)
+			table_refresh(d, n, 0, ~0ull, &visits);
 	}
-	if (n != FRAME_NIL)
-		return n;
-	walk(d, v->arch.root[1], va, 0, 1, &w);
-	n = w.level == 1 ? frame_table[w.table[1]].cached - 1 : FRAME_NIL;
-	return n != FRAME_NIL && t->node[n].level == 1 ? n : FRAME_NIL;
+	t->nr_unsynced = 0;
 }
 
 /* One translation only, as INVLPG has it: a table that is written directly stays so.  A stock kernel says this
  * about pages that it is about to use. */
-static void leaf_refresh(struct domain *d, uint32_t n, unsigned index) MUST_HOLD(d->tlb.lock)
+static void page_refresh(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
-	uint64_t *cached = node_entries(&d->tlb, n) + index;
-	uint64_t entry = d->paging == GUISE_DOMAIN_NATIVE ? 0 : guest_says(&d->tlb, n, index);
+	enum walk_result result;
+	unsigned visits = 0;
+	struct walk w;
+	uint32_t n = walk_cached(d, v->arch.cr3[1], va, 0, &w, &result);
 
-	node_demote(d, n);
-	if (*cached && !leaf_holds(*cached, entry))
-		*cached = leaf_derive(d, d->tlb.node[n].table, index, entry);
+	if (n == FRAME_NIL) {
+		root_refresh(d, v->arch.root[1], v->arch.root[0], va, va);
+		/* Or it is linked elsewhere only. */
+		walk(d, v->arch.root[1], va, 0, &w);
+		n = w.level == 1 ? node_at(d, w.table[1], 1) : FRAME_NIL;
+	}
+	if (n != FRAME_NIL)
+		table_refresh(d, n, va, va, &visits);
 }
 
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
@@ -238,10 +184,9 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 	spin_lock(&d->tlb.lock);
 	for (; vcpus; vcpus &= vcpus - 1) {
 		uint32_t id = (uint32_t)__builtin_ctz(vcpus);
-		uint32_t n = domain_valid_vcpu(d, id) ? leaf_find(d, d->vcpu[id], va) : FRAME_NIL;
 
-		if (n != FRAME_NIL)
-			leaf_refresh(d, n, pt_index(va, 1));
+		if (domain_valid_vcpu(d, id))
+			page_refresh(d, d->vcpu[id], va);
 	}
 	spin_unlock(&d->tlb.lock);
 	invlpg(va);
@@ -265,7 +210,7 @@ void tlb_guest_flush(struct vcpu *v, bool others)
 		flush_self(this_cpu());
 }
 
-int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
+int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
 {
 	struct tlb *t = &d->tlb;
 	uint64_t *slot, *cached;
@@ -293,45 +238,30 @@ int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t valu
 	return 0;
 }
 
-int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value)
-{
-	int rc;
-
-	spin_lock(&d->tlb.lock);
-	rc = pt_write_locked(d, table, index, value, false);
-	spin_unlock(&d->tlb.lock);
-	return rc;
-}
-
-enum walk_result walk_locked(struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
-{
-	enum walk_result r;
-
-	spin_lock(&d->tlb.lock);
-	r = walk(d, root, va, access, 1, w);
-	spin_unlock(&d->tlb.lock);
-	return r;
-}
-
 int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *table, uint32_t *index)
 {
+	struct domain *d = v->domain;
 	struct walk w;
+	int rc = -EINVAL;
 
 	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
 		return -EINVAL;
-	if (walk_locked(v->domain, v->arch.root[1], va, 0, &w) == WALK_BAD || w.level != 1)
-		return -EINVAL;
-	*table = w.table[1];
-	*index = pt_index(va, 1);
-	return pt_write(v->domain, w.table[1], *index,
-			m << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (writable ? PTE_RW | PTE_D : 0));
+	spin_lock(&d->tlb.lock);
+	if (walk(d, v->arch.root[1], va, 0, &w) != WALK_BAD && w.level == 1) {
+		*table = w.table[1];
+		*index = pt_index(va, 1);
+		rc = pt_write(d, *table, *index,
+			      m << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (writable ? PTE_RW | PTE_D : 0), false);
+	}
+	spin_unlock(&d->tlb.lock);
+	return rc;
 }
 
 void arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m)
 {
 	spin_lock(&d->tlb.lock);
 	if (frame_owned_by(table, d->id) && pte_mfn(READ_ONCE(((const uint64_t *)mfn_to_virt(table))[index])) == m)
-		pt_write_locked(d, table, index, 0, false);
+		pt_write(d, table, index, 0, false);
 	spin_unlock(&d->tlb.lock);
 	/* A table that the domain used at two levels may have left a copy behind. */
 	tlb_drop_all(d);

@@ -23,8 +23,8 @@ static int update_entry(struct domain *d, const mmu_update_t *u) MUST_HOLD(d->tl
 	switch (u->ptr & 7) {
 	case MMU_NORMAL_PT_UPDATE:
 	case MMU_PT_UPDATE_PRESERVE_AD:
-		return pt_write_locked(d, table, (unsigned)(u->ptr & (PAGE_SIZE - 1)) / 8, u->val,
-				       (u->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
+		return pt_write(d, table, (unsigned)(u->ptr & (PAGE_SIZE - 1)) / 8, u->val,
+				(u->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
 	case MMU_MACHPHYS_UPDATE:
 		f = frame_of(table);
 		if (!f || frame_owner(f) != d->id)
@@ -99,7 +99,7 @@ static mfn_t leaf_table(const struct domain *d, const struct vcpu *v, uint64_t v
 	struct walk w;
 
 	if (walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
-		walk(d, v->arch.root[1], va, 0, 1, &w);
+		walk(d, v->arch.root[1], va, 0, &w);
 		if (w.level != 1)
 			return INVALID_MFN;
 	}
@@ -122,7 +122,7 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 	if (table != INVALID_MFN)
 		rc = (value & PTE_P) && !leaf_allowed(d, table, index, value, &writable, &cache) ?
 			   -EPERM :
-			   pt_write_locked(d, table, index, value, false);
+			   pt_write(d, table, index, value, false);
 	spin_unlock(&d->tlb.lock);
 	/* UVMF_MULTI's bitmap is not read: all of the domain flush. */
 	if (!rc && flags == UVMF_TLB_FLUSH)
@@ -132,34 +132,22 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 	return rc;
 }
 
+/* level 0: unpin. */
 static int pin(struct domain *d, mfn_t m, unsigned level)
 {
 	struct frame *f = frame_of(m);
 	int rc = 0;
 
-	if (!f || frame_owner(f) != d->id || (f->flags & FRAME_SHARED))
+	if (!f || frame_owner(f) != d->id || f->flags & FRAME_SHARED)
 		return -EPERM;
 	spin_lock(&d->tlb.lock);
-	if (f->flags & FRAME_PINNED)
+	if (!(f->flags & FRAME_PINNED) == !level) {
 		rc = -EINVAL;
-	else
+	} else if (level) {
 		f->flags |= (uint8_t)(FRAME_PINNED | (level == 1 ? FRAME_TABLE : 0));
-	spin_unlock(&d->tlb.lock);
-	return rc;
-}
-
-static int unpin(struct domain *d, mfn_t m)
-{
-	struct frame *f = frame_of(m);
-	int rc = -EINVAL;
-
-	if (!f || frame_owner(f) != d->id)
-		return -EPERM;
-	spin_lock(&d->tlb.lock);
-	if (f->flags & FRAME_PINNED) {
+	} else {
 		f->flags &= (uint8_t)~FRAME_PINNED;
 		node_detach(d, m);
-		rc = 0;
 	}
 	spin_unlock(&d->tlb.lock);
 	return rc;
@@ -213,7 +201,7 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_PIN_L4_TABLE:
 		return pin(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
 	case MMUEXT_UNPIN_TABLE:
-		return unpin(d, op->arg1.mfn);
+		return pin(d, op->arg1.mfn, 0);
 	case MMUEXT_NEW_BASEPTR:
 		return roots_load(v, ROOT_KERNEL, op->arg1.mfn, 0);
 	case MMUEXT_NEW_USER_BASEPTR:

@@ -4,7 +4,7 @@
  *
  * A node is in exactly one state: free; a root (level 4, in the list of roots); linked (levels 3
  * to 1, refs > 0); or a zombie: a table nobody points to, whose own entries still count as
- * references until an allocation takes it apart, 512 entries at a time.  A frame that stops being
+ * references until an allocation or a refresh takes it apart, 512 entries at a time.  A frame that stops being
  * a table detaches its node, which then lives on until its last reference is gone.
  *
  * The hardware may remember a freed table until the next full flush: no page of the pool is
@@ -19,62 +19,21 @@
 
 #define LINES_HYPERVISOR   (3ull << SLOT_M2P / 8) /* struct tlb_node, lines of a root */
 #define LINES_GUEST_KERNEL (~0ull << SLOT_END / 8)
+#define REAP_MAX	   64
 #define LARGE_NX	   0x8000 /* in tlb_node.large, where bit 63 does not fit */
 
-static void list_push(struct tlb *t, uint32_t *head, uint32_t n)
+static uint32_t list_pop(struct tlb *t, struct list *from)
 {
-	t->node[n].next = *head;
-	*head = n;
-}
+	struct tlb_node *n = list_entry(from->next, struct tlb_node, link);
 
-static uint32_t list_pop(struct tlb *t, uint32_t *head)
-{
-	uint32_t n = *head;
-
-	*head = t->node[n].next;
-	return n;
-}
-
-static void root_remove(struct tlb *t, uint32_t n)
-{
-	struct tlb_node *r = &t->node[n];
-
-	if (r->prev == FRAME_NIL)
-		t->roots = r->next;
-	else
-		t->node[r->prev].next = r->next;
-	if (r->next == FRAME_NIL)
-		t->roots_tail = r->prev;
-	else
-		t->node[r->next].prev = r->prev;
-}
-
-static void root_append(struct tlb *t, uint32_t n)
-{
-	struct tlb_node *r = &t->node[n];
-
-	r->next = FRAME_NIL;
-	r->prev = t->roots_tail;
-	if (t->roots_tail == FRAME_NIL)
-		t->roots = n;
-	else
-		t->node[t->roots_tail].next = n;
-	t->roots_tail = n;
-}
-
-/* It was loaded: now the youngest. */
-void root_touch(struct tlb *t, uint32_t n)
-{
-	if (t->roots_tail == n)
-		return;
-	root_remove(t, n);
-	root_append(t, n);
+	list_del(&n->link);
+	return (uint32_t)(n - t->node);
 }
 
 /* The hardware of this CPU, and others that hold the domain, may remember the table until it flushes. */
 static void free_note(struct tlb *t)
 {
-	t->free_cpu = t->freed == FRAME_NIL || t->free_cpu == this_cpu()->id ? this_cpu()->id : ~0u;
+	t->free_cpu = list_empty(&t->freed) || t->free_cpu == this_cpu()->id ? this_cpu()->id : ~0u;
 	t->free_epoch = this_cpu()->flush_epoch;
 }
 
@@ -83,7 +42,7 @@ static void node_free(struct tlb *t, uint32_t n)
 	t->node[n].level = 0;
 	t->used--;
 	free_note(t);
-	list_push(t, &t->freed, n);
+	list_add_tail(&t->freed, &t->node[n].link);
 }
 
 static void node_forget_frame(struct tlb *t, uint32_t n)
@@ -100,7 +59,7 @@ static void node_drop(struct tlb *t, uint32_t n)
 	if (t->node[n].level == 1)
 		node_free(t, n);
 	else
-		list_push(t, &t->zombies, n);
+		list_add_tail(&t->zombies, &t->node[n].link);
 }
 
 void node_unlink(struct domain *d, uint64_t *e)
@@ -195,7 +154,7 @@ static void root_withdraw(struct domain *d, uint32_t n)
 static void root_drop(struct domain *d, uint32_t n)
 {
 	root_withdraw(d, n);
-	root_remove(&d->tlb, n);
+	list_del(&d->tlb.node[n].link);
 	node_drop(&d->tlb, n);
 }
 
@@ -246,6 +205,16 @@ static void zombie_reap(struct domain *d) MUST_HOLD(d->tlb.lock)
 	node_free(t, n);
 }
 
+bool zombies_reap(struct domain *d)
+{
+	for (unsigned i = 0; d->paging == GUISE_DOMAIN_NATIVE && !list_empty(&d->tlb.zombies); i++) {
+		if (i == REAP_MAX)
+			return false;
+		zombie_reap(d);
+	}
+	return true;
+}
+
 static void node_clear(struct tlb *t, uint32_t n)
 {
 	uint64_t *e = node_entries(t, n), lines = t->node[n].lines;
@@ -261,11 +230,13 @@ static void node_clear(struct tlb *t, uint32_t n)
 /* The oldest root that no vCPU has loaded, or FRAME_NIL. */
 static uint32_t root_oldest_unused(struct domain *d)
 {
-	uint32_t n = d->tlb.roots;
+	list_for_each(l, &d->tlb.roots) {
+		uint32_t n = (uint32_t)(list_entry(l, struct tlb_node, link) - d->tlb.node);
 
-	while (n != FRAME_NIL && root_in_use(d, n))
-		n = d->tlb.node[n].next;
-	return n;
+		if (!root_in_use(d, n))
+			return n;
+	}
+	return FRAME_NIL;
 }
 
 static uint32_t node_alloc(struct domain *d) MUST_HOLD(d->tlb.lock)
@@ -273,19 +244,18 @@ static uint32_t node_alloc(struct domain *d) MUST_HOLD(d->tlb.lock)
 	struct tlb *t = &d->tlb;
 	uint32_t n;
 
-	while (t->free == FRAME_NIL && t->freed == FRAME_NIL && t->zombies == FRAME_NIL) {
-		n = root_oldest_unused(d);
+	while (list_empty(&t->free) && list_empty(&t->freed) && list_empty(&t->zombies)) {
+		n = d->paging == GUISE_DOMAIN_STOCK ? root_oldest_unused(d) : FRAME_NIL;
 		if (n == FRAME_NIL)
 			return FRAME_NIL;
 		root_drop(d, n);
 	}
-	if (t->free == FRAME_NIL) {
-		if (t->freed == FRAME_NIL)
+	if (list_empty(&t->free)) {
+		if (list_empty(&t->freed))
 			zombie_reap(d);
 		if (!flush_happened(t))
 			arch_tlb_flush(d);
-		t->free = t->freed;
-		t->freed = FRAME_NIL;
+		list_move(&t->free, &t->freed);
 	}
 	t->used++;
 	return list_pop(t, &t->free);
@@ -307,6 +277,7 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 	n = node_alloc(d);
 	if (n == FRAME_NIL) {
 		tlb_reset(d);
+		arch_tlb_flush(d);
 		return FRAME_NIL;
 	}
 	e = node_entries(t, n);
@@ -318,7 +289,7 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 		for (unsigned i = SLOT_KERNEL; i < SLOT_END; i++)
 			e[i] = boot_l4[i];
 		t->node[n].lines = LINES_HYPERVISOR;
-		root_append(t, n);
+		list_add_tail(&t->roots, &t->node[n].link);
 	}
 	return n;
 }
@@ -338,7 +309,8 @@ uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode)
 		node_entries(&d->tlb, n)[SLOT_M2P] = boot_l4[SLOT_M2P];
 		d->tlb.node[n].kernel = 1;
 	}
-	root_touch(&d->tlb, n);
+	list_del(&d->tlb.node[n].link); /* now the youngest */
+	list_add_tail(&d->tlb.roots, &d->tlb.node[n].link);
 	cr3 = d->tlb.page[n] << PAGE_SHIFT;
 	WRITE_ONCE(v->arch.cr3[mode], cr3);
 	return cr3;
@@ -412,20 +384,18 @@ void tlb_reset(struct domain *d)
 {
 	struct tlb *t = &d->tlb;
 
-	while (t->roots != FRAME_NIL) {
-		uint32_t n = t->roots;
-
-		root_withdraw(d, n);
-		root_remove(t, n);
-	}
+	while (!list_empty(&t->roots))
+		root_withdraw(d, list_pop(t, &t->roots));
 	free_note(t);
-	t->free = t->freed = t->zombies = t->roots = t->roots_tail = FRAME_NIL;
-	for (uint32_t n = t->nr; n-- > 0;) {
+	list_init(&t->free);
+	list_init(&t->freed);
+	list_init(&t->zombies);
+	for (uint32_t n = 0; n < t->nr; n++) {
 		if (t->node[n].level)
 			node_forget_frame(t, n);
 		t->node[n].level = 0;
 		t->node[n].table = FRAME_NIL;
-		list_push(t, &t->freed, n);
+		list_add_tail(&t->freed, &t->node[n].link);
 	}
 	t->used = 0;
 	t->nr_unsynced = 0;
@@ -479,7 +449,8 @@ int tlb_init(struct domain *d, uint32_t frames)
 		t->page[i] = virt_to_mfn(p);
 		frame_of(t->page[i])->cached = i + 1; /* the way back from an entry */
 	}
-	t->roots = t->roots_tail = t->freed = FRAME_NIL;
+	list_init(&t->roots);
+	list_init(&t->freed);
 	spin_lock(&d->tlb.lock);
 	tlb_reset(d);
 	spin_unlock(&d->tlb.lock);

@@ -87,7 +87,7 @@ static unsigned bcd(uint8_t v, bool binary)
 }
 
 /* Seconds since 1970 at system time 0, from the CMOS clock (taken as UTC). */
-uint64_t wall_clock_at_boot(void)
+uint64_t arch_wall_clock(void)
 {
 	static const uint16_t days[12] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
 	unsigned y, m, d, s;

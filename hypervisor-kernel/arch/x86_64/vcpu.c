@@ -91,9 +91,15 @@ void arch_vcpu_forget(struct vcpu *v)
 
 int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)
 {
+	enum walk_result result;
 	struct walk w;
 
-	if (!guest_range_ok(va, 1) || walk_locked(v->domain, v->arch.root[1], va, PF_WRITE, &w) != WALK_OK)
+	if (!guest_range_ok(va, 1))
+		return -EFAULT;
+	spin_lock(&v->domain->tlb.lock);
+	result = walk(v->domain, v->arch.root[1], va, PF_WRITE, &w);
+	spin_unlock(&v->domain->tlb.lock);
+	if (result != WALK_OK)
 		return -EFAULT;
 	*m = pte_mfn(w.entry[1]);
 	return 0;
@@ -112,11 +118,6 @@ void arch_resched(void)
 void arch_resched_done(void)
 {
 	this_cpu()->resched = false;
-}
-
-uint64_t arch_wall_clock(void)
-{
-	return wall_clock_at_boot();
 }
 
 void arch_time_info(struct vcpu_time_info *t)

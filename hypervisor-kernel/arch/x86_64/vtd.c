@@ -79,25 +79,8 @@ static struct {
 	uint64_t lo, hi;
 } * remap; /* by vector; iommu_lock */
 
-static uint32_t read32(struct unit *u, unsigned reg)
-{
-	return *(volatile uint32_t *)(u->regs + reg);
-}
-
-static uint64_t read64(struct unit *u, unsigned reg)
-{
-	return *(volatile uint64_t *)(u->regs + reg);
-}
-
-static void write32(struct unit *u, unsigned reg, uint32_t v)
-{
-	*(volatile uint32_t *)(u->regs + reg) = v;
-}
-
-static void write64(struct unit *u, unsigned reg, uint64_t v)
-{
-	*(volatile uint64_t *)(u->regs + reg) = v;
-}
+#define REG32(u, reg) (*(volatile uint32_t *)((u)->regs + (reg)))
+#define REG64(u, reg) (*(volatile uint64_t *)((u)->regs + (reg)))
 
 static uint64_t machine(const volatile void *p)
 {
@@ -111,17 +94,17 @@ static void hang_check(struct unit *u, uint64_t since)
 {
 	if (rdtsc() - since > (uint64_t)tsc_khz * HANG_MS)
 		panic("the IOMMU at 0x%lx does not answer (status 0x%x, faults 0x%x)", dmar.unit[u - units],
-		      read32(u, GSTS), read32(u, FSTS));
+		      REG32(u, GSTS), REG32(u, FSTS));
 	__builtin_ia32_pause();
 }
 
 static void command(struct unit *u, uint32_t bit, bool on)
 {
-	uint32_t now = read32(u, GSTS) & G_STATES;
+	uint32_t now = REG32(u, GSTS) & G_STATES;
 	uint64_t since = rdtsc();
 
-	write32(u, GCMD, on ? now | bit : now & ~bit);
-	while (!(read32(u, GSTS) & bit) == on)
+	REG32(u, GCMD) = on ? now | bit : now & ~bit;
+	while (!(REG32(u, GSTS) & bit) == on)
 		hang_check(u, since);
 }
 
@@ -151,7 +134,7 @@ static void queue_run(struct unit *u)
 	u->done = 0;
 	queue_add(u, 1ull << 32 | 1u << 5 | 5, machine(&u->done)); /* wait, then write 1 */
 	asm volatile("" ::: "memory");
-	write64(u, IQT, u->tail * 16);
+	REG64(u, IQT) = u->tail * 16;
 	while (!u->done)
 		hang_check(u, since);
 }
@@ -206,14 +189,14 @@ static void faults_report(struct unit *u)
 {
 	for (unsigned i = 0; i < CAP_NR(u->cap); i++) {
 		unsigned at = (unsigned)(CAP_RECORDS(u->cap) + i) * 16;
-		uint64_t hi = read64(u, at + 8), lo = read64(u, at);
+		uint64_t hi = REG64(u, at + 8), lo = REG64(u, at);
 
 		if (!(hi >> 63))
 			continue;
-		write32(u, at + 12, 1u << 31); /* it may be used again */
+		REG32(u, at + 12) = 1u << 31; /* it may be used again */
 		iommu_fault((uint16_t)hi, (uint8_t)(hi >> 32), !(hi >> 62 & 1), lo & ~(PAGE_SIZE - 1));
 	}
-	write32(u, FSTS, F_OVERFLOW);
+	REG32(u, FSTS) = F_OVERFLOW;
 }
 
 /* A device that faults without end costs an interrupt now and then, not all the time. */
@@ -221,7 +204,7 @@ void vtd_interrupt(void)
 {
 	for_each_unit(u)
 	{
-		write32(u, FECTL, F_MASKED);
+		REG32(u, FECTL) = F_MASKED;
 		faults_report(u);
 	}
 	timer_set(&fault_timer, time_now() + FAULT_PAUSE);
@@ -232,7 +215,7 @@ static void faults_again(void *arg)
 	for_each_unit(u)
 	{
 		faults_report(u);
-		write32(u, FECTL, 0);
+		REG32(u, FECTL) = 0;
 	}
 }
 
@@ -248,8 +231,8 @@ static const char *capabilities(void)
 	for_each_unit(u)
 	{
 		u->regs = mfn_to_virt(dmar.unit[u - units] >> PAGE_SHIFT);
-		u->cap = read64(u, CAP);
-		u->ecap = read64(u, ECAP);
+		u->cap = REG64(u, CAP);
+		u->ecap = REG64(u, ECAP);
 		if (u->cap == ~0ull)
 			return "there are no registers where the table says";
 		if (u->cap & CAP_WRITE_FLUSH)
@@ -278,16 +261,16 @@ static void unit_start(struct unit *u, mfn_t root)
 	command(u, G_TRANSLATE, false); /* whatever the firmware did with it */
 	command(u, G_REMAP, false);
 	command(u, G_QUEUE, false);
-	write64(u, RTADDR, root << PAGE_SHIFT);
+	REG64(u, RTADDR) = root << PAGE_SHIFT;
 	command(u, G_ROOT, true);
-	write64(u, IQT, 0);
-	write64(u, IQA, machine(u->queue));
+	REG64(u, IQT) = 0;
+	REG64(u, IQA) = machine(u->queue);
 	command(u, G_QUEUE, true);
 	queue_add(u, 1u << 4 | 1, 0); /* forget all */
 	queue_add(u, 1u << 4 | 2, 0);
 	queue_run(u);
 	if (vtd.remaps) {
-		write64(u, IRTA, machine(remap) | (x2apic ? 1u << 11 : 0) | REMAP_SIZE);
+		REG64(u, IRTA) = machine(remap) | (x2apic ? 1u << 11 : 0) | REMAP_SIZE;
 		command(u, G_TABLE, true);
 		queue_add(u, 4, 0);
 		queue_run(u);
@@ -295,13 +278,13 @@ static void unit_start(struct unit *u, mfn_t root)
 		command(u, G_REMAP, true);
 	}
 	/* A unit's own messages are not remapped. */
-	write32(u, FEDATA, VECTOR_IOMMU);
-	write32(u, FEADDR, 0xfee00000 | (boot_cpu.apic_id & 0xff) << 12);
-	write32(u, FEUADR, x2apic ? boot_cpu.apic_id & ~0xffu : 0);
+	REG32(u, FEDATA) = VECTOR_IOMMU;
+	REG32(u, FEADDR) = 0xfee00000 | (boot_cpu.apic_id & 0xff) << 12;
+	REG32(u, FEUADR) = x2apic ? boot_cpu.apic_id & ~0xffu : 0;
 	faults_report(u);
-	write32(u, FECTL, 0);
+	REG32(u, FECTL) = 0;
 	if (u->cap & CAP_PROTECTED)
-		write32(u, PMEN, 0);
+		REG32(u, PMEN) = 0;
 	command(u, G_TRANSLATE, true);
 }
 

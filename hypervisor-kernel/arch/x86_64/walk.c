@@ -56,7 +56,7 @@ uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned
 	return n;
 }
 
-enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop, struct walk *w)
+enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
 {
 	uint64_t rw = PTE_RW, nx = 0;
 	mfn_t table = root;
@@ -71,7 +71,7 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 		w->level = level;
 		w->table[level] = table;
 		w->entry[level] = e;
-		if (level == stop)
+		if (level == 1)
 			break;
 		if (!(e & PTE_P))
 			return WALK_ABSENT;
@@ -82,7 +82,7 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 		table = pte_mfn(e);
 	}
 	w->upper = rw | nx;
-	return stop == 1 ? walk_leaf(w, access) : WALK_OK;
+	return walk_leaf(w, access);
 }
 
 bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *cache)
@@ -102,13 +102,6 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 	return false;
 }
 
-/* A stock kernel maps its live tables read-only: what it maps writable is a table no more. */
-static void no_table_any_more(struct domain *d, struct frame *f) MUST_HOLD(d->tlb.lock)
-{
-	f->flags &= (uint8_t)~FRAME_TABLE;
-	node_detach(d, frame_mfn(f));
-}
-
 uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
 {
 	uint64_t cache;
@@ -116,7 +109,10 @@ uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_
 
 	if (!leaf_allowed(d, table, index, entry, &writable, &cache))
 		return 0;
-	if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && frame_owned_by(pte_mfn(entry), d->id))
-		no_table_any_more(d, &frame_table[pte_mfn(entry)]);
+	if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && frame_owned_by(pte_mfn(entry), d->id)) {
+		/* It maps its live tables read-only: what it maps writable is a table no more. */
+		frame_table[pte_mfn(entry)].flags &= (uint8_t)~FRAME_TABLE;
+		node_detach(d, pte_mfn(entry));
+	}
 	return leaf_value(entry, writable) | cache;
 }

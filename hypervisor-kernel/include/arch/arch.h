@@ -126,7 +126,6 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
 /* apic.c, ioapic.c, tsc.c, acpi.c, uart.c */
 void apic_init_cpu(void);
-void apic_eoi(void);
 void ioapic_add(uint8_t id, paddr_t base, uint32_t gsi);
 void ioapic_override(uint8_t isa, uint32_t gsi);
 void tsc_init(void);
@@ -142,7 +141,6 @@ extern uint32_t tsc_khz;
 extern uint32_t pvclock_mul;
 extern int8_t pvclock_shift;
 extern uint64_t tsc_base;
-uint64_t wall_clock_at_boot(void);
 
 /* uaccess.c */
 bool extable_fixup(struct regs *r);

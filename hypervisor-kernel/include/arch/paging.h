@@ -51,9 +51,9 @@ struct walk {
 	uint64_t upper;	   /* PTE_RW if all levels above the last have it, PTE_NX if any has	*/
 };
 
-/* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing.
- * stop: the level to read last, 1 for a whole walk. */
-enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, unsigned stop, struct walk *w);
+/* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing. */
+enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
+	MUST_HOLD(d->tlb.lock);
 /* The same by the cached tables, whose root is cr3, if they have the whole way: the node of leaves; only level 1
  * of *w is filled in.  FRAME_NIL: they do not. */
 uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
@@ -68,8 +68,6 @@ static inline uint64_t leaf_value(uint64_t entry, bool writable)
 
 uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
 
-/* The same down to the leaf; the entries are read while they are the domain's. */
-enum walk_result walk_locked(struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w);
 /* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
 static inline uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock)
 {
@@ -123,6 +121,15 @@ static inline uint32_t node_of_entry(uint64_t e)
 	return frame_table[pte_mfn(e)].cached - 1;
 }
 
+/* Does the guest's entry still name the table whose node is linked by the cached one? */
+static inline bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
+{
+	uint32_t table = t->node[node_of_entry(cached)].table;
+
+	return (entry & (PTE_P | PTE_PS)) == PTE_P && table != FRAME_NIL && table == pte_mfn(entry) &&
+	       !((entry ^ cached) & (PTE_RW | PTE_NX));
+}
+
 /* Its 2 MiB entry, if it has one, becomes a reference to it again; flushes. */
 void node_demote(struct domain *d, uint32_t n) MUST_HOLD(d->tlb.lock);
 /* The opposite, where the guest's table of leaves allows it: entry index of the parent refers to it. */
@@ -130,7 +137,6 @@ void node_promote(struct domain *d, uint32_t parent, unsigned index) MUST_HOLD(d
 void node_unlink(struct domain *d, uint64_t *e) MUST_HOLD(d->tlb.lock);
 /* The frame's contents are no table any more, or may change unseen: forget the node. */
 void node_detach(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock);
-void root_touch(struct tlb *t, uint32_t n);
 /* Hardware root for v's mode (0 user, 1 kernel), made; 0: the guest has none. */
 uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode) MUST_HOLD(d->tlb.lock);
 /* The same, made if need be. */
@@ -156,7 +162,17 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus);
 /* others: in all address spaces, else in the current vCPU's.  */
 void tlb_guest_flush(struct vcpu *v, bool others);
 
-/* The guest's entry and the cached one, together; preserve_ad: A and D stay as they are.  -EPERM: no frame of d. */
-int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value);
-int pt_write_locked(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
+/* refresh.c.  The tables below a root of d's say something else for [first, last] than before, by the bits that a walk
+ * looks at: what is cached and does not hold is forgotten.  user: another root that shares them. */
+void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last) MUST_HOLD(d->tlb.lock);
+/* The same of one node, whose table is the guest's still; *visits counts the tables. */
+void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
 	MUST_HOLD(d->tlb.lock);
+/* The node that caches this frame of d's at this level; FRAME_NIL: none. */
+uint32_t node_at(const struct domain *d, mfn_t m, unsigned level) MUST_HOLD(d->tlb.lock);
+/* In a native domain only the way from a root tells what is out of date, so no table off that way may be found by its
+ * frame.  False: there are too many to be taken apart at once. */
+bool zombies_reap(struct domain *d) MUST_HOLD(d->tlb.lock);
+
+/* The guest's entry and the cached one, together; preserve_ad: A and D stay as they are.  -EPERM: no frame of d. */
+int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad) MUST_HOLD(d->tlb.lock);

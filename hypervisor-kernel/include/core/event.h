@@ -7,11 +7,20 @@
 #pragma once
 
 #include <core/types.h>
+#include <xen/event_channel.h>
 
 struct domain;
 struct vcpu;
 
-enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI, PORT_IRQ };
+/* As the guest is told by EVTCHNOP_status. */
+enum port_state {
+	PORT_FREE = EVTCHNSTAT_closed,
+	PORT_UNBOUND = EVTCHNSTAT_unbound,
+	PORT_INTERDOMAIN = EVTCHNSTAT_interdomain,
+	PORT_IRQ = EVTCHNSTAT_pirq,
+	PORT_VIRQ = EVTCHNSTAT_virq,
+	PORT_IPI = EVTCHNSTAT_ipi
+};
 
 struct port {
 	uint8_t state;

@@ -36,5 +36,13 @@ static inline void list_del(struct list *n)
 	n->next = n->prev = n;
 }
 
+/* All that is in from is in to, which was empty. */
+static inline void list_move(struct list *to, struct list *from)
+{
+	*to = *from;
+	to->next->prev = to->prev->next = to;
+	list_init(from);
+}
+
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_for_each(p, head)	    for (struct list *p = (head)->next; p != (head); p = p->next)

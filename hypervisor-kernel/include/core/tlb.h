@@ -22,16 +22,16 @@ struct domain;
 struct vcpu;
 
 struct tlb_node {
-	uint32_t table;	     /* guest frame it caches, FRAME_NIL = detached	*/
-	uint32_t refs;	     /* entries of other nodes that point here	*/
-	uint8_t level;	     /* 4 = root, 1 = leaves; 0 = free		*/
-	uint8_t kernel;	     /* root: machine-to-physical is visible	*/
-	uint16_t large;	     /* leaves: flags of the entry that a 2 MiB entry stands in for, 0 = none ... */
-	uint32_t next, prev; /* free, zombie or root list: node, FRAME_NIL	*/
-	uint32_t parent;     /* ... in this node ...			*/
-	uint16_t index;	     /* ... at this index				*/
-	uint16_t fills;	     /* leaves: how often one was filled	*/
-	uint64_t lines;	     /* bit n: entries 8n to 8n + 7 may be other than 0	*/
+	uint32_t table;	  /* guest frame it caches, FRAME_NIL = detached	*/
+	uint32_t refs;	  /* entries of other nodes that point here	*/
+	uint8_t level;	  /* 4 = root, 1 = leaves; 0 = free		*/
+	uint8_t kernel;	  /* root: machine-to-physical is visible	*/
+	uint16_t large;	  /* leaves: flags of the entry that a 2 MiB entry stands in for, 0 = none ... */
+	struct list link; /* free, freed, zombies or roots	*/
+	uint32_t parent;  /* ... in this node ...			*/
+	uint16_t index;	  /* ... at this index				*/
+	uint16_t fills;	  /* leaves: how often one was filled	*/
+	uint64_t lines;	  /* bit n: entries 8n to 8n + 7 may be other than 0	*/
 };
 
 #define TLB_UNSYNCED 16
@@ -47,10 +47,10 @@ struct tlb {
 	struct spinlock lock;
 	uint32_t nr; /* nodes in the pool					*/
 	struct tlb_node *node;
-	mfn_t *page;		       /* hardware table page of each node			*/
-	uint32_t free, zombies, roots; /* lists; roots: least recently loaded first	*/
-	uint32_t freed;		       /* list: free, but a CPU may remember what they were	*/
-	uint32_t roots_tail;
+	mfn_t *page; /* hardware table page of each node			*/
+	struct list free, zombies;
+	struct list roots; /* least recently loaded first			*/
+	struct list freed; /* free, but a CPU may remember what they were	*/
 	uint32_t used;
 	uint32_t cpus;	     /* bitmap of CPUs that may hold translations; atomic		*/
 	uint32_t free_cpu;   /* which CPU freed the last table ...				*/

@@ -114,7 +114,7 @@ uint64_t time_now(void)
 	return fake.now;
 }
 
-uint64_t wall_clock_at_boot(void)
+uint64_t arch_wall_clock(void)
 {
 	return 1700000000;
 }

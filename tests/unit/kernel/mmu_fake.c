@@ -202,13 +202,16 @@ void cpu_check(struct domain *d)
 	}
 }
 
-static unsigned list_count(struct tlb *t, uint32_t head, uint8_t *state, uint8_t mark)
+static unsigned list_count(struct tlb *t, const struct list *head, uint8_t *state, uint8_t mark)
 {
 	unsigned nr = 0;
 
-	for (uint32_t n = head; n != FRAME_NIL; n = t->node[n].next, nr++) {
+	list_for_each(l, head) {
+		uint32_t n = (uint32_t)(list_entry(l, struct tlb_node, link) - t->node);
+
 		check_msg(n < t->nr && !state[n], "node %u is in two lists", n);
 		state[n] = mark;
+		nr++;
 	}
 	return nr;
 }
@@ -274,9 +277,9 @@ void tlb_check(struct domain *d)
 	check_that(t->nr <= NODES);
 	memset(refs, 0, sizeof(refs));
 	memset(state, 0, sizeof(state));
-	nr_free = list_count(t, t->free, state, FREE) + list_count(t, t->freed, state, FREE);
-	list_count(t, t->zombies, state, ZOMBIE);
-	list_count(t, t->roots, state, ROOT);
+	nr_free = list_count(t, &t->free, state, FREE) + list_count(t, &t->freed, state, FREE);
+	list_count(t, &t->zombies, state, ZOMBIE);
+	list_count(t, &t->roots, state, ROOT);
 	check_that(t->used == t->nr - nr_free);
 	for (uint32_t n = 0; n < t->nr; n++) {
 		const struct tlb_node *node = &t->node[n];

@@ -30,7 +30,7 @@ static uint64_t *entry(unsigned level)
 
 static enum walk_result look(unsigned access)
 {
-	return walk(g.d, g.mfn[0], VA, access, 1, &w);
+	return walk(g.d, g.mfn[0], VA, access, &w);
 }
 
 START_TEST(a_walk_ends_at_the_leaf_and_says_where_it_was)
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(a_walk_from_a_foreign_root_reads_nothing)
 {
 	w.level = 77;
-	ck_assert_int_eq(walk(g.d, INVALID_MFN, VA, 0, 1, &w), WALK_BAD);
+	ck_assert_int_eq(walk(g.d, INVALID_MFN, VA, 0, &w), WALK_BAD);
 	ck_assert_uint_eq(w.level, 0);
 }
 END_TEST
