@@ -243,16 +243,21 @@ void event_free(struct domain *d)
 	}
 }
 
-int event_bind_irq(struct domain *d, uint32_t irq)
+static int port_open(struct domain *d, uint8_t to, uint32_t vcpu, uint32_t number)
 {
 	int n;
 
 	spin_lock(&d->event_lock);
-	n = port_alloc(d, PORT_IRQ, 0);
+	n = port_alloc(d, to, vcpu);
 	if (n > 0)
-		port_of(d, (uint32_t)n)->number = irq;
+		port_of(d, (uint32_t)n)->number = number;
 	spin_unlock(&d->event_lock);
 	return n;
+}
+
+int event_bind_irq(struct domain *d, uint32_t irq)
+{
+	return port_open(d, PORT_IRQ, 0, irq);
 }
 
 /* ---- the hypercall ---- */
@@ -342,14 +347,8 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 
 static int bind_ipi(struct vcpu *v, evtchn_bind_ipi_t *b)
 {
-	struct domain *d = v->domain;
-	int n;
+	int n = domain_valid_vcpu(v->domain, b->vcpu) ? port_open(v->domain, PORT_IPI, b->vcpu, 0) : -ENOENT;
 
-	if (!domain_valid_vcpu(d, b->vcpu))
-		return -ENOENT;
-	spin_lock(&d->event_lock);
-	n = port_alloc(d, PORT_IPI, b->vcpu);
-	spin_unlock(&d->event_lock);
 	if (n < 0)
 		return n;
 	b->port = (uint32_t)n;

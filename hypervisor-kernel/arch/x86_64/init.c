@@ -328,10 +328,7 @@ void arch_crash(void)
 
 void arch_reset(void)
 {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) none = { 0, 0 };
+	static const uint16_t none[5]; /* limit and base	*/
 
 	outb(0xcf9, 2);
 	outb(0xcf9, 6);
