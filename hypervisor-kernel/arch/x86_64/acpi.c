@@ -31,27 +31,19 @@ static const void *phys(paddr_t p)
 	return (const char *)mfn_to_virt(p >> PAGE_SHIFT) + (p & (PAGE_SIZE - 1));
 }
 
-static uint32_t read32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 static void madt_parse(const struct acpi_header *h)
 {
 	const uint8_t *p = (const uint8_t *)h + 44, *end = (const uint8_t *)h + h->length;
 
 	for (; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1]) {
-		if (p[0] == 0 && p[1] >= 8 && read32(p + 4) & 1) /* local APIC, usable now */
+		if (p[0] == 0 && p[1] >= 8 && UNALIGNED(uint32_t, p + 4) & 1) /* local APIC, usable now */
 			cpu_add(p[3]);
-		else if (p[0] == 9 && p[1] >= 16 && read32(p + 8) & 1) /* the same with a wider number */
-			cpu_add(read32(p + 4));
+		else if (p[0] == 9 && p[1] >= 16 && UNALIGNED(uint32_t, p + 8) & 1) /* the same with a wider number */
+			cpu_add(UNALIGNED(uint32_t, p + 4));
 		else if (p[0] == 1 && p[1] >= 12) /* I/O APIC */
-			ioapic_add(p[2], read32(p + 4), read32(p + 8));
+			ioapic_add(p[2], UNALIGNED(uint32_t, p + 4), UNALIGNED(uint32_t, p + 8));
 		else if (p[0] == 2 && p[1] >= 10) /* interrupt source override */
-			ioapic_override(p[3], read32(p + 4));
+			ioapic_override(p[3], UNALIGNED(uint32_t, p + 4));
 	}
 }
 

@@ -16,19 +16,6 @@
 #define SCOPE_DEVICE 1
 #define SCOPE_IOAPIC 3
 
-static uint16_t read16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint64_t read64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* One device that the structure s is about.  What stands behind bridges is left out: it cannot be named without
  * reading their configuration. */
 static const char *scope(const uint8_t *s, const uint8_t *p, struct dmar *out)
@@ -37,15 +24,16 @@ static const char *scope(const uint8_t *s, const uint8_t *p, struct dmar *out)
 
 	if (p[1] != SCOPE_LEN)
 		return NULL;
-	if (read16(s) == UNIT && p[0] == SCOPE_IOAPIC) {
+	if (UNALIGNED(uint16_t, s) == UNIT && p[0] == SCOPE_IOAPIC) {
 		if (out->nr_ioapics == DMAR_IOAPICS)
 			return "it has too many I/O APICs";
 		out->ioapic[out->nr_ioapics++] = (struct dmar_ioapic){ .bdf = bdf, .id = p[4] };
-	} else if (read16(s) == RESERVED && p[0] == SCOPE_DEVICE) {
+	} else if (UNALIGNED(uint16_t, s) == RESERVED && p[0] == SCOPE_DEVICE) {
 		if (out->nr_reserved == DMAR_RESERVED)
 			return "it reserves too many regions";
-		out->reserved[out->nr_reserved++] =
-			(struct dmar_reserved){ .first = read64(s + 8), .last = read64(s + 16), .bdf = bdf };
+		out->reserved[out->nr_reserved++] = (struct dmar_reserved){ .first = UNALIGNED(uint64_t, s + 8),
+									    .last = UNALIGNED(uint64_t, s + 16),
+									    .bdf = bdf };
 	}
 	return NULL;
 }
@@ -64,18 +52,18 @@ static const char *scopes(const uint8_t *s, uint32_t from, uint32_t len, struct 
 
 static const char *structure(const uint8_t *s, uint32_t len, struct dmar *out)
 {
-	uint16_t kind = read16(s);
+	uint16_t kind = UNALIGNED(uint16_t, s);
 	uint64_t base;
 
 	if (kind != UNIT && kind != RESERVED)
 		return NULL;
 	if (len < (kind == UNIT ? UNIT_LEN : RESERVED_LEN))
 		return "a structure is too short";
-	if (read16(s + 6))
+	if (UNALIGNED(uint16_t, s + 6))
 		return "it has PCI segments beyond the first";
 	if (kind == RESERVED)
 		return scopes(s, RESERVED_LEN, len, out);
-	base = read64(s + 8);
+	base = UNALIGNED(uint64_t, s + 8);
 	if (!base || base % PAGE_SIZE || base >> 32)
 		return "a unit's registers are out of reach";
 	if (out->nr_units == DMAR_UNITS)
@@ -93,7 +81,7 @@ const char *dmar_parse(const void *table, size_t most, struct dmar *out)
 	*out = (struct dmar){ .nr_units = 0 };
 	if (most < HEADER)
 		return "the table is too short";
-	memcpy(&len, t + 4, sizeof(len));
+	len = UNALIGNED(uint32_t, t + 4);
 	if (len < HEADER || len > most)
 		return "the table has no sensible length";
 	for (uint32_t i = 0; i < len; i++)
@@ -104,7 +92,7 @@ const char *dmar_parse(const void *table, size_t most, struct dmar *out)
 	for (at = HEADER; at < len; at += step) {
 		const char *error;
 
-		step = len - at < 4 ? 0 : read16(t + at + 2);
+		step = len - at < 4 ? 0 : UNALIGNED(uint16_t, t + at + 2);
 		if (step < 4 || step > len - at)
 			return "a structure in the table is cut off";
 		error = structure(t + at, step, out);

@@ -34,6 +34,9 @@ typedef uint64_t guest_ptr_t; /* guest virtual address, only copied through	*/
 #define READ_ONCE(x)	      (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)      (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* A word of a table that others laid out. */
+#define UNALIGNED(type, p) (((const struct { type v; } __attribute__((packed)) *)(p))->v)
+
 /* The errors the kernel answers with: Xen's numbers (xen/errno.h), which are Linux's. */
 #define EPERM	  1
 #define ENOENT	  2
