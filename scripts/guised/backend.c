@@ -19,7 +19,7 @@
 
 #define DETACH_MS      30000
 #define DETACH_POLL_MS 250
-#define ASK_MS	       30000
+#define ASK_MS	       120000 /* a host may be busy, and clients are told meanwhile that we live	*/
 #define BUILD_MS       300000 /* for a guest to be built, or taken apart	*/
 
 static int simple(const char *cmd, struct domain *d, int ms, struct error *e)
@@ -486,18 +486,15 @@ int backend_console_input(struct domain *d, unsigned number, const char *data, s
 /* ---- what the machine tells ---- */
 
 /* A guest that somebody else started: what can be said of it, as a definition. */
-static void adopt(const char *name, struct json_object *info)
+static char *describe(const char *name, struct json_object *info)
 {
-	struct error e = { 0 };
 	struct json_object *list;
-	struct domain *d;
 	char *text = NULL;
-	struct def *def;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
-		return;
+		return NULL;
 	fprintf(f, "<domain type='xen'><name>%s</name><memory unit='KiB'>%jd</memory><vcpu current='%jd'>%jd</vcpu>",
 		name, (intmax_t)guise_number(info, "maxmem_kib"), (intmax_t)guise_number(info, "vcpus"),
 		(intmax_t)guise_number(info, "maxvcpus"));
@@ -517,33 +514,29 @@ static void adopt(const char *name, struct json_object *info)
 	}
 	fprintf(f, "</devices></domain>");
 	fclose(f);
-	def = def_parse(text, &e);
+	return text;
+}
+
+static void adopt(const char *name)
+{
+	struct error e = { 0 };
+	struct json_object *info = link_call(link_about("info", name), ASK_MS, &e);
+	struct def *def = NULL;
+	struct domain *d = NULL;
+	char *text;
+
+	if (!info || domain_by_name(name)) /* it has gone, or somebody else was faster */
+		goto out;
+	text = describe(name, info);
+	def = text ? def_parse(text, &e) : NULL;
 	d = def ? domain_transient(def, &e) : NULL;
 	if (d)
 		domain_started(d, (int)guise_number(info, "domid"));
 	else
 		log_error("guest %s cannot be shown: %s", name, e.text);
 	free(text);
-}
-
-static void found(const char *name, int id, const char *state)
-{
-	struct domain *d = domain_by_name(name);
-	bool paused = !strcmp(state, "paused");
-	struct json_object *info;
-	struct error e = { 0 };
-
-	if (!d) {
-		info = link_call(link_about("info", name), ASK_MS, &e);
-		if (info && !domain_by_name(name))
-			adopt(name, info);
-		json_object_put(info);
-	} else if (d->id < 0 && !d->busy) {
-		domain_known(d, id, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING);
-		log_info("domain %s still runs, id %d", name, id);
-	} else if (d->id >= 0 && d->id != id) {
-		domain_rebooted(d, id);
-	}
+out:
+	json_object_put(info);
 }
 
 static bool listed(struct json_object *guests, const char *name)
@@ -557,10 +550,43 @@ static bool listed(struct json_object *guests, const char *name)
 	return false;
 }
 
+static void known(struct domain *d, int id, bool paused)
+{
+	if (d->id < 0 && !d->busy) {
+		domain_known(d, id, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING);
+		log_info("domain %s still runs, id %d", d->def->name, id);
+	} else if (d->id >= 0 && d->id != id) {
+		domain_rebooted(d, id);
+	}
+}
+
+/* Its name, if it has been built and is not about to go. */
+static const char *runs(struct json_object *guest)
+{
+	const char *state = guise_string(guest, "state");
+
+	return state && strcmp(state, "building") && strcmp(state, "ending") ? guise_string(guest, "name") : NULL;
+}
+
+/* The guests, when nothing has happened to any since the machine was asked.  NULL: an error is kept. */
+static struct json_object *guests_now(struct error *e)
+{
+	struct json_object *answer;
+	unsigned seen;
+
+	for (;;) {
+		seen = domain_changes();
+		answer = link_call(link_request("list"), ASK_MS, e);
+		if (!answer || seen == domain_changes())
+			return answer;
+		json_object_put(answer);
+	}
+}
+
 void backend_sync(void)
 {
 	struct error e = { 0 };
-	struct json_object *answer = link_call(link_request("list"), ASK_MS, &e), *guests;
+	struct json_object *answer = guests_now(&e), *guests;
 	struct domain *next;
 
 	if (!answer || !json_object_object_get_ex(answer, "guests", &guests)) {
@@ -575,10 +601,17 @@ void backend_sync(void)
 	}
 	for (size_t i = 0; i < json_object_array_length(guests); i++) {
 		struct json_object *g = json_object_array_get_idx(guests, i);
-		const char *name = guise_string(g, "name"), *state = guise_string(g, "state");
+		struct domain *d = runs(g) ? domain_by_name(runs(g)) : NULL;
 
-		if (name && state && strcmp(state, "building") && strcmp(state, "ending"))
-			found(name, (int)guise_number(g, "domid"), state);
+		if (d)
+			known(d, (int)guise_number(g, "domid"), !strcmp(guise_string(g, "state"), "paused"));
+	}
+	/* For more about the others we wait: what was told of guests is old then. */
+	for (size_t i = 0; i < json_object_array_length(guests); i++) {
+		const char *name = runs(json_object_array_get_idx(guests, i));
+
+		if (name && !domain_by_name(name))
+			adopt(name);
 	}
 	json_object_put(answer);
 }

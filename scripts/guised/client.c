@@ -78,6 +78,12 @@ void client_drop(struct client *c, const char *why)
 	free(c);
 }
 
+/* Must it wait for what it asked for, before more is read? */
+static bool waits(const struct client *c)
+{
+	return c->calls >= CLIENT_CALLS || streams_full(c);
+}
+
 /* What poll should tell of. */
 void client_look(struct client *c)
 {
@@ -85,7 +91,7 @@ void client_look(struct client *c)
 
 	if (!c->watch)
 		return;
-	if (!c->closing && c->calls < CLIENT_CALLS && c->out_bytes < CLIENT_PAUSE && !streams_full(c))
+	if (!c->closing && c->out_bytes < CLIENT_PAUSE && !waits(c))
 		events |= POLLIN;
 	if (c->out)
 		events |= POLLOUT;
@@ -167,7 +173,7 @@ void client_serve(struct client *c)
 	if (c->serving)
 		return; /* we are called by what it asked for */
 	c->serving = true;
-	while (c->in_len - at >= WIRE_LENGTH && !c->closing && c->calls < CLIENT_CALLS && !streams_full(c)) {
+	while (c->in_len - at >= WIRE_LENGTH && !c->closing && !waits(c)) {
 		const uint8_t *p = (const uint8_t *)c->in + at;
 		size_t len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
 
@@ -295,6 +301,8 @@ void client_tick(void)
 
 	for (struct client *c = clients; c; c = next) {
 		next = c->next;
+		if (waits(c))
+			c->heard = now, c->pings = 0; /* it may have answered */
 		if (!c->keepalive || now - c->heard < PING_AFTER * (int64_t)(c->pings + 1))
 			continue;
 		if (c->pings == PINGS_LOST)

@@ -18,7 +18,7 @@
 #define WAIT_MS	     60000
 
 static struct domain *domains;
-static unsigned nr_domains;
+static unsigned nr_domains, changes;
 static char saved_dir[4096], autostart_dir[4096], live_dir[4096];
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER; /* somebody is not busy any more */
 
@@ -81,9 +81,10 @@ static void path_of(char *path, size_t size, const char *dir, const char *name, 
 	snprintf(path, size, "%s/%s%s", dir, name, suffix);
 }
 
-/* All or nothing, even if the power fails: a new file takes the old one's name. */
+/* All or nothing: a new file takes the old one's name.  What is to last does so even if the power fails. */
 static int save(const char *dir, const struct def *def, struct error *e)
 {
+	bool lasts = dir == saved_dir;
 	char path[4400], temporary[4400];
 	char *text = def_text(def, -1);
 	size_t len = text ? strlen(text) : 0;
@@ -93,7 +94,7 @@ static int save(const char *dir, const struct def *def, struct error *e)
 	path_of(temporary, sizeof(temporary), dir, def->name, ".new");
 	fd = text ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 	if (fd >= 0) {
-		rc = write(fd, text, len) == (ssize_t)len && !fsync(fd) ? 0 : -1;
+		rc = write(fd, text, len) == (ssize_t)len && !(lasts && fsync(fd)) ? 0 : -1;
 		rc = close(fd) || rc || rename(temporary, path) ? -1 : 0;
 	}
 	if (rc) {
@@ -101,7 +102,7 @@ static int save(const char *dir, const struct def *def, struct error *e)
 		if (fd >= 0)
 			unlink(temporary);
 	}
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir_fd = lasts ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (dir_fd >= 0) {
 		fsync(dir_fd);
 		close(dir_fd);
@@ -400,10 +401,16 @@ int domain_rename(struct domain *d, const char *name, struct error *e)
 
 /* ---- what happens to them ---- */
 
+unsigned domain_changes(void)
+{
+	return changes;
+}
+
 void domain_known(struct domain *d, int id, enum domain_state state)
 {
 	struct error e = { 0 };
 
+	changes++;
 	if (d->persistent && !d->inactive)
 		d->inactive = def_copy(d->def);
 	d->id = id;
@@ -442,6 +449,7 @@ void domain_resumed(struct domain *d)
 
 void domain_rebooted(struct domain *d, int id)
 {
+	changes++;
 	d->id = id;
 	d->state = DOMAIN_RUNNING;
 	d->reason = RUNNING_BOOTED;
@@ -456,6 +464,7 @@ void domain_stopped(struct domain *d, int reason)
 				      [SHUTOFF_FAILED] = 5,
 				      [SHUTOFF_DAEMON] = 5 };
 
+	changes++;
 	log_info("domain %s has stopped", d->def->name);
 	forget(live_dir, d->def->name, ".xml");
 	streams_of_domain_end(d);

@@ -67,6 +67,8 @@ void domain_paused(struct domain *d);
 void domain_resumed(struct domain *d);
 void domain_stopped(struct domain *d, int reason); /* d may be gone afterwards	*/
 void domain_rebooted(struct domain *d, int id);
+/* A number that is another one whenever one of these was called. */
+unsigned domain_changes(void);
 
 /* Be the only one who changes its state; waits, in a worker.  -1: somebody else does so for too long, or the
  * domain is gone. */

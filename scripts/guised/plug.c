@@ -21,7 +21,7 @@
 
 #define PLUG_MS 120000
 #define POLL_MS 100
-#define GONE_MS 30000
+#define GONE_MS 120000
 
 static void pause_ms(int ms)
 {

@@ -16,7 +16,7 @@
 #include "loop.h"
 #include "qmp.h"
 
-#define SECONDS 30
+#define SECONDS 120
 
 static FILE *open_at(const char *path, struct error *e)
 {
