@@ -504,6 +504,7 @@ paranoid_entry:
 	wrgsbase %r12
 	POP_GPRS
 	addq $16, %rsp
+	CLEAR_BUFFERS
 	iretq
 
 /*

@@ -70,7 +70,7 @@ start32:
 	jb 1b
 
 	movl %cr4, %eax
-	orl $0x20, %eax
+	orl $0x60, %eax		/* PAE MCE	*/
 	movl %eax, %cr4
 	movl $PHYS(boot_l4), %eax
 	movl %eax, %cr3

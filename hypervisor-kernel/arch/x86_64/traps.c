@@ -157,26 +157,19 @@ void trap_from_guest(struct regs *r)
 
 void trap_from_kernel(struct regs *r)
 {
-	struct cpu *c = this_cpu();
-	uint64_t va, error;
+	uint64_t va = read_cr2(), rip = r->rip, error = r->error;
+	struct vcpu *v = this_cpu()->current;
 
 	if (r->vector >= 0x30) {
 		apic_interrupt((uint8_t)r->vector);
 		return;
 	}
-	if (r->vector == TRAP_PF && c->current) {
-		va = read_cr2();
-		error = r->error;
-		for (uint64_t rip = r->rip; extable_fixup(r);) {
-			if ((va < HYPER_START || va >= HYPER_END) && tlb_fill(c->current, va, &error))
-				r->rip = rip;
-			return;
-		}
-	} else if (extable_fixup(r)) {
-		return;
-	}
-	panic("exception %lu in the kernel: rip %lx, error %lx, cr2 %lx, rsp %lx", r->vector, r->rip, r->error,
-	      read_cr2(), r->rsp);
+	if (!extable_fixup(r))
+		panic("exception %lu in the kernel: rip %lx, error %lx, cr2 %lx, rsp %lx", r->vector, rip, error, va,
+		      r->rsp);
+	/* A miss on a guest's memory is filled, and the access made again. */
+	if (r->vector == TRAP_PF && v && tlb_fill(v, va, &error))
+		r->rip = rip;
 }
 
 void trap_paranoid(struct regs *r)
