@@ -8,3 +8,4 @@ include tests/lint.mk
 include tests/bench.mk
 include tests/faults.mk
 include tests/hostile.mk
+include tests/debug.mk

@@ -98,7 +98,7 @@ test-libvirt: $(ALL) ## the stock virsh against guised
 	$(Q)B=$(B) tests/system/libvirt/run
 
 # The longest first: sum starts them in this order.
-SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-smp test-rings
+SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-nmi test-smp test-rings
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
 test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * checks.c - what a kernel built with DEBUG=1 looks after beyond its own assertions: memory that is written after it
- * was freed, what lies behind an object of the kernel, what lies behind an array on the stack, and mappings.
+ * was freed, what lies behind an object of the kernel, what lies behind an array on the stack, mappings, CPUs that
+ * wait for each other, and what NMIs hit.
  *
- * The kernel does not know of it: its allocator's functions are wrapped when it is linked (build.mk).
+ * The kernel does not know of it: some of its functions are wrapped when it is linked (build.mk).
  */
 #include <arch/arch.h>
 #include <arch/cpu.h>
 #include <arch/layout.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
 #include <core/boot.h>
 #include <core/domain.h>
 #include <core/frame.h>
 #include <core/lib.h>
+#include <core/vcpu.h>
 
 #define POISON 0xfefefefefefefefeull
 #define FENCE  0xfdfdfdfdfdfdfdfdull
@@ -26,6 +30,16 @@ void *__wrap_kpages_alloc(unsigned order, struct domain *d);
 void __wrap_kpages_free(void *p, unsigned order, struct domain *d);
 void __real_kmain(void);
 void __wrap_kmain(void);
+void __real_arch_relax(void);
+void __wrap_arch_relax(void);
+void __real_cpu_idle(void);
+void __wrap_cpu_idle(void);
+void __real_return_to_guest(struct vcpu *v) __attribute__((noreturn));
+void __wrap_return_to_guest(struct vcpu *v) __attribute__((noreturn));
+void __real_apic_init_cpu(void);
+void __wrap_apic_init_cpu(void);
+void __real_trap_paranoid(struct regs *r);
+void __wrap_trap_paranoid(struct regs *r);
 void __stack_chk_fail(void) __attribute__((noreturn));
 
 static uint8_t poisoned[MOST];
@@ -92,6 +106,90 @@ void __wrap_kpages_free(void *p, unsigned order, struct domain *d)
 	__wrap_frame_free(virt_to_mfn(p), order + 1, OWNER_KERNEL);
 }
 
+/* ---- CPUs that wait ---- */
+
+#define WAIT_MS 300000ull /* longer than any host keeps one CPU from what another one waits for */
+
+static uint64_t waits_since[MAX_CPUS]; /* TSC; 0: it has not waited since it was in a guest or idle */
+
+void __wrap_arch_relax(void)
+{
+	uint64_t *since = &waits_since[arch_cpu_id()], now = rdtsc();
+
+	if (!*since)
+		*since = now;
+	else if (tsc_khz && now - *since > WAIT_MS * tsc_khz)
+		panic("CPU %u waits for another one without end", arch_cpu_id());
+	__real_arch_relax();
+}
+
+void __wrap_cpu_idle(void)
+{
+	waits_since[arch_cpu_id()] = 0;
+	__real_cpu_idle();
+}
+
+/* ---- NMIs ---- */
+
+#define NMIS_TOLD  100 /* from one line to the next */
+#define APIC_LINT1 0x360
+#define LVT_NMI	   0x400u
+#define X2APIC	   (1u << 10) /* in MSR_APIC_BASE */
+
+/* entry.S: the first of the ways in; uaccess_copy stands behind the last way out. */
+extern const uint8_t trap_stubs[256][16];
+
+static uint64_t nmis_in_guests, nmis_at_entry, nmis_between, nmis_elsewhere;
+
+/* The kernel masks the pin by which a machine's NMIs come; here it is open. */
+void __wrap_apic_init_cpu(void)
+{
+	uint64_t base;
+
+	__real_apic_init_cpu();
+	base = rdmsr(MSR_APIC_BASE);
+	if (base & X2APIC)
+		wrmsr(0x800 + (APIC_LINT1 >> 4), LVT_NMI);
+	else
+		((volatile uint32_t *)mfn_to_virt((base & PTE_FRAME) >> PAGE_SHIFT))[APIC_LINT1 / 4] = LVT_NMI;
+}
+
+void __wrap_trap_paranoid(struct regs *r)
+{
+	uint64_t *where = &nmis_elsewhere;
+
+	if (r->vector == TRAP_NMI) {
+		BUG_ON(this_cpu()->self != this_cpu());
+		if (r->cs & 3)
+			where = &nmis_in_guests;
+		else if (r->rip == (uint64_t)syscall_entry) /* the GS base is still the guest's */
+			where = &nmis_at_entry;
+		else if (r->rip >= (uint64_t)trap_stubs && r->rip < (uint64_t)uaccess_copy)
+			where = &nmis_between;
+		__atomic_add_fetch(where, 1, __ATOMIC_RELAXED);
+	}
+	__real_trap_paranoid(r);
+}
+
+/* Here nothing is locked. */
+static void nmis_tell(void)
+{
+	static uint64_t told;
+	uint64_t now = nmis_in_guests + nmis_at_entry + nmis_between + nmis_elsewhere;
+
+	if (now / NMIS_TOLD == told / NMIS_TOLD || __atomic_exchange_n(&told, now, __ATOMIC_RELAXED) == now)
+		return;
+	printk("guise: NMIs: %lu in guests, %lu at SYSCALL, %lu on other ways in and out, %lu elsewhere in the kernel\n",
+	       nmis_in_guests, nmis_at_entry, nmis_between, nmis_elsewhere);
+}
+
+void __wrap_return_to_guest(struct vcpu *v)
+{
+	waits_since[arch_cpu_id()] = 0;
+	nmis_tell();
+	__real_return_to_guest(v);
+}
+
 /* Nothing is both written and executed, and what is not present names no frame. */
 static void table_check(const uint64_t *table, unsigned level, unsigned first, unsigned last)
 {
@@ -110,9 +208,51 @@ static void table_check(const uint64_t *table, unsigned level, unsigned first, u
 	}
 }
 
+/* The entry that maps a page of the kernel's; 0: none does. */
+static uint64_t leaf_of(const void *p)
+{
+	const uint64_t *table = boot_l4;
+
+	for (unsigned level = 4;; level--) {
+		uint64_t e = table[pt_index((uint64_t)p, level)];
+
+		if (!(e & PTE_P) || level == 1 || (e & PTE_PS))
+			return e;
+		table = mfn_to_virt((e & PTE_FRAME) >> PAGE_SHIFT);
+	}
+}
+
+/* Each stack is mapped, the page below it is not. */
+static void stacks_check(void)
+{
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		const struct stacks *s = &cpu_stacks[i];
+
+		BUG_ON(leaf_of(s->guard) || !leaf_of(s->stack));
+		for (unsigned k = 0; k < ARRAY_SIZE(s->ist); k++)
+			BUG_ON(leaf_of(s->ist[k].guard) || !leaf_of(s->ist[k].stack));
+	}
+}
+
+#define CR0_WP	(1u << 16)
+#define CR4_MCE (1u << 6)
+
+/* Ring 0 neither executes nor, but where it copies, touches a guest's memory, nor writes what is read-only. */
+static void bits_check(void)
+{
+	uint64_t cr4 = read_cr4();
+
+	BUG_ON(!(read_cr0() & CR0_WP) || !(cr4 & CR4_MCE));
+	BUG_ON(cpuid(7, 0).ebx & 1u << 7 && !(cr4 & X86_CR4_SMEP));
+	BUG_ON(cpuid(7, 0).ebx & 1u << 20 && !(cr4 & X86_CR4_SMAP));
+	BUG_ON(cpuid(7, 0).ecx & 1u << 2 && !(cr4 & X86_CR4_UMIP));
+}
+
 void __wrap_kmain(void)
 {
 	table_check(boot_l4, 4, 0, 512);
+	stacks_check();
+	bits_check();
 	__real_kmain();
 }
 

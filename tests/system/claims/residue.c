@@ -9,6 +9,7 @@
 #include "bystander.h"
 #include "claim.h"
 #include "trap.h"
+#include "user.h"
 
 #define FCW	   0x37f
 #define MXCSR	   0x1f80
@@ -59,4 +60,27 @@ INSN(unaligned, "pushfq; orl $0x40000, (%rsp); popfq; movq 1(%rsp), %rax; pushfq
 TEST("an unaligned access is no exception, whatever the flag AC says")
 {
 	expect(!traps(unaligned, 0, 0));
+}
+
+INSN(sgdt, "sgdt -16(%rsp)")
+INSN(sidt, "sidt -16(%rsp)")
+INSN(sldt, "sldt %eax")
+INSN(str, "str %eax")
+INSN(smsw, "smsw %eax")
+
+TEST("where the kernel has its descriptor tables cannot be read: SGDT, SIDT, SLDT, STR and SMSW are #GP",
+     .paging = BOTH)
+{
+	static void (*const fn[])(uint64_t, uint64_t) = { sgdt, sidt, sldt, str, smsw };
+	uint32_t a = 7, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (!(c & 4))
+		skip("this CPU has no UMIP");
+	user_init();
+	for (unsigned i = 0; i < sizeof(fn) / sizeof(fn[0]); i++) {
+		expect_trap(TRAP_GP, fn[i], 0, 0);
+		user_run(fn[i], 0, 0);
+		expect_eq(trapped.vector, TRAP_GP);
+	}
 }

@@ -2,6 +2,7 @@
 /*
  * user.c - user mode: its system calls come to the guest kernel, and it has no privilege at all.
  */
+#include <runtime/event.h>
 #include <runtime/heap.h>
 #include <runtime/hypercall.h>
 #include <runtime/start.h>
@@ -163,4 +164,42 @@ TEST("a syscall callback in the kernel's range stops the domain", .dies = "no ha
 	user_init();
 	expect_eq(callback(CALLBACKOP_register, CALLBACKTYPE_syscall, 0, 0xffff808000100000), 0);
 	user_run(system_call, 0, 0);
+}
+
+/* All registers but rcx, rdx, rsi, r11 and rsp follow from a; rax is read where b points. */
+INSN(known,
+     "lea 1(%rdi), %rbx; lea 2(%rdi), %rbp; lea 3(%rdi), %r8; lea 4(%rdi), %r9; lea 5(%rdi), %r10;"
+     "lea 6(%rdi), %r12; lea 7(%rdi), %r13; lea 8(%rdi), %r14; lea 9(%rdi), %r15; mov (%rsi), %rax; syscall; ud2")
+
+static void expect_known(uint64_t a, uint64_t b, uint64_t value)
+{
+	static const uint8_t where[] = { 3, 5, 8, 9, 10, 12, 13, 14, 15 }; /* of what is a + 1, a + 2 ... */
+
+	user_run(known, a, b);
+	expect_eq(trapped.vector, TRAP_SYSCALL);
+	expect_eq(trapped.gpr[GPR_AX], value);
+	expect_eq(trapped.gpr[GPR_DI], a);
+	expect_eq(trapped.gpr[GPR_SI], b);
+	expect_eq(trapped.rsp, user_sp);
+	for (unsigned i = 0; i < sizeof(where); i++)
+		expect_eq(trapped.gpr[where[i]], a + 1 + i);
+}
+
+/* By page fault, system call, iret and hypercall.  With NMIs (tests/system/nmi) a second is few rounds. */
+TEST("whatever interrupts the ways in and out, every register is what it was", .paging = BOTH, .watched = 1,
+     .seconds = 300)
+{
+	uint64_t va = pt_space(), *page = page_alloc(1), until = time_ns() + 2000000000;
+
+	expect(page);
+	user_init();
+	pt_set(va, virt_to_bus(page) | PTE_DATA);
+	do {
+		*page = random64();
+		pt_flush();
+		for (unsigned i = 0; i < 20; i++)
+			expect_known(random64() >> 1, va, *page);
+		for (unsigned i = 0; i < 200; i++)
+			expect_eq(hc_xen_version(XENVER_version, NULL), 4 << 16 | 17);
+	} while (time_ns() < until);
 }
