@@ -4,7 +4,7 @@
 S := $(B)/tests/system
 comma := ,
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu personality hostile dma race residue
+SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu personality flushes hostile dma race residue
 
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o edu.o) $(addprefix $(B)/vmm/, pci.o domain.o native.o elf.o archive.o) \
 	$(B)/drivers-vm/obj/virtio/virtio_cap.o
@@ -72,7 +72,7 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 		-T tests/system/many/tiny.lds -o $@ $(TINY_OBJS)
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-claims test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
+.PHONY: test-l4linux test-claims test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
 test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -88,6 +88,9 @@ test-smp: $(GUISE) $(S)/archive.cpio ## claims about several vCPUs, on several C
 test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
 	$(Q)B=$(B) tests/system/debian/run
 
+test-l4linux: $(ALL) ## Debian on the patched kernel, if that is built (L4LINUX=1: build it)
+	$(Q)B=$(B) tests/system/l4linux/run
+
 test-many: $(ALL) $(S)/many/tiny ## many guests at once, and the host command
 	$(Q)B=$(B) tests/system/many/run
 
@@ -98,7 +101,7 @@ test-libvirt: $(ALL) ## the stock virsh against guised
 	$(Q)B=$(B) tests/system/libvirt/run
 
 # The longest first: sum starts them in this order.
-SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-nmi test-smp test-rings
+SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-l4linux test-nmi test-smp test-rings
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
 test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these

@@ -326,12 +326,21 @@ ABI_LAYOUT(guise_system_counters, 40);
  */
 #define GUISE_PERSONALITY_ENABLE 0 /* rsi = features wanted; returns all that are on.  -EBUSY: there is a second vCPU */
 
+/* rsi, rdx = top tables of guest kernel and user (0: none), r10, r8 = first and last address.  Needs _MM */
+#define GUISE_PERSONALITY_FLUSH 2
 #define GUISE_PERSONALITY_AREA	8 /* rsi = struct guise_vcpu_entry; 0: no area any more.  Needs _ENTRY	*/
-#define GUISE_PERSONALITY_ROOTS 9 /* rsi, rdx = top tables of guest kernel and user (0: none).  Needs _SWITCH	*/
+#define GUISE_PERSONALITY_ROOTS 9 /* rsi, rdx = top tables of guest kernel and user (0: none).  Needs _SWITCH or _MM */
 
 /* Features. */
 #define GUISE_PERSONALITY_ENTRY	 (1u << 0) /* user and guest kernel change through an area		*/
+#define GUISE_PERSONALITY_MM	 (1u << 1) /* page tables are plain memory			*/
 #define GUISE_PERSONALITY_SWITCH (1u << 2) /* both roots at once					*/
+
+/* MM: no table is protected, pinned or told of.  What the microkernel remembers of an entry it may use until a FLUSH names
+ * its address and the root that it is reached from, as hardware may with an address space identifier for each root; an
+ * entry that was not present, or allowed less, needs none.  A FLUSH counts on all vCPUs when it returns, whether or not
+ * the root is loaded anywhere; ROOTS forgets nothing.  A table that is taken out is flushed before its frame is used for
+ * anything else.  Tables of the kernel's half are shared by all roots: any root will do. */
 
 /* How the calling vCPU changes between user and guest kernel.
  *

@@ -125,7 +125,11 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	bool writable;
 
 	*error &= PF_WRITE | PF_FETCH;
-	n = walk_cached(d, v->arch.cr3[mode], va, access, &w, &result);
+	n = d->paging == GUISE_DOMAIN_STOCK || d->personality & GUISE_PERSONALITY_MM ?
+		    walk_cached(d, v->arch.cr3[mode], va, access, &w, &result) :
+		    FRAME_NIL;
+	if (n != FRAME_NIL && result == WALK_PROTECTED && d->paging == GUISE_DOMAIN_NATIVE)
+		n = FRAME_NIL;
 	if (n == FRAME_NIL)
 		result = walk(d, v->arch.root[mode], va, access, &w);
 	switch (result) {

@@ -61,7 +61,7 @@ void tlb_entered(struct cpu *c, struct domain *d)
 
 /* A root that was withdrawn is not loaded again, since its page may become something else after this; nor is
  * any if the CPU is idle, so that it is not asked again. */
-static void flush_self(struct cpu *c)
+void flush_self(struct cpu *c)
 {
 	const struct arch_vcpu *a = c->loaded ? &c->loaded->arch : NULL;
 
@@ -86,7 +86,7 @@ void flush_serve(struct cpu *c)
 
 /* The CPUs in the bitmap, but for this one, have flushed all on return.  Each of them is in a guest or idle, where
  * the interrupt reaches it, or in the kernel, which it leaves soon, or waits itself, and answers in arch_relax(). */
-static void flush_others(struct cpu *c, uint32_t cpus)
+void flush_others(struct cpu *c, uint32_t cpus)
 {
 	uint32_t asked[MAX_CPUS] = { 0 };
 
@@ -105,7 +105,7 @@ static void flush_others(struct cpu *c, uint32_t cpus)
 	}
 }
 
-static uint32_t flush_cpus(const struct domain *d)
+uint32_t flush_cpus(const struct domain *d)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* what was dropped is dropped before we look */
 	return __atomic_load_n(&d->tlb.cpus, __ATOMIC_SEQ_CST);
@@ -163,7 +163,7 @@ static void page_refresh(struct domain *d, const struct vcpu *v, uint64_t va) MU
 	enum walk_result result;
 	unsigned visits = 0;
 	struct walk w;
-	uint32_t n = walk_cached(d, v->arch.cr3[1], va, 0, &w, &result);
+	uint32_t n = d->paging == GUISE_DOMAIN_STOCK ? walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) : FRAME_NIL;
 
 	if (n == FRAME_NIL) {
 		root_refresh(d, v->arch.root[1], v->arch.root[0], va, va);
@@ -198,13 +198,14 @@ void tlb_guest_flush(struct vcpu *v, bool others)
 {
 	struct domain *d = v->domain;
 
+	if (d->paging == GUISE_DOMAIN_NATIVE) {
+		tlb_drop_all(d); /* with the lock held: nobody's flush in between misses a CPU */
+		return;
+	}
 	spin_lock(&d->tlb.lock);
-	if (d->paging == GUISE_DOMAIN_NATIVE)
-		tlb_reset(d);
-	else
-		tlb_resync(d);
+	tlb_resync(d);
 	spin_unlock(&d->tlb.lock);
-	if (others || d->paging == GUISE_DOMAIN_NATIVE)
+	if (others)
 		arch_tlb_flush(d);
 	else
 		flush_self(this_cpu());

@@ -98,7 +98,7 @@ static mfn_t leaf_table(const struct domain *d, const struct vcpu *v, uint64_t v
 	enum walk_result result;
 	struct walk w;
 
-	if (walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
+	if (d->paging == GUISE_DOMAIN_NATIVE || walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
 		walk(d, v->arch.root[1], va, 0, &w);
 		if (w.level != 1)
 			return INVALID_MFN;
@@ -164,8 +164,8 @@ int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user)
 	spin_lock(&d->tlb.lock);
 	if (d->paging == GUISE_DOMAIN_STOCK)
 		tlb_resync(d);
-	else if (modes & ROOT_KERNEL)
-		tlb_reset(d);
+	else if (modes & ROOT_KERNEL && !(d->personality & GUISE_PERSONALITY_MM))
+		tlb_reset(d); /* a personality says what changed, and where */
 	for (unsigned mode = 0; mode < 2; mode++) {
 		if (modes >> mode & 1) {
 			v->arch.root[mode] = root[mode];

@@ -27,6 +27,13 @@ static long enable(struct vcpu *v, uint64_t features)
 	for (unsigned i = 1; i < d->max_vcpus; i++)
 		if (d->vcpu[i])
 			return -EBUSY;
+	if (features & ~d->personality & GUISE_PERSONALITY_MM) {
+		spin_lock(&d->tlb.lock);
+		d->paging = GUISE_DOMAIN_NATIVE;
+		tlb_reset(d);
+		arch_tlb_flush(d);
+		spin_unlock(&d->tlb.lock);
+	}
 	d->personality |= features;
 	return d->personality;
 }
@@ -108,15 +115,23 @@ static long area_register(struct vcpu *v, guest_ptr_t at)
 
 long hc_personality(struct vcpu *v, const uint64_t *arg)
 {
-	switch (arg[0]) {
-	case GUISE_PERSONALITY_ENABLE:
+	static const uint32_t needs[] = {
+		[GUISE_PERSONALITY_FLUSH] = GUISE_PERSONALITY_MM,
+		[GUISE_PERSONALITY_AREA] = GUISE_PERSONALITY_ENTRY,
+		[GUISE_PERSONALITY_ROOTS] = GUISE_PERSONALITY_SWITCH | GUISE_PERSONALITY_MM,
+	};
+
+	if (arg[0] == GUISE_PERSONALITY_ENABLE)
 		return enable(v, arg[1]);
+	if (arg[0] >= ARRAY_SIZE(needs) || !needs[arg[0]])
+		return -ENOSYS;
+	if (!(v->domain->personality & needs[arg[0]]))
+		return -EPERM;
+	switch (arg[0]) {
 	case GUISE_PERSONALITY_AREA:
-		return v->domain->personality & GUISE_PERSONALITY_ENTRY ? area_register(v, arg[1]) : -EPERM;
+		return area_register(v, arg[1]);
 	case GUISE_PERSONALITY_ROOTS:
-		return v->domain->personality & GUISE_PERSONALITY_SWITCH ?
-			       roots_load(v, ROOT_USER | ROOT_KERNEL, arg[1], arg[2]) :
-			       -EPERM;
+		return roots_load(v, ROOT_USER | ROOT_KERNEL, arg[1], arg[2]);
 	}
-	return -ENOSYS;
+	return tlb_refresh(v->domain, arg[1], arg[2], arg[3], arg[4]);
 }

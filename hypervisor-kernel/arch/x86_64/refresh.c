@@ -9,11 +9,16 @@
 #include <arch/cpu.h>
 #include <arch/layout.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/x86.h>
 #include <core/lib.h>
+#include <core/vcpu.h>
 
 #define COMPARED	 64u		   /* tables that a refresh compares; leaves beyond are dropped unseen	*/
 #define VISITED		 512u		   /* tables that it goes through; if there are more, all is dropped	*/
+#define SINGLES		 32u		   /* pages that are flushed one by one in this CPU			*/
 #define VA_MASK		 0xffffffffffffull /* what a walk looks at						*/
+#define VA_KERNEL	 0x800000000000ull /* here begins the kernel's half					*/
 #define LINES_HYPERVISOR (3ull << SLOT_M2P / 8)
 #define LINES_KERNEL	 (~0ull << SLOT_END / 8)
 
@@ -101,4 +106,51 @@ void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint
 		tlb_reset(d);
 		arch_tlb_flush(d);
 	}
+}
+
+/* A CPU that has another root loaded forgot these when it loaded it; one that is about to load them finds the tables
+ * as they are now.  What the kernel's half says counts with every root. */
+static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t first, uint64_t last)
+{
+	uint32_t loaded = 0;
+	struct cpu *c = this_cpu();
+
+	for (uint32_t m = flush_cpus(d); m; m &= m - 1) {
+		uint64_t has = READ_ONCE(cpu_of((uint32_t)__builtin_ctz(m))->cr3);
+
+		if (last >= VA_KERNEL || has == cr3[0] || has == cr3[1])
+			loaded |= m & -m;
+	}
+	if (last - first >= SINGLES << PAGE_SHIFT)
+		flush_self(c);
+	else
+		for (uint64_t va = first & ~(PAGE_SIZE - 1ull); va <= last; va += PAGE_SIZE)
+			invlpg((uint64_t)((int64_t)(va << 16) >> 16));
+	flush_others(c, loaded);
+}
+
+int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last)
+{
+	uint64_t cr3[2] = { 0, 0 };
+	int rc = -EPERM;
+
+	first &= VA_MASK;
+	last &= VA_MASK;
+	if (first > last)
+		return -EINVAL;
+	spin_lock(&d->tlb.lock);
+	/* Whoever takes a frame away passes the lock before anybody else gets it. */
+	if (frame_owned_by(root, d->id) && (!user || frame_owned_by(user, d->id))) {
+		for (unsigned k = 0; k < 2; k++) {
+			uint32_t n = node_at(d, k ? user : root, 4);
+
+			cr3[k] = n == FRAME_NIL ? 0 : d->tlb.page[n] << PAGE_SHIFT;
+		}
+		root_refresh(d, root, user, first, last);
+		rc = 0;
+	}
+	spin_unlock(&d->tlb.lock);
+	if (!rc)
+		flush_loaded(d, cr3, first, last);
+	return rc;
 }

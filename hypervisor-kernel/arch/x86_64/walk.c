@@ -29,14 +29,15 @@ static enum walk_result walk_leaf(const struct walk *w, unsigned access)
 }
 
 /* A stock kernel changes its tables of levels 2 to 4 by hypercall only, so what is linked here says what they
- * say.  A table that is no table any more is detached. */
+ * say.  A personality says by FLUSH when that is not so, unless they allow more than before.  A table that is no
+ * table any more is detached. */
 uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
 		     enum walk_result *result)
 {
 	uint64_t e = cr3, rw = PTE_RW, nx = 0;
 	uint32_t n;
 
-	if (d->paging != GUISE_DOMAIN_STOCK || !cr3)
+	if (!cr3)
 		return FRAME_NIL;
 	for (unsigned level = 4; level > 1; level--) {
 		e = entry_read(pte_mfn(e), pt_index(va, level)); /* an entry names its table's page */

@@ -153,6 +153,10 @@ struct cpu;
 void tlb_enter(struct cpu *c, struct domain *d);
 void tlb_entered(struct cpu *c, struct domain *d);
 void flush_serve(struct cpu *c);
+/* What a flush is made of: this CPU; those of a bitmap; which may hold translations of d. */
+void flush_self(struct cpu *c);
+void flush_others(struct cpu *c, uint32_t cpus);
+uint32_t flush_cpus(const struct domain *d);
 bool flush_happened(const struct tlb *t);
 /* Tables written directly are derived again and protected again. */
 void tlb_resync(struct domain *d) MUST_HOLD(d->tlb.lock);
@@ -163,9 +167,11 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus);
 void tlb_guest_flush(struct vcpu *v, bool others);
 
 /* refresh.c.  The tables below a root of d's say something else for [first, last] than before, by the bits that a walk
- * looks at: what is cached and does not hold is forgotten.  user: another root that shares them. */
+ * looks at: what is cached and does not hold is forgotten on return, on all CPUs.  user: another root that shares
+ * them, or 0.  -EPERM: they are not d's; -EINVAL: last is before first. */
+int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last);
+/* The same without the CPUs; of one node, whose table is the guest's still; *visits counts the tables. */
 void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last) MUST_HOLD(d->tlb.lock);
-/* The same of one node, whose table is the guest's still; *visits counts the tables. */
 void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
 	MUST_HOLD(d->tlb.lock);
 /* The node that caches this frame of d's at this level; FRAME_NIL: none. */

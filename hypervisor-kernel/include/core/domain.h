@@ -22,7 +22,7 @@
 #define DOMID_FIRST    0
 
 /* GUISE_PERSONALITY_*: features that guests may switch on */
-#define PERSONALITY_OFFERED (GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_SWITCH)
+#define PERSONALITY_OFFERED (GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_MM | GUISE_PERSONALITY_SWITCH)
 
 struct port;
 struct grant_table;
@@ -43,7 +43,7 @@ struct sched_share {
 struct domain {
 	uint16_t id;	    /* fixed at birth; read freely			*/
 	uint8_t priority;   /* GUISE_PRIO_*, fixed				*/
-	uint8_t paging;	    /* GUISE_DOMAIN_STOCK or _NATIVE, fixed		*/
+	uint8_t paging;	    /* GUISE_DOMAIN_STOCK or _NATIVE; a personality changes it once	*/
 	uint32_t max_vcpus; /* fixed						*/
 	uint32_t refs;	    /* atomic						*/
 	struct list link;   /* in the list of all domains			*/

@@ -138,10 +138,25 @@ static void make_run(void)
 		cpu_access(g.v, 0x400000 + test_below(512) * PAGE_SIZE, 0);
 }
 
+/* Anything named as roots, any range: answered or refused. */
+static void personality_step(void)
+{
+	uint64_t first = test_below(2) ? any_va() : test_random(), last = test_below(2) ? first : test_random();
+
+	if (test_below(4))
+		tlb_refresh(g.d, any_frame(), test_below(2) ? any_frame() : 0, first, last);
+	else if (hc(g.v, GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ROOTS, root[tables_loaded], any_frame(), 0) == 0)
+		repair();
+}
+
 void hostile_step(void)
 {
 	static const unsigned access[] = { 0, PF_WRITE, PF_FETCH };
 
+	if (g.d->personality && test_below(4) == 0) {
+		personality_step();
+		return;
+	}
 	switch (test_below(12)) {
 	case 0:
 		grant_step();

@@ -170,10 +170,95 @@ START_TEST(a_native_domain_sees_what_its_tables_say)
 }
 END_TEST
 
+static long personality(uint64_t op, uint64_t a, uint64_t b)
+{
+	return hc(g.v, GUISE_HC_PERSONALITY, op, a, b, 0);
+}
+
+/* The loaded root and the user's, which has the lower half only and is never loaded here. */
+static void load_some_root(void)
+{
+	unsigned n = (unsigned)test_below(ROOTS);
+
+	check_that(personality(GUISE_PERSONALITY_ROOTS, root[n], root[(n + 1) % ROOTS]) == 0);
+	tables_loaded = n;
+}
+
+static void refresh(unsigned r, uint64_t first, uint64_t last)
+{
+	check_that(tlb_refresh(g.d, root[r], test_below(2) ? root[(r + 1) % ROOTS] : 0, first, last) == 0);
+}
+
+/* A store to an entry of any level on the way to va: what the table's own root says is flushed, for just
+ * the page, for the tables that it takes along, or for more. */
+static void change(void)
+{
+	static const uint64_t last[] = { 0xfffull, 0x1fffffull, 0x3fffffffull, 0x7fffffffffull };
+	unsigned r = (unsigned)test_below(ROOTS), level = test_below(4) ? 1 : 2 + (unsigned)test_below(2);
+	uint64_t va = tables_va((unsigned)test_below(REGIONS), (unsigned)test_below(SPAN)), *e;
+
+	e = guest_entry(guest_table(&g, root[r], va, level, &tables_next), pt_index(va, level));
+	if (level == 1) {
+		*e = tables_some_leaf();
+	} else if (test_below(2)) {
+		*e ^= test_below(2) ? PTE_RW : PTE_NX;
+	} else {
+		uint64_t held = *e;
+
+		*e = 0;
+		refresh(r, va & ~last[level - 1], va | last[level - 1]);
+		if (r == tables_loaded)
+			check_that(!cpu_access(g.v, va, 0).ok);
+		*e = held;
+		return; /* present again: no flush */
+	}
+	if (test_below(4) == 0)
+		refresh(r, 0, 0xffffffffffff);
+	else
+		refresh(r, va & ~last[level - 1], va | last[level - 1]);
+}
+
+/* In the half that all roots share: any of them stands for all. */
+static void change_shared(void)
+{
+	uint64_t va = ALIAS + (RUN / 2 + test_below(512)) * PAGE_SIZE;
+	mfn_t table = guest_table(&g, root[0], va, 1, &tables_next);
+
+	*guest_entry(table, pt_index(va, 1)) = tables_some_leaf();
+	refresh((unsigned)test_below(ROOTS), va, test_below(2) ? va : 0xffffffffffffffff);
+}
+
+START_TEST(a_personality_sees_what_its_tables_say)
+{
+	fake_boot(FRAMES);
+	tables_start(GUISE_DOMAIN_STOCK, RUN);
+	check_that(personality(GUISE_PERSONALITY_ROOTS, root[0], 0) == -EPERM);
+	check_that(personality(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0) == GUISE_PERSONALITY_MM);
+	for (unsigned step = 0; step < 6000; step++) {
+		unsigned what = (unsigned)test_below(12);
+
+		if (what < 6)
+			compare(tables_some_va());
+		else if (what < 9)
+			change();
+		else if (what < 10)
+			change_shared();
+		else if (test_below(8))
+			load_some_root();
+		else
+			mend_run();
+		check_often();
+	}
+	tables_check();
+}
+END_TEST
+
 START_TEST(a_hostile_domain_never_reaches_a_foreign_frame)
 {
 	fake_boot(FRAMES);
-	hostile_start(_i ? GUISE_DOMAIN_NATIVE : GUISE_DOMAIN_STOCK, RUN);
+	hostile_start(_i == 1 ? GUISE_DOMAIN_NATIVE : GUISE_DOMAIN_STOCK, RUN);
+	if (_i == 2)
+		check_that(personality(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0) > 0);
 	for (unsigned step = 0; step < 8000; step++) {
 		hostile_step();
 		check_often();
@@ -186,5 +271,6 @@ SUITE(tlb_random)
 {
 	tcase_add_loop_test(tc, a_stock_kernel_sees_what_its_tables_say, 0, 3);
 	tcase_add_loop_test(tc, a_native_domain_sees_what_its_tables_say, 0, 3);
-	tcase_add_loop_test(tc, a_hostile_domain_never_reaches_a_foreign_frame, 0, 2);
+	tcase_add_loop_test(tc, a_personality_sees_what_its_tables_say, 0, 3);
+	tcase_add_loop_test(tc, a_hostile_domain_never_reaches_a_foreign_frame, 0, 3);
 }

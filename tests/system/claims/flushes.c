@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flushes.c - a guest that keeps its page tables as it likes and says by FLUSH what it changed: it sees what
+ * they say, and reaches nothing by them that it would not reach without.
+ */
+#include <runtime/event.h>
+#include <runtime/heap.h>
+#include <runtime/hypercall.h>
+#include <runtime/start.h>
+#include <runtime/string.h>
+
+#include "claim.h"
+#include "pt.h"
+#include "smp.h"
+#include "trap.h"
+
+#define SLOT_VA (1ull << 39)
+#define MB2	(2ull << 20)
+#define GB	(1ull << 30)
+#define ALL	0xffffffffffffull
+
+static long call(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return hypercall(GUISE_HC_PERSONALITY, op, a, b, c, d);
+}
+
+static void enable(void)
+{
+	expect_eq(call(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0, 0, 0), GUISE_PERSONALITY_MM);
+}
+
+static uint64_t machine(const void *page)
+{
+	return virt_to_mfn(page) << PAGE_SHIFT;
+}
+
+static uint64_t *marked(uint64_t number)
+{
+	uint64_t *page = page_alloc(1);
+
+	expect(page);
+	for (unsigned i = 0; i < 512; i++)
+		page[i] = number;
+	return page;
+}
+
+static uint64_t load(uint64_t va)
+{
+	return *(volatile uint64_t *)va;
+}
+
+static void plain(uint64_t *entry, uint64_t value)
+{
+	*(volatile uint64_t *)entry = value;
+}
+
+static uint64_t *table(void)
+{
+	uint64_t *page = page_alloc(1);
+
+	expect(page);
+	memset(page, 0, PAGE_SIZE);
+	return page;
+}
+
+static uint64_t *kernel_root(void)
+{
+	return (uint64_t *)start->pt_base;
+}
+
+static void flush_root(const uint64_t *root, uint64_t first, uint64_t last)
+{
+	expect_eq(call(GUISE_PERSONALITY_FLUSH, virt_to_mfn(root), 0, first, last), 0);
+}
+
+static void flush(uint64_t first, uint64_t last)
+{
+	flush_root(kernel_root(), first, last);
+}
+
+/* Tables for SLOT_VA below a root, by plain stores: that of level 2. */
+static uint64_t *slot_below(uint64_t *root)
+{
+	uint64_t *l3 = table(), *l2 = table();
+
+	plain(&l3[0], machine(l2) | PTE_DATA);
+	plain(&root[1], machine(l3) | PTE_DATA);
+	return l2;
+}
+
+TEST("without its feature a personality has neither ROOTS nor FLUSH", .paging = BOTH)
+{
+	uint64_t root = virt_to_mfn(kernel_root());
+
+	expect_eq(call(GUISE_PERSONALITY_ROOTS, root, 0, 0, 0), -XEN_EPERM);
+	expect_eq(call(GUISE_PERSONALITY_FLUSH, root, 0, 0, ALL), -XEN_EPERM);
+	enable();
+	expect_eq(call(GUISE_PERSONALITY_ROOTS, root, 0, 0, 0), 0);
+	expect_eq(call(GUISE_PERSONALITY_FLUSH, root, 0, 0, ALL), 0);
+	enable();
+}
+
+TEST("what a stock kernel had mapped goes on when it becomes a personality", .paging = BOTH)
+{
+	uint64_t va = pt_space();
+
+	pt_set(va, machine(marked(5)) | PTE_DATA);
+	expect_eq(load(va), 5);
+	enable();
+	expect_eq(load(va), 5);
+	pt_set(va, machine(marked(6)) | PTE_DATA);
+	expect_eq(load(va), 6);
+}
+
+TEST("a plain store to a table counts after a flush of its address, its table, or all")
+{
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page[2] = { marked(0), marked(1) };
+	const uint64_t range[][2] = { { va, va },
+				      { va & ~(MB2 - 1), va | (MB2 - 1) },
+				      { 0, ALL },
+				      { va - PAGE_SIZE, va + PAGE_SIZE },
+				      { va + 5, va + 4000 },
+				      { 0, va } };
+
+	enable();
+	plain(entry, machine(page[1]) | PTE_DATA);
+	expect_eq(load(va), 1);
+	for (unsigned i = 0; i < 6; i++) {
+		plain(entry, machine(page[i % 2]) | PTE_DATA);
+		flush(range[i][0], range[i][1]);
+		expect_eq(load(va), i % 2);
+	}
+	plain(entry, machine(page[0]) | PTE_RO);
+	flush(va, va);
+	expect(can_read(va, NULL) && !can_write(va, 1));
+	plain(entry, machine(page[0]) | PTE_DATA); /* more than before needs no flush */
+	expect(can_write(va, 1));
+	plain(entry, machine(page[0]) | PTE_P | PTE_U | PTE_RW);
+	flush(va, va);
+	expect(can_write(va, 2));
+	expect_eq(*entry & (PTE_A | PTE_D), PTE_A | PTE_D);
+	plain(entry, 0);
+	flush(va, va);
+	expect(!can_read(va, NULL));
+}
+
+TEST("a flush counts for a root that is not loaded, and loading needs none")
+{
+	uint64_t *root[2] = { table(), table() }, *l1[2];
+
+	enable();
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t *l2;
+
+		plain(&root[i][0], kernel_root()[0]);
+		l2 = slot_below(root[i]);
+		l1[i] = table();
+		plain(&l2[0], machine(l1[i]) | PTE_DATA);
+		for (unsigned k = 0; k < 20; k++)
+			plain(&l1[i][k], machine(marked(100 * i + k)) | PTE_DATA);
+	}
+	for (unsigned round = 0; round < 40; round++) {
+		unsigned i = round % 2, k = round % 20;
+
+		expect_eq(call(GUISE_PERSONALITY_ROOTS, virt_to_mfn(root[i]), 0, 0, 0), 0);
+		for (unsigned n = 0; n < 20; n++)
+			expect_eq(load(SLOT_VA + n * PAGE_SIZE) % 1000, 100 * i + n);
+		plain(&l1[!i][k], machine(marked(1000 + 100 * !i + k)) | PTE_DATA);
+		flush_root(root[!i], SLOT_VA + k * PAGE_SIZE, SLOT_VA + k * PAGE_SIZE);
+	}
+	expect_eq(call(GUISE_PERSONALITY_ROOTS, virt_to_mfn(kernel_root()), 0, 0, 0), 0);
+	expect(!can_read(SLOT_VA, NULL));
+}
+
+/* A table on the way goes, and the table of leaves below it is used for something else: whoever found that by its
+ * frame would see what was there before. */
+TEST("a table that was flushed out is empty when its frame is a table again")
+{
+	static const uint64_t size[] = { 0, 0, MB2, GB, SLOT_VA };
+	uint64_t *l1 = table(), *before = marked(1), *after = marked(2), *l2;
+
+	enable();
+	for (unsigned level = 2; level <= 4; level++) {
+		uint64_t va = SLOT_VA + 3 * MB2;
+
+		l2 = slot_below(kernel_root());
+		for (unsigned i = 0; i < 512; i++)
+			plain(&l1[i], machine(before) | PTE_DATA);
+		plain(&l2[3], machine(l1) | PTE_DATA);
+		for (unsigned i = 0; i < 512; i += 16)
+			expect_eq(load(va + i * PAGE_SIZE), 1);
+		plain(pt_entry(va, level), 0);
+		flush(va & ~(size[level] - 1), va | (size[level] - 1));
+		for (unsigned i = 0; i < 512; i++)
+			plain(&l1[i], i % 16 == 1 ? machine(after) | PTE_DATA : 0);
+		l2 = slot_below(kernel_root());
+		plain(&l2[9], machine(l1) | PTE_DATA);
+		va = SLOT_VA + 9 * MB2;
+		for (unsigned i = 0; i < 512; i += 16) {
+			expect(!can_read(va + i * PAGE_SIZE, NULL));
+			expect_eq(load(va + (i + 1) * PAGE_SIZE), 2);
+		}
+		plain(&kernel_root()[1], 0);
+		flush(SLOT_VA, 2 * SLOT_VA - 1);
+	}
+}
+
+TEST("a flush of more tables than it compares, and of more than the pool holds, forgets the rest", .pages = 900)
+{
+	uint64_t *l2 = slot_below(kernel_root()), *page[3] = { marked(7), marked(8), marked(9) };
+	static uint64_t *l1[300];
+
+	enable();
+	for (unsigned i = 0; i < 300; i++) {
+		l1[i] = table();
+		plain(&l1[i][i % 512], machine(page[i % 2]) | PTE_DATA);
+		plain(&l2[i], machine(l1[i]) | PTE_DATA);
+	}
+	for (unsigned round = 0; round < 4; round++) {
+		unsigned nr = round % 2 ? 300 : 70; /* below and above the size of the pool */
+
+		for (unsigned i = 0; i < nr; i++)
+			expect_eq(load(SLOT_VA + i * MB2 + i % 512 * PAGE_SIZE), 7 + (round + i) % 2);
+		for (unsigned i = 0; i < 300; i++)
+			plain(&l1[i][i % 512], machine(page[(round + i + 1) % 2]) | PTE_DATA);
+		flush(0, ALL);
+	}
+}
+
+static volatile uint64_t seen;
+
+static void watch(uint64_t va)
+{
+	for (;;)
+		__atomic_store_n(&seen, load(va), __ATOMIC_RELEASE);
+}
+
+TEST("a personality's flush on one vCPU counts on another", .vcpus = 2)
+{
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page[2] = { marked(10), marked(11) };
+
+	enable();
+	plain(entry, machine(page[0]) | PTE_DATA);
+	vcpu_start(1, watch, va);
+	for (unsigned i = 0; i < 40; i++) {
+		plain(entry, machine(page[i % 2]) | PTE_DATA);
+		flush(i % 3 ? va : 0, i % 3 ? va : ALL);
+		/* It may have loaded before the flush and store after it, once. */
+		__atomic_store_n(&seen, 0, __ATOMIC_RELEASE);
+		while (seen != 10 + i % 2)
+			hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
+		for (unsigned n = 0; n < 100; n++)
+			expect_eq(seen, 10 + i % 2);
+	}
+}
+
+TEST("roots and ranges that a personality may not name are refused", .watched = 1)
+{
+	uint64_t own = virt_to_mfn(kernel_root());
+	const uint64_t foreign[] = { 0, 1, max_mfn(), max_mfn() + 1, ~0ull, 1ull << 40, own | 1ull << 52 };
+
+	enable();
+	for (unsigned i = 0; i < 7; i++) {
+		if (is_own(foreign[i]))
+			continue;
+		expect_eq(call(GUISE_PERSONALITY_FLUSH, foreign[i], 0, 0, ALL), -XEN_EPERM);
+		expect_eq(call(GUISE_PERSONALITY_ROOTS, foreign[i], 0, 0, 0), -XEN_EPERM);
+		if (foreign[i]) {
+			expect_eq(call(GUISE_PERSONALITY_FLUSH, own, foreign[i], 0, ALL), -XEN_EPERM);
+			expect_eq(call(GUISE_PERSONALITY_ROOTS, own, foreign[i], 0, 0), -XEN_EPERM);
+		}
+	}
+	expect_eq(call(GUISE_PERSONALITY_FLUSH, own, 0, 2, 1), -XEN_EINVAL);
+	expect_eq(call(GUISE_PERSONALITY_FLUSH, own, 0, ALL, 0), -XEN_EINVAL);
+}
+
+/* Frames by which to try what is not allowed: any, and more often those near one's own. */
+static uint64_t any_frame(void)
+{
+	uint64_t own = virt_to_mfn(kernel_root());
+
+	switch (random64() % 4) {
+	case 0:
+		return random64() % (max_mfn() + 16);
+	case 1:
+		return own;
+	case 2:
+		return own ^ random64() % 4096;
+	default:
+		return random64() >> random64() % 60;
+	}
+}
+
+TEST("a leaf of a personality's tables leads to its own frames, whatever it names", .watched = 1)
+{
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1);
+
+	enable();
+	for (unsigned step = 0; step < 20000; step++) {
+		uint64_t mfn = any_frame() & PTE_FRAME >> PAGE_SHIFT;
+
+		if (mfn <= max_mfn() && (is_own(mfn) || is_lent(mfn)))
+			continue;
+		plain(entry, mfn << PAGE_SHIFT | PTE_DATA | (random64() % 2 ? PTE_NX : 0) | (random64() & 0xe00));
+		flush(va, va);
+		expect(!can_read(va, NULL));
+	}
+}
+
+TEST("tables of a personality that name foreign frames, each other, or themselves hurt nobody else", .watched = 1,
+     .hostile = 1, .times = 3, .seconds = 60)
+{
+	uint64_t *l2 = slot_below(kernel_root()), *l3 = pt_table(SLOT_VA, 3), *tables[6] = { l2, l3 };
+
+	enable();
+	for (unsigned i = 2; i < 6; i++) {
+		tables[i] = table();
+		plain(&l2[i - 2], machine(tables[i]) | PTE_DATA);
+	}
+	for (unsigned step = 0; step < 30000; step++) {
+		uint64_t mfn = random64() % 4 ? virt_to_mfn(tables[random64() % 6]) : any_frame();
+		uint64_t va = SLOT_VA + random64() % 4 * MB2 + random64() % 4 * PAGE_SIZE;
+
+		plain(&tables[random64() % 6][random64() % 4],
+		      mfn << PAGE_SHIFT | random64() % 512 | PTE_P | PTE_A | PTE_D);
+		if (random64() % 2)
+			can_write(va, random64());
+		else
+			can_read(va, NULL);
+		if (random64() % 8 == 0)
+			call(GUISE_PERSONALITY_FLUSH, random64() % 2 ? virt_to_mfn(kernel_root()) : any_frame(),
+			     random64() % 2 ? virt_to_mfn(l3) : any_frame(), va, va | random64() % GB);
+		if (random64() % 32 == 0) {
+			plain(&l3[0], machine(l2) | PTE_DATA);
+			for (unsigned i = 0; i < 4; i++)
+				plain(&l2[i], machine(tables[i + 2]) | PTE_DATA);
+			flush(0, ALL);
+		}
+	}
+}
+
+TEST("a storm of flushes with wild ranges hurts nobody", .watched = 1, .vcpus = 2, .seconds = 60)
+{
+	uint64_t own = virt_to_mfn(kernel_root()), va = pt_space(), *entry = pt_entry(va, 1);
+
+	enable();
+	plain(entry, machine(marked(10)) | PTE_DATA);
+	vcpu_start(1, watch, va);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t first = random64() >> random64() % 64, last = random64() >> random64() % 64;
+		long rc = call(GUISE_PERSONALITY_FLUSH, own, random64() % 2 ? own : 0, first, last);
+
+		expect(rc == 0 || rc == -XEN_EINVAL);
+		expect_eq(load(va), 10);
+	}
+}
