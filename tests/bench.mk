@@ -11,11 +11,11 @@ $(BENCH_PROGRAMS): %: %.o $(BENCH_DIR)/harness.o $(BENCH_DIR)/measure.o
 	$(Q)$(CC) -static -pthread -o $@ $^
 
 .PHONY: bench bench-quick
-bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise and Xen (BENCH, MODE, SYSTEMS, RUNS, REPS, ROWS)
+bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise with both kernels, and Xen (BENCH, MODE, SYSTEMS, RUNS, REPS, ROWS)
 	@tests/bench/run $(B)
 
 bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions, one boot of each
-	@RUNS=1 REPS=3 tests/bench/run $(B)
+	@RUNS=1 REPS=3 SYSTEMS='native guise xen' tests/bench/run $(B)
 
 .PHONY: bench-io bench-net
 bench-io: $(ALL) ## measure disks: native, Guise and Xen (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS)

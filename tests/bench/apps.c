@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * apps.c - packaged programs, each with a fixed amount of work.
+ * apps.c - packaged programs, each with a fixed amount of work.  What waits for a device is in io and net.
  *
  * Runs as root in the guest of IMAGE=bench; /tmp/tree is a C program's source (tests/bench/run puts it there).  An
  * operation is the whole command, by a shell.
  */
 #include "row.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define QUIET " > /dev/null 2>&1"
@@ -26,8 +27,8 @@ static void shell(const char *command)
 
 /* The freestanding part of Guise that needs no headers but Xen's. */
 APP(gcc,
-    "cd /tmp/tree && for f in runtime/*.c; do gcc -std=gnu11 -O2 -ffreestanding -mno-sse -fno-pic -Iruntime/include "
-    "-Ihypervisor-kernel/abi -Iinclude -c -o /tmp/gcc.o $f || exit 1; done")
+    "cd /tmp/tree && for f in runtime/*.c hypervisor-kernel/lib/*.c; do gcc -std=gnu11 -O2 -ffreestanding -mno-sse -fno-pic "
+    "-Iruntime/include -Ihypervisor-kernel/abi -Ihypervisor-kernel/lib -Iinclude -c -o /tmp/gcc.o $f || exit 1; done")
 APP(xz, "xz -T1 -5 -k -c /usr/bin/perl")
 APP(sqlite,
     "rm -f /tmp/db; { echo 'pragma synchronous=off; create table t(a integer primary key, b text);'; "
@@ -41,13 +42,43 @@ APP(sysbench_memory, "sysbench memory --memory-block-size=4K --memory-total-size
 APP(sysbench_threads, "sysbench threads --threads=8 --events=500 --time=0 run")
 APP(perf_pipe, "perf bench sched pipe -l 5000")
 APP(perf_messaging, "perf bench sched messaging -g 2 -l 20")
-APP(fio_read, "fio --name=read --filename=/var/tmp/fio --size=16M --rw=randread --bs=4k --direct=1 --ioengine=psync")
-APP(fio_write, "fio --name=write --filename=/var/tmp/fio --size=16M --rw=write --bs=128k --direct=1 --ioengine=psync")
+APP(iperf, "iperf3 -c 127.0.0.1 -n 64M")
 APP(find, "find /usr -name '*.so*' | wc -l")
 
-static void fio_end(void)
+static void iperf_begin(void)
 {
-	shell("rm -f /var/tmp/fio");
+	shell("iperf3 -s -D -I /tmp/iperf.pid" QUIET);
+}
+
+static void iperf_end(void)
+{
+	shell("kill $(tr -d '\\0' < /tmp/iperf.pid)");
+}
+
+/* One worker sends a page of 4 KiB to four connections. */
+static void nginx_begin(void)
+{
+	shell("mkdir -p /tmp/www && head -c 4096 /usr/bin/perl > /tmp/www/page && printf '%s' 'pid /tmp/nginx.pid; "
+	      "error_log /dev/null; events {} http { access_log off; server { listen 127.0.0.1:8080; root /tmp/www; } }' "
+	      "> /tmp/nginx.conf && nginx -c /tmp/nginx.conf" QUIET);
+}
+
+static void nginx_end(void)
+{
+	shell("kill $(cat /tmp/nginx.pid)");
+}
+
+/* wrk knows only for how long: what it reached by then is the number of operations. */
+static void run_nginx(unsigned n)
+{
+	char line[200];
+	FILE *f = popen("wrk -t 1 -c 4 -d 1s http://127.0.0.1:8080/page", "r");
+
+	(void)n;
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, " %u requests in", &row_did);
+	if (!f || pclose(f) || !row_did)
+		die("wrk told no number of requests");
 }
 
 const struct row rows[] = {
@@ -61,9 +92,9 @@ const struct row rows[] = {
 	{ "sysbench-threads", "sysbench threads, 8 threads", 1, run_sysbench_threads, NULL, NULL },
 	{ "perf-pipe", "perf bench sched pipe", 1, run_perf_pipe, NULL, NULL },
 	{ "perf-messaging", "perf bench sched messaging", 1, run_perf_messaging, NULL, NULL },
+	{ "iperf", "iperf3, 64 MiB to itself", 1, run_iperf, iperf_begin, iperf_end },
+	{ "nginx", "nginx and wrk, a page of 4 KiB", 1, run_nginx, nginx_begin, nginx_end },
 	{ "find", "find in /usr", 1, run_find, NULL, NULL },
-	{ "fio-read", "fio, 16 MiB at random, 4 KiB each, direct", 1, run_fio_read, NULL, NULL },
-	{ "fio-write", "fio, 16 MiB in sequence, 128 KiB each, direct", 1, run_fio_write, NULL, fio_end },
 };
 
 const unsigned nr_rows = sizeof(rows) / sizeof(rows[0]);

@@ -18,7 +18,8 @@ struct row {
 
 extern const struct row rows[];
 extern const unsigned nr_rows;
-extern char self[256]; /* path of this program; it ends at once when its argument is "child" */
+extern unsigned row_did; /* what run() sets if it made another number of operations than it was asked for */
+extern char self[256];	 /* path of this program; it ends at once when its argument is "child" */
 
 #define MUST(expr)                                             \
 	do {                                                   \
