@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The driver VMs: build/drivers-vm/<name>, a native domain each.
-DRIVERS := $(addprefix $(B)/drivers-vm/, virtio-blk virtio-net e1000e nvme serial hello)
+DRIVERS := $(addprefix $(B)/drivers-vm/, virtio-blk virtio-net e1000e nvme serial dead-blk dead-net hello)
 ALL += $(DRIVERS)
 
 driver_objs = $(addprefix $(B)/drivers-vm/obj/, $(1))
@@ -22,8 +22,10 @@ $(B)/drivers-vm/nvme: $(NVME_OBJS)
 $(B)/drivers-vm/e1000e: $(E1000E_OBJS)
 $(B)/drivers-vm/serial: $(SERIAL_OBJS)
 $(B)/drivers-vm/hello: $(HELLO_OBJS)
+$(B)/drivers-vm/dead-blk: $(call driver_objs, dead/blk.o)
+$(B)/drivers-vm/dead-net: $(call driver_objs, dead/net.o)
 $(DRIVERS): $(RUNTIME) runtime/native.lds
 	@echo "  LD      $@"
 	$(Q)$(call native_link,$(filter %.o,$^))
 
--include $(patsubst %.o,%.d,$(VIRTIO_BLK_OBJS) $(VIRTIO_NET_OBJS) $(E1000E_OBJS) $(NVME_OBJS) $(SERIAL_OBJS) $(HELLO_OBJS))
+-include $(patsubst %.o,%.d,$(VIRTIO_BLK_OBJS) $(VIRTIO_NET_OBJS) $(E1000E_OBJS) $(NVME_OBJS) $(SERIAL_OBJS) $(HELLO_OBJS) $(call driver_objs, dead/blk.o dead/net.o))

@@ -11,13 +11,19 @@
  */
 #include <stdarg.h>
 
+#include <runtime/device.h>
+#include <runtime/event.h>
 #include <runtime/grant.h>
 #include <runtime/heap.h>
 #include <runtime/print.h>
+#include <runtime/start.h>
 #include <runtime/store_wire.h>
 #include <runtime/string.h>
 
 #include "backend.h"
+
+#define STORM_NS    100000u /* interrupts that are closer than that on average, ... */
+#define STORMS_MOST 5u	    /* ... from each sign of life to the next, and mostly for nothing */
 
 struct backend *backends;
 unsigned backends_connected;
@@ -329,6 +335,8 @@ void backend_update(void)
 	}
 	for (b = backends; b; b = next) {
 		next = b->next;
+		if (b->state == BACKEND_CONNECTED && b->broken)
+			device_doubt(b->broken);
 		while (step(b))
 			;
 		if (b->gone && b->state == BACKEND_CLOSED) {
@@ -336,6 +344,46 @@ void backend_update(void)
 			changed = 1; /* its name may be in use again */
 		}
 	}
+}
+
+/* ---- do they go on? --------------------------------------------------------------------------- */
+
+void backend_progress(struct backend_watch *w, int waits, uint32_t moved)
+{
+	if (!waits || moved != w->moved)
+		*w = (struct backend_watch){ .moved = moved };
+	else if (++w->pulses >= device_patience() && device_patience())
+		device_stalled("requests wait, and none is answered");
+}
+
+/* Interrupts after which the device had done nothing, most of the time. */
+static void storm_watch(void)
+{
+	static unsigned interrupts, work, storms;
+	static uint64_t since;
+	unsigned came = event_interrupts - interrupts, done = device_work - work;
+	uint64_t now = time_ns();
+
+	storms = came > (now - since) / STORM_NS && came / 8 > done ? storms + 1 : 0;
+	if (storms == STORMS_MOST)
+		panic("%s: interrupts without end\n", device);
+	interrupts += came;
+	work += done;
+	since = now;
+}
+
+int backend_watch(void)
+{
+	static unsigned seen;
+
+	if (seen == pulses)
+		return 0;
+	seen = pulses;
+	storm_watch();
+	for (struct backend *b = backends; b; b = b->next)
+		if (b->state == BACKEND_CONNECTED || b->state == BACKEND_CLOSING)
+			kind->watch(b);
+	return 1;
 }
 
 int backend_start(const struct backend_kind *k, const char *device_name)

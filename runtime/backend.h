@@ -55,6 +55,9 @@ struct backend_kind {
 	/* Give back all that connect() took. */
 	void (*disconnect)(struct backend *b);
 
+	/* At each sign of life: backend_progress() for each of its rings; look at those that hold requests. */
+	void (*watch)(struct backend *b);
+
 	/* It will be freed.  May be NULL. */
 	void (*forget)(struct backend *b);
 };
@@ -68,6 +71,9 @@ int backend_start(const struct backend_kind *kind, const char *device);
 
 /* Follow what changed in the store and in the rings since the last call.  Not from a handler. */
 void backend_update(void);
+
+/* In each round of a driver's loop, before the rings are looked at: 1 when it gave a sign of life since the last. */
+int backend_watch(void);
 
 /* Is there anything for backend_update() to do? */
 int backend_due(void);
@@ -96,6 +102,15 @@ void backend_write(struct backend *b, const char *key, uint64_t value);
 
 /* Tell whoever watches what it has done, without waiting: words name=number, in data/<kind>/<domain>/<number>. */
 void backend_report(struct backend *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Does a ring that something waits in go on? */
+struct backend_watch {
+	uint32_t moved;
+	unsigned pulses; /* in which it did not */
+};
+
+/* moved: its indices, in any way that tells when one of them moved.  Does not return when it stands for too long. */
+void backend_progress(struct backend_watch *w, int waits, uint32_t moved);
 
 /* A ring, granted by the frontend. */
 struct backend_page {

@@ -30,7 +30,6 @@
 #define BUSY	    4u	    /* requests on their way: then a frontend is not asked to ring */
 #define LOOK_NS	    200000u /* ... not later than that */
 #define TICK_NS	    1000000000ull
-#define STUCK_TICKS 60u	 /* a device that has not answered for so long is taken for dead */
 #define PINNED_MOST 3584 /* pages at a time; the kernel's table holds 4096, rings included */
 
 _Static_assert(BATCH *BLK_SEGMENTS * sizeof(struct blkif_request_segment) <= PAGE_SIZE,
@@ -50,7 +49,6 @@ static unsigned pinned;			 /* pages */
 static uint64_t look_at = EVENT_FOREVER; /* when to look at rings and device without being told */
 static int late;			 /* it is so, and all of them are asked to tell now */
 static unsigned active;			 /* of all */
-static unsigned ticks = 1;
 static uint64_t tick_at = EVENT_FOREVER; /* the next; they stop while nothing happens */
 static struct blkif_request_segment (*scratch)[BLK_SEGMENTS];
 
@@ -85,6 +83,7 @@ static void job_finish(struct job *job, int status)
 
 void blk_complete(struct blk_request *req, int status)
 {
+	device_work++;
 	req->done(req, status);
 }
 
@@ -92,7 +91,6 @@ static void part_done(struct blk_request *req, int status)
 {
 	struct job *job = (struct job *)((char *)req - offsetof(struct job, io));
 
-	job->since = 0;
 	job->sectors_done += req->nr_sectors;
 	job->extents_done += req->nr_extents;
 	if (status)
@@ -128,12 +126,10 @@ static int job_submit(struct job *job)
 
 	part_prepare(job);
 	rc = device->submit(device, &job->io);
-	if (!rc) {
+	if (!rc)
 		submitted = 1;
-		job->since = ticks;
-	} else if (rc != -XEN_EBUSY) {
+	else if (rc != -XEN_EBUSY)
 		job_finish(job, BLKIF_RSP_ERROR);
-	}
 	return rc;
 }
 
@@ -171,7 +167,6 @@ static struct job *take_one(struct vbd *v)
 		active++;
 		job->index = index;
 		job->sectors_done = 0;
-		job->since = 0;
 		job->nr_extents = job->extents_done = job->nr_cookies = 0;
 		status = blk_command_decode(&job->cmd, &req, &v->limits);
 		if (status == BLKIF_RSP_OKAY)
@@ -386,9 +381,14 @@ static void answer_finished(void)
 		count(job);
 		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply, job->status);
 	}
-	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
-		if (v->page.va && blk_ring_publish(&v->ring))
+	for (struct vbd *v = vbd_first(); v; v = vbd_next(v)) {
+		int rc = v->page.va ? blk_ring_publish(&v->ring) : 0;
+
+		if (rc < 0)
+			v->backend.broken = "the frontend changed a request";
+		else if (rc)
 			event_send(v->port);
+	}
 	device_served();
 }
 
@@ -412,22 +412,12 @@ static int report(struct vbd *v)
 	return 1;
 }
 
-static void check_stuck(const struct vbd *v)
-{
-	for (unsigned i = 0; i < BLK_RING_SLOTS; i++)
-		if (v->job[i].since && ticks - v->job[i].since > STUCK_TICKS)
-			panic("%s: the device does not answer\n", device->name);
-}
-
 static void tick(void)
 {
 	unsigned reported = 0;
 
-	ticks++;
-	for (struct vbd *v = vbd_first(); v; v = vbd_next(v)) {
-		check_stuck(v);
+	for (struct vbd *v = vbd_first(); v; v = vbd_next(v))
 		reported += report(v);
-	}
 	if (active && device->check)
 		device->check(device);
 	tick_at = active || reported ? time_ns() + TICK_NS : EVENT_FOREVER;
@@ -486,6 +476,7 @@ int blk_serve(struct blk_device *dev)
 		if (tick_at != EVENT_FOREVER && time_ns() >= tick_at)
 			tick();
 		backend_update();
+		backend_watch();
 		more = round();
 	}
 }

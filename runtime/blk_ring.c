@@ -231,12 +231,31 @@ void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t
 	ring->slot[index % BLK_RING_SLOTS].answered = 1;
 }
 
+/* Is it the answer to the request that stands there?  A frontend that gets another one serves itself no more. */
+static int fits(const union blkif_sring_entry *slot, const blkif_response_t *rsp)
+{
+	const volatile blkif_request_indirect_t *req = (const volatile blkif_request_indirect_t *)slot;
+	uint8_t operation = req->operation;
+
+	if (operation == BLKIF_OP_INDIRECT)
+		operation = req->indirect_op;
+	return req->id == rsp->id && operation == rsp->operation && rsp->status <= BLKIF_RSP_OKAY &&
+	       rsp->status >= BLKIF_RSP_EOPNOTSUPP;
+}
+
 int blk_ring_publish(struct blk_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
 
-	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered)
-		publish_one(ring, &ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp);
+	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
+		const blkif_response_t *rsp = &ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
+
+		if (!ring->broken && !fits(slot_at(ring, ring->rsp_prod), rsp)) {
+			ring->broken = 1;
+			return -XEN_EINVAL;
+		}
+		publish_one(ring, rsp);
+	}
 	if (ring->rsp_prod == old)
 		return 0;
 	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */

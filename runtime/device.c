@@ -8,11 +8,19 @@
 #include <runtime/start.h>
 #include <runtime/store.h>
 
+static const struct device_start *told(void)
+{
+	return start->mod_len < sizeof(struct device_start) ? NULL : (const struct device_start *)start->mod_start;
+}
+
 const struct guise_device *device_info(void)
 {
-	if (start->mod_len < sizeof(struct guise_device))
-		return NULL;
-	return (const struct guise_device *)start->mod_start;
+	return told() ? &told()->info : NULL;
+}
+
+uint64_t device_patience(void)
+{
+	return told() ? told()->patience : 0;
 }
 
 void device_ready(void)
@@ -20,6 +28,7 @@ void device_ready(void)
 	store_write("data/ready", "1");
 }
 
+unsigned device_work;
 static int owed;
 
 void device_owes(void)
@@ -38,6 +47,24 @@ void device_failed(const char *why)
 {
 	print("%s\n", why);
 	store_write("data/failed", why);
+}
+
+/* The server stops this domain before it answers. */
+__attribute__((noreturn)) static void end(const char *key, const char *why)
+{
+	store_write(key, why);
+	panic("%s\n", why);
+}
+
+void device_stalled(const char *why)
+{
+	end("data/stalled", why);
+}
+
+void device_doubt(const char *why)
+{
+	if (told() && time_ns() >= told()->believe_until)
+		end("data/doubted", why);
 }
 
 int device_open(const char *(*bring_up)(const struct guise_device *info))

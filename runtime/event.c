@@ -21,7 +21,10 @@ _Static_assert(sizeof(xen_ulong_t) == 8 && WORDS == 64, "the selector is one wor
 static struct {
 	event_fn fn;
 	void *arg;
+	int interrupt;
 } handler[PORTS];
+
+unsigned event_interrupts;
 
 static uint64_t deferred;
 static uint64_t armed; /* when the timer is to fire; 0: it is not set */
@@ -68,6 +71,7 @@ static int dispatch(void)
 			if (!handler[port].fn || !bit_clear(shared->evtchn_pending, port))
 				continue;
 			any = 1;
+			event_interrupts += handler[port].interrupt;
 			handler[port].fn(port, handler[port].arg);
 		}
 	}
@@ -180,8 +184,11 @@ int event_bind_virq(uint32_t virq)
 int event_bind_irq(uint32_t handle, uint32_t irq, uint32_t flags)
 {
 	struct guise_irq_bind op = { .handle = handle, .irq = irq, .flags = flags };
+	long port = guise_irq(GUISE_IRQ_BIND, &op);
 
-	return guise_irq(GUISE_IRQ_BIND, &op);
+	if (port >= 0 && port < (long)PORTS)
+		handler[port].interrupt = 1;
+	return port;
 }
 
 void event_irq_done(uint32_t port)
@@ -202,6 +209,7 @@ void event_close(uint32_t port)
 
 	bit_set(shared->evtchn_mask, port);
 	handler[port].fn = NULL;
+	handler[port].interrupt = 0;
 	hc_event_channel(EVTCHNOP_close, &op);
 	bit_clear(shared->evtchn_pending, port);
 }

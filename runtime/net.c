@@ -19,6 +19,7 @@
 #define BATCHES	     4u	 /* in one round: then others get their turn */
 #define RECEIVE_MOST 64u /* packets, in one round */
 #define REPORT_NS    1000000000u
+#define SILENT_MOST  5u
 
 struct net_device *net_card;
 uint64_t net_now, net_deadline;
@@ -26,6 +27,7 @@ uint64_t net_now, net_deadline;
 static uint64_t report_at; /* when to tell what was done; 0: nothing was since the last time */
 static int receive_due;	   /* the device may have packets */
 static uint64_t look_at;   /* when to look for them without an interrupt, 0: it interrupts */
+static unsigned silent;	   /* signs of life at which it had some, and no interrupt had come */
 
 void net_forward(struct packet *p, uint32_t ports, unsigned from)
 {
@@ -48,6 +50,7 @@ void net_receive(const struct net_meta *meta, const struct net_piece *piece, uns
 {
 	struct packet *p = nr <= NET_PIECES ? packet_new() : NULL;
 
+	device_work++;
 	if (!p) {
 		while (nr--)
 			net_page_put(piece[nr].data);
@@ -67,17 +70,23 @@ void net_receive(const struct net_meta *meta, const struct net_piece *piece, uns
 
 void net_received(void)
 {
+	silent = 0;
 	receive_due = 1;
 }
 
-static void receive(void)
+/* asked: it is time for a sign of life, so look whether interrupts are lost. */
+static void receive(int asked)
 {
 	unsigned nr;
 
 	if (net_soon(look_at))
 		receive_due = 1;
-	if (receive_due) {
+	asked = asked && !receive_due && !look_at;
+	if (receive_due || asked) {
 		nr = net_card->receive(net_card, RECEIVE_MOST);
+		silent += asked && nr;
+		if (silent == SILENT_MOST)
+			panic("%s: packets come, and no interrupts\n", net_card->name);
 		net_merge_flush(deliver);
 		receive_due = nr == RECEIVE_MOST || (!nr && net_card->listen(net_card));
 		look_at = nr && !receive_due ? net_now + NET_LEAVE_NS : 0;
@@ -146,11 +155,11 @@ static void report(void)
 }
 
 /* Returns 1 when there is work for another round right away. */
-static int round(void)
+static int round(int asked)
 {
 	net_now = time_ns();
 	net_deadline = EVENT_FOREVER;
-	receive();
+	receive(asked);
 	look();
 	net_rx_round();
 	net_out_again();
@@ -188,6 +197,6 @@ int net_serve(struct net_device *dev)
 	for (;;) {
 		event_loop_once(more ? 0 : net_deadline);
 		backend_update();
-		more = round();
+		more = round(backend_watch());
 	}
 }

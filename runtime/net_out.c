@@ -2,6 +2,7 @@
 /*
  * net_out.c - what the device gets to send.
  */
+#include <runtime/device.h>
 #include <runtime/start.h>
 
 #include "net_parts.h"
@@ -14,6 +15,7 @@ static int submitted;					 /* since the last kick */
 
 void net_complete(struct net_tx *tx)
 {
+	device_work++;
 	tx->done(tx);
 }
 

@@ -221,6 +221,8 @@ int net_tx_publish(struct net_tx_ring *ring)
 	while (ring->rsp_prod != ring->req_cons && ring->packet[ring->rsp_prod % NET_RING_SLOTS].answered) {
 		unsigned at = ring->rsp_prod % NET_RING_SLOTS;
 
+		if (!ring->packet[at].nr || ring->packet[at].nr > net_tx_busy(ring))
+			return -XEN_EINVAL;
 		tx_publish(ring, (struct journal){ .nr = ring->packet[at].nr,
 						   .status = ring->packet[at].status,
 						   .extras = ring->packet[at].extras });

@@ -402,7 +402,14 @@ void jobs_answer(void)
 	}
 	for (struct vif *v = vif_first(); v; v = vif_next(v))
 		for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++)
-			if (net_tx_publish(&q->tx))
+			switch (net_tx_publish(&q->tx)) {
+			case 0:
+				break;
+			case 1:
 				event_send(q->tx_port);
+				break;
+			default:
+				panic("%s: an answer belongs to no packet\n", net_card->name);
+			}
 	device_served();
 }

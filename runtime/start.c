@@ -14,6 +14,7 @@
 void runtime_start(const struct start_info *si);
 
 const struct start_info *start;
+unsigned pulses;
 
 /* The kernel's page replaces this one, whose own frame is never used again. */
 static union {
@@ -54,6 +55,7 @@ void domain_shutdown(unsigned reason)
 /* Whoever supervises this domain wants to know that its event loop runs. */
 static void pulse(uint32_t port, void *arg)
 {
+	pulses++;
 	event_send(port);
 }
 

@@ -27,7 +27,7 @@ static const char *set_limits(struct vbd *v, uint64_t partition, int writable)
 		.has_flush = device->has_flush,
 		.has_discard = device->has_discard,
 	};
-	if (!partition)
+	if (!partition || !device->sectors) /* none can be found on one that answers nothing */
 		return NULL;
 	switch (partition <= GPT_ENTRIES_MAX ? partition_find(device, partition, l) : -XEN_ENOENT) {
 	case 0:
@@ -119,6 +119,15 @@ static int vbd_busy(const struct backend *b)
 	return v->page.va && blk_ring_busy(&v->ring);
 }
 
+static void vbd_watch(struct backend *b)
+{
+	struct vbd *v = (struct vbd *)b;
+	int waits = backend_serves(b) ? blk_ring_unanswered(&v->ring) != 0 : vbd_busy(b);
+
+	v->kicked |= waits;
+	backend_progress(&v->watch, waits, v->ring.req_cons + v->ring.rsp_prod);
+}
+
 int vbd_start(struct blk_device *dev)
 {
 	static const struct backend_kind kind = {
@@ -129,6 +138,7 @@ int vbd_start(struct blk_device *dev)
 		.connect = vbd_connect,
 		.busy = vbd_busy,
 		.disconnect = vbd_disconnect,
+		.watch = vbd_watch,
 	};
 
 	device = dev;

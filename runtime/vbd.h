@@ -20,7 +20,6 @@ struct job {
 	int status; /* BLKIF_RSP_*			*/
 	struct blk_command cmd;
 	struct blk_request io; /* the part that the device has now	*/
-	unsigned since;	       /* the tick when it got it, 0: it has none */
 	uint64_t sectors_done; /* of earlier parts			*/
 	unsigned nr_extents, extents_done;
 	unsigned nr_cookies;
@@ -34,6 +33,7 @@ struct vbd {
 	struct backend_page page;
 	uint32_t port;
 	struct blk_ring ring;
+	struct backend_watch watch;
 	int kicked;	 /* the ring may hold requests */
 	int asked;	 /* the frontend will tell of the next */
 	unsigned active; /* jobs that were taken and are not finished */

@@ -198,6 +198,21 @@ static int vif_busy(const struct backend *b)
 	return 0;
 }
 
+static void vif_watch(struct backend *b)
+{
+	struct vif *v = (struct vif *)b;
+
+	for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++) {
+		int waits = net_tx_busy(&q->tx) != 0;
+
+		if (backend_serves(b))
+			waits = net_tx_unanswered(&q->tx) && !net_rate_wait(&v->rate, time_ns());
+		q->kicked |= waits;
+		backend_progress(&q->tx_watch, waits, q->tx.req_cons + q->tx.rsp_prod);
+		backend_progress(&q->rx_watch, q->backlog_nr && net_rx_room(&q->rx) > (int)NET_PIECES, q->rx.rsp_prod);
+	}
+}
+
 static void vif_forget(struct backend *b)
 {
 	struct vif *v = (struct vif *)b;
@@ -218,6 +233,7 @@ int vif_start(struct net_device *dev)
 		.connect = vif_connect,
 		.busy = vif_busy,
 		.disconnect = vif_disconnect,
+		.watch = vif_watch,
 		.forget = vif_forget,
 	};
 

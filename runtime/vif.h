@@ -38,6 +38,7 @@ struct vif_queue {
 	uint32_t tx_port, rx_port; /* event channels; may be one */
 	struct net_tx_ring tx;
 	struct net_rx_ring rx;
+	struct backend_watch tx_watch, rx_watch;
 
 	int kicked;	  /* the tx ring may hold requests	*/
 	int active;	  /* it gave some since it was found empty */

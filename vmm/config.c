@@ -453,6 +453,7 @@ static const struct {
 	{ "backoff", offsetof(struct driver_config, backoff), 0, 5000, 20 },
 	{ "period", offsetof(struct driver_config, period), 0, 10000, 100 },
 	{ "limit", offsetof(struct driver_config, limit), 50, 60000, 3000 },
+	{ "stall", offsetof(struct driver_config, stall), 0, 600000, 5000 },
 };
 #define DRIVER_PARTS (sizeof(driver_parts) / sizeof(driver_parts[0]))
 

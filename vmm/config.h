@@ -23,6 +23,7 @@ struct driver_config {
 	unsigned backoff;  /* ms before the third restart of a window, doubled each time	*/
 	unsigned period;   /* ms between the signs of life that are asked for, 0: none	*/
 	unsigned limit;	   /* ms that one may take						*/
+	unsigned stall;	   /* ms in which no request goes on, 0: any time			*/
 };
 
 struct machine_config {

@@ -27,6 +27,7 @@ struct line {
 	struct xencons_interface *page; /* ours; NULL: no such line	*/
 	uint32_t port;
 	int connected;		 /* the driver serves it			*/
+	int gone;		 /* it was given up			*/
 	struct console *console; /* who is connected			*/
 	void (*user)(void);	 /* or who else uses it		*/
 };
@@ -50,7 +51,7 @@ static uint64_t log_shown; /* place in the log up to which line 0 has it */
 
 static int line_up(const struct line *l)
 {
-	return l && l->page;
+	return l && l->page && !l->gone;
 }
 
 static size_t least(size_t a, size_t b)
@@ -307,7 +308,7 @@ void console_flush(void)
 	uint64_t until = time_ns() + 2000000000;
 
 	for (unsigned i = 0; i < LINES; i++)
-		while (lines[i].page && (console_ring_pending(lines[i].page) || (!i && pump_log())) &&
+		while (line_up(&lines[i]) && (console_ring_pending(lines[i].page) || (!i && pump_log())) &&
 		       time_ns() < until)
 			event_loop_once(time_ns() + 10000000);
 }
@@ -322,6 +323,7 @@ static void line_watch(uint16_t dom, const char *path, const char *token, void *
 	if (xs_get_uint(path, 0) != 4 || l->connected)
 		return;
 	l->connected = 1;
+	l->gone = 0;
 	if (l == &lines[0])
 		log_shown = log_end(); /* the kernel has shown what was before */
 }
@@ -336,8 +338,7 @@ void console_line_gone(unsigned n)
 	struct console *c = lines[n].console;
 
 	lines[n].connected = 0;
-	if (!lines[n].user)
-		lines[n].page = NULL;
+	lines[n].gone = !lines[n].user;
 	if (c)
 		pump_out(c);
 }

@@ -7,6 +7,7 @@
  * store, the frontends' rings, and their ends of the event channels.
  */
 #include <archive.h>
+#include <runtime/device.h>
 #include <runtime/event.h>
 #include <runtime/hypercall.h>
 #include <runtime/io.h>
@@ -113,26 +114,35 @@ const char *driver_program_check(const char *program)
 	return strlen(program) < sizeof(drivers->program) ? error : "its name is too long";
 }
 
-const char *driver_build(struct driver *d)
+/* All but what makes it a driver. */
+static const char *build(struct driver *d, const char *program)
 {
+	struct device_start told;
 	struct guise_domain_sched share = { .op = GUISE_SCHED_SET, .weight = GUISE_WEIGHT_DEFAULT, .cap = CPU_CAP };
 	struct elf_image elf;
-	const char *error = program_open(d->program, &elf);
+	const char *error = program_open(program, &elf);
 
 	if (error)
 		return error;
 	d->text = elf.segment[0];
 	domain_create(&d->domain, d->id, DRIVER_PAGES, DRIVER_PAGES, 1, GUISE_PRIO_DRIVER, GUISE_DOMAIN_NATIVE);
-	error = d->domain.error ? d->domain.error : rights(d);
-	if (error)
-		return error;
-	native_build(&d->domain, &elf, &d->info, sizeof(d->info), d->name);
+	if (d->state != DRIVER_FAILED && !d->domain.error)
+		d->domain.error = rights(d);
+	told = (struct device_start){ d->info, d->believe_until, patience_stall(&d->patience) };
+	if (!d->domain.error)
+		native_build(&d->domain, &elf, &told, sizeof(told), d->name);
 	if (d->domain.error)
 		return d->domain.error;
 	share.handle = d->domain.handle;
 	guise_domain(GUISE_DOMAIN_SCHED, &share);
 	store_prepare(d);
-	error = peer_open(&d->peer, &d->domain);
+	return peer_open(&d->peer, &d->domain);
+}
+
+const char *driver_build(struct driver *d)
+{
+	const char *error = build(d, d->program);
+
 	if (!error)
 		error = supervise_begin(d);
 	if (error)
@@ -141,6 +151,15 @@ const char *driver_build(struct driver *d)
 		console_line_offer(d->number, d->id);
 	domain_unpause(&d->domain);
 	return NULL;
+}
+
+const char *driver_build_dead(struct driver *d)
+{
+	const char *error = build(d, d->kind == DRIVER_BLOCK ? "drivers/dead-blk" : "drivers/dead-net");
+
+	if (!error)
+		domain_unpause(&d->domain);
+	return error;
 }
 
 void driver_stop(struct driver *d)

@@ -23,7 +23,7 @@ enum driver_state {
 	DRIVER_STARTING, /* an incarnation runs, and has not said yet that its device works	*/
 	DRIVER_READY,
 	DRIVER_WAITING, /* its incarnation is stopped, the next one will follow		*/
-	DRIVER_FAILED,	/* for good							*/
+	DRIVER_FAILED,	/* until the host has it restarted; its requests are answered with errors	*/
 	DRIVER_LEAVING, /* its device is being unplugged				*/
 	DRIVER_GONE,	/* nothing: its place is free					*/
 };
@@ -47,9 +47,10 @@ struct driver {
 	struct driver_config config;
 	struct patience patience;
 	uint32_t pulse_port;	     /* the heartbeat's event channel, 0: none	*/
-	uint64_t stopped_at, due_at; /* WAITING: since and until when; STARTING: when it must be ready	*/
+	uint64_t stopped_at, due_at; /* WAITING, FAILED: since and until when; STARTING: when it must be ready */
 	char why[96];		     /* it was stopped			*/
 	uint64_t reset_by;	     /* when its device must be reset	*/
+	uint64_t believe_until;	     /* of its own, what it says of broken rings is true until then */
 	int reset_function;	     /* ... as a PCI function, since its own way failed */
 	unsigned nr_restarts;
 	uint64_t ready_ns, served_ns; /* of the last restart: from the end to ready, and to the first answer */
@@ -79,6 +80,8 @@ void drivers_put(struct json_out *o);
 
 /* Build an incarnation and let it run: NULL, or why not. */
 const char *driver_build(struct driver *d);
+/* Instead of one, build a domain that answers all requests with errors. */
+const char *driver_build_dead(struct driver *d);
 /* Nothing of it runs any more, and its device does nothing. */
 void driver_stop(struct driver *d);
 /* Take what is left of a stopped one apart: 0, or -1: not yet, its device is not reset. */

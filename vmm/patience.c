@@ -7,11 +7,15 @@
  * higher priority than whoever asks, so when all were held up alike the answer comes first.
  *
  * The first two restarts of a window are immediate.  From then on each waits twice as long as the last.
+ *
+ * Where no request goes on, the driver or its device may be to blame, and a device may be slow.  A new incarnation
+ * resets the device and asks again; should it be the device's way, each incarnation of a window gives it twice as long.
  */
 #include "patience.h"
 
-#define MS	    1000000ull
-#define BACKOFF_MAX 5000 /* ms */
+#define MS	     1000000ull
+#define BACKOFF_MAX  5000 /* ms */
+#define DOUBLED_MOST 6
 
 void patience_begin(struct patience *p, uint64_t now)
 {
@@ -44,13 +48,21 @@ uint64_t patience_due(const struct patience *p)
 	return p->asked ? p->asked + p->config->limit * MS : p->next_ask;
 }
 
+uint64_t patience_stall(const struct patience *p)
+{
+	const struct driver_config *c = p->config;
+	uint64_t stall = (uint64_t)c->stall << (p->stalls < DOUBLED_MOST ? p->stalls : DOUBLED_MOST);
+
+	return c->period ? (stall + c->period - 1) / c->period : 0;
+}
+
 uint64_t patience_end(struct patience *p, uint64_t now)
 {
 	uint64_t wait;
 
 	if (!p->ends || now - p->window >= p->config->window * 1000 * MS) {
 		p->window = now;
-		p->ends = 0;
+		p->ends = p->stalls = 0;
 	}
 	if (p->ends++ >= p->config->restarts)
 		return PATIENCE_NEVER;

@@ -6,6 +6,8 @@
  * domain is destroyed, which withdraws what it had of others.  The next one is built from the program in the
  * archive, with the same domain id, so that grants and event channels still name it.  It finds what its
  * predecessor served in the store, and goes on with the rings as they stand.
+ *
+ * Of one that is given up the place is taken by a domain that answers all requests with errors.
  */
 #include <runtime/event.h>
 #include <runtime/hypercall.h>
@@ -33,6 +35,40 @@ __attribute__((format(printf, 3, 4))) static void tell(const struct driver *d, c
 	va_end(ap);
 	print("guise: %s: %s\n", d->name, text);
 	control_event(event, d->device, d->id, text);
+}
+
+/* The next incarnation follows after wait ns. */
+static void stop(struct driver *d, const char *why, uint64_t wait)
+{
+	uint64_t now = time_ns();
+
+	/* An incarnation that never came up prolongs the outage of the one before it. */
+	if (d->state == DRIVER_READY)
+		d->stopped_at = d->patience.asked ? d->patience.asked : now;
+	snprintf(d->why, sizeof(d->why), "%s", why);
+	/* A program that was given to replace another one must have come up once. */
+	if (d->last_program[0]) {
+		memcpy(d->program, d->last_program, sizeof(d->program));
+		d->last_program[0] = 0;
+	}
+	driver_stop(d);
+	d->state = DRIVER_WAITING;
+	d->due_at = now + wait;
+	d->reset_by = now + RESET_MS * MS;
+}
+
+static void stalled(struct driver *d, const char *why)
+{
+	supervise_stop(d, why);
+	d->patience.stalls++;
+}
+
+/* A frontend broke its ring, or the driver is mad: the next one will be believed.  That is no end which counts, since a
+ * guest could cause it; it can do so once in a window. */
+static void doubted(struct driver *d, const char *why)
+{
+	d->believe_until = time_ns() + d->config.window * 1000 * MS;
+	stop(d, why, 0);
 }
 
 static void came_up(struct driver *d)
@@ -63,6 +99,10 @@ static void data_changed(uint16_t dom, const char *path, const char *token, void
 	path = strrchr(path, '/');
 	if (!strcmp(path, "/failed"))
 		supervise_stop(d, text);
+	else if (!strcmp(path, "/stalled"))
+		stalled(d, text);
+	else if (!strcmp(path, "/doubted"))
+		doubted(d, text);
 	else if (!strcmp(path, "/ready") && d->state == DRIVER_STARTING)
 		came_up(d);
 	else if (!strcmp(path, "/served") && d->nr_restarts && !d->served_ns) {
@@ -102,50 +142,39 @@ void supervise_end(struct driver *d)
 	d->pulse_port = 0;
 }
 
+/* Guests get errors from now on, not before the device is reset: until then it may reach their memory. */
 void supervise_give_up(struct driver *d, const char *why)
 {
-	d->state = DRIVER_FAILED;
-	snprintf(d->why, sizeof(d->why), "%s", why);
+	uint64_t now = time_ns();
+
 	driver_stop(d);
+	d->state = DRIVER_FAILED;
+	d->due_at = d->was_ready && !d->reset_function ? now : PATIENCE_NEVER;
+	d->reset_by = now + RESET_MS * MS;
+	snprintf(d->why, sizeof(d->why), "%s", why);
 	if (d->kind == DRIVER_SERIAL)
 		console_line_gone(d->number);
 	tell(d, "driver-given-up", "given up: %s", d->why);
 }
 
-/* The next incarnation follows after wait ns. */
-static void stop(struct driver *d, const char *why, uint64_t wait)
+static void ended(struct driver *d, const char *why)
 {
-	uint64_t now = time_ns();
+	uint64_t wait = d->was_ready ? patience_end(&d->patience, time_ns()) : PATIENCE_NEVER;
 
-	/* An incarnation that never came up prolongs the outage of the one before it. */
-	if (d->state == DRIVER_READY)
-		d->stopped_at = d->patience.asked ? d->patience.asked : now;
-	snprintf(d->why, sizeof(d->why), "%s", why);
-	/* A program that was given to replace another one must have come up once. */
-	if (d->last_program[0]) {
-		memcpy(d->program, d->last_program, sizeof(d->program));
-		d->last_program[0] = 0;
-	}
-	driver_stop(d);
-	d->state = DRIVER_WAITING;
-	d->due_at = now + wait;
-	d->reset_by = now + RESET_MS * MS;
-}
-
-void supervise_stop(struct driver *d, const char *why)
-{
-	uint64_t wait;
-
-	if (d->state >= DRIVER_WAITING)
-		return;
-	wait = d->was_ready ? patience_end(&d->patience, time_ns()) : PATIENCE_NEVER;
 	if (wait == PATIENCE_NEVER)
 		supervise_give_up(d, why);
 	else
 		stop(d, why, wait);
 }
 
-static void restart(struct driver *d, uint64_t now)
+void supervise_stop(struct driver *d, const char *why)
+{
+	if (d->state < DRIVER_WAITING)
+		ended(d, why);
+}
+
+/* What comes after one that was stopped: the next incarnation, or whoever answers in the place of one. */
+static void follow(struct driver *d, uint64_t now)
 {
 	const char *error;
 
@@ -153,17 +182,26 @@ static void restart(struct driver *d, uint64_t now)
 		d->due_at = now + MS;
 		if (now < d->reset_by)
 			return;
-		if (d->reset_function)
+		if (d->reset_function) {
 			supervise_give_up(d, "its device cannot be reset");
+			return;
+		}
 		d->reset_function = 1;
 		pci_reset_begin(&d->info, &d->keep, 1);
 		d->due_at = now + PCI_FLR_MS * MS;
 		return;
 	}
 	d->reset_function = 0;
-	error = driver_build(d);
-	if (error)
-		supervise_stop(d, error);
+	d->due_at = PATIENCE_NEVER;
+	if (d->state == DRIVER_WAITING) {
+		error = driver_build(d);
+		if (error)
+			ended(d, error);
+	} else if (d->kind != DRIVER_SERIAL) {
+		error = driver_build_dead(d);
+		if (error)
+			print("guise: %s: its guests wait for ever: %s\n", d->name, error);
+	}
 }
 
 static int has_ended(struct driver *d)
@@ -207,8 +245,8 @@ void supervise_work(int ended)
 
 		if (d->state < DRIVER_WAITING && !(ended && has_ended(d)))
 			watch_over(d, now);
-		if (d->state == DRIVER_WAITING && now >= d->due_at)
-			restart(d, now);
+		if ((d->state == DRIVER_WAITING || d->state == DRIVER_FAILED) && now >= d->due_at)
+			follow(d, now);
 	}
 }
 
@@ -218,9 +256,9 @@ uint64_t supervise_due(void)
 
 	for (unsigned i = 0; i < nr_drivers; i++) {
 		const struct driver *d = &drivers[i];
-		uint64_t at = d->state == DRIVER_WAITING ? d->due_at :
-			      d->state > DRIVER_WAITING	 ? EVENT_FOREVER :
-							   patience_due(&d->patience);
+		uint64_t at = d->state < DRIVER_WAITING ? patience_due(&d->patience) :
+			      d->state <= DRIVER_FAILED ? d->due_at :
+							  EVENT_FOREVER;
 
 		if (at < due)
 			due = at;
@@ -311,8 +349,10 @@ static const char *replace(const struct json *request, struct json_out *reply)
 	(void)reply;
 	if (!d || (program && (error = driver_program_check(program))))
 		return error;
-	if (d->state == DRIVER_FAILED || d->state == DRIVER_LEAVING)
-		return "it was given up, or leaves";
+	if (d->state == DRIVER_LEAVING || !d->was_ready)
+		return "it leaves, or never worked";
+	if (d->state == DRIVER_FAILED) /* it gets another chance, and all of them */
+		d->patience.ends = d->patience.stalls = 0;
 	if (d->state == DRIVER_WAITING) { /* not any longer */
 		d->due_at = 0;
 		return program ? "it does not run now" : NULL;

@@ -289,6 +289,11 @@ static int card_listen(struct net_device *dev)
 	return due;
 }
 
+/* Only to be woken. */
+static void answered(uint32_t port, void *arg)
+{
+}
+
 static void received(uint32_t port, void *arg)
 {
 	net_received();
@@ -316,7 +321,8 @@ static const char *tell(uint8_t class, uint8_t command, uint8_t value, unsigned 
 	while (!virtqueue_take(&control.vq, &written)) {
 		if (control.vq.broken || time_ns() > until)
 			return "it does not answer";
-		event_loop_once(time_ns() + 1000000);
+		if (!virtqueue_wait(&control.vq))
+			event_loop_once(time_ns() + 1000000);
 	}
 	return *(volatile uint8_t *)&c->answer == CONTROL_OK ? NULL : refused;
 }
@@ -409,6 +415,8 @@ static const char *bring_up(const struct guise_device *info)
 		return error;
 	event_handler(pairs[0].receive.port, received, NULL);
 	event_handler(pairs[0].transmit.port, sent, NULL);
+	if (has(F_CTRL_VQ))
+		event_handler(control.port, answered, NULL);
 	virtio_go(&virtio);
 	error = receive_all();
 	if (!error)

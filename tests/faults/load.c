@@ -6,7 +6,7 @@
  *
  * The disk, of DISK_SIZE bytes, is written and read past the page cache; what a block must hold follows from its place
  * and from how often it was written.  To the host's server go random bytes, which it sends back.  Memory that no driver
- * is ever given is looked at all the time.  Four times a second a line tells how far it is:
+ * is ever given is looked at all the time.  Twenty times a second a line tells how far it is:
  *
  *	load disk OPERATIONS ERRORS WRONG net OPERATIONS ERRORS WRONG rounds ROUNDS memory WRONG
  *
@@ -27,7 +27,7 @@
 
 #define WORKERS	  4
 #define STREAMS	  2
-#define DISK_SIZE (16u << 20)
+#define DISK_SIZE (4u << 20)
 #define BLOCK	  (16u << 10)
 #define BLOCKS	  (DISK_SIZE / BLOCK / WORKERS)
 #define FLUSH	  16 /* writes from one fdatasync to the next */
@@ -281,6 +281,6 @@ int main(int argc, char **argv)
 		printf("load disk %lu %lu %lu net %lu %lu %lu rounds %lu memory %lu\n", disk_counters.operations,
 		       disk_counters.errors, disk_counters.wrong, net_counters.operations, net_counters.errors,
 		       net_counters.wrong, least, memory_wrong);
-		usleep(250000);
+		usleep(50000);
 	}
 }

@@ -10,7 +10,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BOOT = 600  # seconds
-DISK_SIZE = 16 << 20
+DISK_SIZE = 4 << 20
 DEVICES = {'virtio': 'virtio-blk-pci,drive=scratch,disable-legacy=on,iommu_platform=on',
            'nvme': 'nvme,drive=scratch,serial=scratch'}
 IN_GUEST = '''install -m 755 /run/guise/load /var/tmp/load
@@ -45,7 +45,9 @@ def echo():
 class Machine:
     """Runs from its construction, when the guest's work has begun, until stop()."""
     in_guest = IN_GUEST
-    drivers = 'all,restarts=1000000,backoff=0,limit=1000'
+    policies = {'all': 'restarts=1000000,backoff=0,limit=400'}
+    policies |= dict.fromkeys(('vdb', 'net0'), policies['all'] + ',stall=1000,window=1')
+    drivers = "', '".join(f'{device},{policy}' for device, policy in policies.items())
     patience = 60  # seconds for an answer of the server
 
     def __init__(self, build, folder, port, number):
@@ -163,7 +165,11 @@ class Machine:
 
     def event(self, device, since, seconds, kinds=('restarted', 'given-up')):
         """The first such event of the device behind that place in the list, or None."""
-        return self.wait(lambda: next((e for e in self.events[since:] if e[1] == device and e[0] in kinds), None), seconds)
+        return self.wait(lambda: self.told(device, since, kinds), seconds)
+
+    def told(self, device, since, kinds=('restarted', 'given-up')):
+        """The same, of those that there are."""
+        return next((e for e in self.events[since:] if e[1] == device and e[0] in kinds), None)
 
     def effects(self):
         """Errors and wrong bytes that the guest saw until now."""

@@ -9,7 +9,7 @@ import re
 import subprocess
 
 Instruction = collections.namedtuple('Instruction', 'address code place text opcode operands')
-Fault = collections.namedtuple('Fault', 'device kind address data place text')
+Fault = collections.namedtuple('Fault', 'device kind patches place text')  # patches: (address, bytes), the last one sets it off
 
 PREFIXES = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3}
 TO_MEMORY = {0x00, 0x01, 0x08, 0x09, 0x20, 0x21, 0x28, 0x29, 0x30, 0x31, 0x38, 0x39, 0x84, 0x85, 0x88, 0x89}
@@ -20,10 +20,14 @@ MOVES = {0x88, 0x89, 0x8a, 0x8b, 0x8d, 0xc6, 0xc7, 0x0fb6, 0x0fb7, 0x0fbe, 0x0fb
 # What runs when a request or an interrupt comes begins here; what these call is found, but for beginning and end.
 SERVING = {'blk_serve', 'net_serve', 'event_loop_once', 'ring_event', 'tx_event', 'rx_event', 'timer_event', 'pulse', 'interrupt',
            'received', 'sent', 'other', 'disk_submit', 'disk_kick', 'disk_look', 'card_submit', 'card_kick', 'card_listen',
-           'card_receive', 'deliver', 'part_done', 'job_sent', 'packet_sent'}
+           'card_receive', 'card_refill', 'deliver', 'part_done', 'job_sent', 'packet_sent', 'backend_watch', 'vbd_watch', 'vif_watch'}
 ASIDE = {'panic', 'print', 'device_failed', 'device_ready', 'store_printf', 'vbd_start', 'vif_start', 'page_alloc',
-         'backend_update'}
+         'backend_update', 'device_stalled', 'device_doubt'}
 NOP, LOOP, UD2 = b'\x90', b'\xeb\xfe', b'\x0f\x0b'
+RETURN_0 = b'\x31\xc0\xc3'
+CAVES = ('virtio_open', 'nvme_open', 'domain_main')  # they ran at the start: what a fault adds to the program lies there
+MUTE = ('virtio_kick', 'interrupt', 'sent', 'received', 'blk_ring_publish', 'net_tx_publish', 'net_rx_publish', 'event_send')
+MEMORY = 256 << 20  # bytes: less than any machine has
 
 
 def decode(code):
@@ -119,7 +123,7 @@ def illegal(ins, rng):
 IN_TEXT = {'source': source, 'destination': destination, 'pointer': pointer, 'bound': bound, 'condition': condition,
            'assignment': assignment, 'text-bit': text_bit, 'loop': loop, 'illegal': illegal}
 CLEAN = ('kill', 'hang')  # the driver does nothing wrong before it ends
-CLASSES = (*IN_TEXT, 'data', *CLEAN)
+CLASSES = (*IN_TEXT, 'data', 'mute', 'storm', 'dma', 'reply', *CLEAN)
 
 
 def serving(text):
@@ -140,8 +144,10 @@ class Program:
 
     def __init__(self, path, everywhere):
         self.text = instructions(path)
+        self.starts = {i.place[:-4]: i.address for i in self.text if i.place.endswith('+0x0')}
         if not everywhere:
             self.text = serving(self.text)
+        self.calls = [(i, m[1]) for i in self.text if i.opcode == 0xe8 and (m := re.search(r'<([^>+]+)>$', i.text))]
         self.sites = {kind: [i for i in self.text if self.applies(kind, i)] for kind in IN_TEXT}
         self.data = []  # ranges
         headers = subprocess.run(['objdump', '-h', '-w', path], check=True, capture_output=True, text=True).stdout
@@ -162,10 +168,52 @@ class Program:
     def fault(self, device, kind, rng):
         """A fault of this kind.  Data is 8 random bytes, as it cannot be read from outside."""
         if kind in CLEAN:
-            return Fault(device, kind, 0, b'', '', '')
+            return Fault(device, kind, (), '', '')
+        if kind in ('mute', 'storm', 'dma', 'reply'):
+            patches, place = getattr(self, kind)(rng)
+            return Fault(device, kind, patches, place, '')
         if kind == 'data':
             address, size, name = rng.choices(self.data, [size for _, size, _ in self.data])[0]
             at = rng.randrange(0, max(size - 7, 1), 8)
-            return Fault(device, kind, address + at, rng.randbytes(8), f'{name}+{at:#x}', '')
+            return Fault(device, kind, ((address + at, rng.randbytes(8)),), f'{name}+{at:#x}', '')
         ins = rng.choice(self.sites[kind])
-        return Fault(device, kind, ins.address, IN_TEXT[kind](ins, rng), ins.place, ins.text)
+        return Fault(device, kind, ((ins.address, IN_TEXT[kind](ins, rng)),), ins.place, ins.text)
+
+    # ---- faults of more than one instruction ----
+
+    def before_call(self, rng, callee, code):
+        """At one of the calls of a function code is run first, which code() makes for that place."""
+        cave = next(self.starts[name] for name in CAVES if name in self.starts)
+        call = rng.choice([ins for ins, name in self.calls if name == callee])
+        first = code(call.place)
+        first += b'\xe9' + (self.starts[callee] - cave - len(first) - 5).to_bytes(4, 'little', signed=True)
+        to_cave = (cave - call.address - len(call.code)).to_bytes(4, 'little', signed=True)
+        return ((cave, first), (call.address, b'\xe8' + to_cave)), call.place
+
+    def mute(self, rng):
+        """What tells others, or hears of them, does nothing."""
+        name = rng.choice([name for name in MUTE if name in self.starts])
+        return ((self.starts[name], RETURN_0),), name
+
+    def storm(self, rng):
+        """An interrupt is never done with: its handler asks for it again."""
+        name = rng.choice([name for name in ('interrupt', 'sent', 'received') if name in self.starts])
+        jump = (self.starts['event_again'] - self.starts[name] - 5).to_bytes(4, 'little', signed=True)
+        return ((self.starts[name], b'\xe9' + jump),), name
+
+    def dma(self, rng):
+        """The device is given a frame of somebody else."""
+        frame = rng.randrange(1 << 20, MEMORY, 4096)
+        if 'e1000e_rx_add' in self.starts:  # mov $frame, %rdx
+            return self.before_call(rng, 'e1000e_rx_add', lambda place: b'\x48\xba' + frame.to_bytes(8, 'little'))
+        # A command's address; a buffer, which is the second one behind a header: mov $frame, %rax; mov %rax, at(%rsi)
+        callee = 'virtqueue_add' if 'virtqueue_add' in self.starts else 'nvme_put'
+        return self.before_call(rng, callee, lambda place: b'\x48\xb8' + frame.to_bytes(8, 'little') + b'\x48\x89\x46' + bytes(
+            [24 if callee == 'nvme_put' else 0 if 'refill' in place else 16]))
+
+    def reply(self, rng):
+        """A request is answered that was not asked: its id (%rdx), or the packet's place in its ring (*%rsi), is another."""
+        change = rng.randrange(1, 128)
+        if 'blk_ring_answer' in self.starts:
+            return self.before_call(rng, 'blk_ring_answer', lambda place: b'\x48\x83\xc2' + bytes([change]))  # add $change, %rdx
+        return self.before_call(rng, 'net_tx_answer', lambda place: b'\x83\x06' + bytes([change]))  # addl $change, (%rsi)

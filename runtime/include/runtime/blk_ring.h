@@ -53,6 +53,7 @@ struct blk_ring {
 	blkif_sring_t *shared;
 	RING_IDX req_cons; /* next request to take					*/
 	RING_IDX rsp_prod; /* next response to publish; [rsp_prod, req_cons) is ours	*/
+	int broken;	   /* an answer did not fit: from then on none has to */
 	struct {
 		int answered;
 		blkif_response_t rsp;
@@ -73,8 +74,15 @@ int blk_ring_wait(struct blk_ring *ring);
 /* Note the answer to a request taken before. */
 void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t operation, int status);
 
-/* Publish all answers that are in turn; returns 1 when the frontend wants an event for them. */
+/* Publish all answers that are in turn; returns 1 when the frontend wants an event for them, -EINVAL when one is not
+ * the answer to what stands in its slot. */
 int blk_ring_publish(struct blk_ring *ring);
+
+/* Requests that it holds, taken or not. */
+static inline unsigned blk_ring_unanswered(const struct blk_ring *ring)
+{
+	return *(const volatile RING_IDX *)&ring->shared->req_prod - ring->rsp_prod;
+}
 
 static inline unsigned blk_ring_busy(const struct blk_ring *ring)
 {

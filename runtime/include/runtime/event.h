@@ -28,6 +28,7 @@ int event_bind_virq(uint32_t virq);
 
 /* Our port for an interrupt, by the IRQ handle that covers it; flags GUISE_IRQ_*; or -errno. */
 int event_bind_irq(uint32_t handle, uint32_t irq, uint32_t flags);
+extern unsigned event_interrupts; /* handlers of such ports that ran */
 
 /* A level-triggered interrupt was served and may fire again. */
 void event_irq_done(uint32_t port);

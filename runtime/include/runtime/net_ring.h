@@ -57,8 +57,15 @@ int net_tx_wait(struct net_tx_ring *ring);
 /* Note the answer to a packet taken before, NETIF_RSP_*. */
 void net_tx_answer(struct net_tx_ring *ring, const struct net_request *req, int status);
 
-/* Publish all answers that are in turn; returns 1 when the frontend wants an event for them. */
+/* Publish all answers that are in turn; returns 1 when the frontend wants an event for them, -EINVAL when one belongs
+ * to no packet that was taken. */
 int net_tx_publish(struct net_tx_ring *ring);
+
+/* Requests that it holds, taken or not. */
+static inline unsigned net_tx_unanswered(const struct net_tx_ring *ring)
+{
+	return *(const volatile RING_IDX *)&ring->shared->req_prod - ring->rsp_prod;
+}
 
 static inline unsigned net_tx_busy(const struct net_tx_ring *ring)
 {

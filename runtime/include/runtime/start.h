@@ -8,6 +8,7 @@
 
 extern const struct start_info *start;
 extern struct shared_info *const shared;
+extern unsigned pulses; /* signs of life that this domain gave */
 
 /* Each program defines it.  All of the runtime is ready; returning ends the domain: 0 as a
  * power-off, anything else as a crash. */

@@ -233,6 +233,35 @@ START_TEST(responses_leave_in_the_order_of_requests)
 }
 END_TEST
 
+/* A frontend that gets such a one gives its disk up. */
+START_TEST(an_answer_to_another_request_is_not_published)
+{
+	static const struct {
+		uint64_t id;
+		uint8_t operation;
+		int status;
+	} wrong[] = { { 101, BLKIF_OP_READ, 0 },
+		      { 100, BLKIF_OP_WRITE, 0 },
+		      { 100, BLKIF_OP_READ, 1 },
+		      { 100, BLKIF_OP_READ, -3 } };
+	blkif_request_t r;
+	RING_IDX index;
+
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		setup();
+		ask(100);
+		ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+		blk_ring_answer(&ring, index, wrong[i].id, wrong[i].operation, wrong[i].status);
+		ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
+		ck_assert_uint_eq(shared.ring.rsp_prod, 0);
+		ck_assert_uint_eq(shared.ring.ring[0].req.id, 100);
+	}
+	/* Its backend gives up the frontend, and has no end before all is answered. */
+	ck_assert_int_ge(blk_ring_publish(&ring), 0);
+	ck_assert_uint_eq(blk_ring_busy(&ring), 0);
+}
+END_TEST
+
 START_TEST(a_request_that_comes_before_the_wait_is_not_missed)
 {
 	blkif_request_t r;
@@ -292,14 +321,14 @@ START_TEST(another_backend_finds_all_that_is_unanswered)
 }
 END_TEST
 
-/* What was asked at index has the id index, and the status index % 3 as its answer. */
+/* What was asked at index has the id index, and the status -(index % 3) as its answer. */
 static void answers_are_right(void)
 {
 	for (RING_IDX i = shared.ring.req_prod - 6; i != shared.ring.rsp_prod; i++) {
 		const blkif_response_t *rsp = &shared.ring.ring[i % BLK_RING_SLOTS].rsp;
 
 		ck_assert_uint_eq(rsp->id, i);
-		ck_assert_int_eq(rsp->status, (int)(i % 3));
+		ck_assert_int_eq(rsp->status, -(int)(i % 3));
 	}
 }
 
@@ -315,7 +344,7 @@ START_TEST(a_backend_may_die_at_any_store_and_no_request_is_lost)
 		ask(i);
 	for (unsigned i = 0; i < 5; i++) {
 		ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
-		blk_ring_answer(&ring, index, index, BLKIF_OP_READ, (int)(index % 3));
+		blk_ring_answer(&ring, index, index, BLKIF_OP_READ, -(int)(index % 3));
 	}
 	torn_watch(&shared);
 	blk_ring_publish(&ring);
@@ -329,7 +358,7 @@ START_TEST(a_backend_may_die_at_any_store_and_no_request_is_lost)
 		while (blk_ring_take(&ring, &r, &index) > 0) {
 			ck_assert_uint_eq(r.id, index);
 			ck_assert_uint_eq(r.seg[0].gref, 100);
-			blk_ring_answer(&ring, index, r.id, r.operation, (int)(index % 3));
+			blk_ring_answer(&ring, index, r.id, r.operation, -(int)(index % 3));
 		}
 		blk_ring_publish(&ring);
 		ck_assert_uint_eq(shared.ring.rsp_prod, 3);
@@ -368,7 +397,7 @@ START_TEST(every_request_is_answered_once_whatever_the_order)
 		if (test_below(2) && nr) {
 			unsigned n = (unsigned)test_below(nr);
 
-			blk_ring_answer(&ring, taken[n], taken[n], BLKIF_OP_READ, (int)(taken[n] % 3));
+			blk_ring_answer(&ring, taken[n], taken[n], BLKIF_OP_READ, -(int)(taken[n] % 3));
 			open[taken[n] % BLK_RING_SLOTS] = false;
 			taken[n] = taken[--nr];
 			blk_ring_publish(&ring);
@@ -376,7 +405,7 @@ START_TEST(every_request_is_answered_once_whatever_the_order)
 		for (; test_below(2) && seen != shared.ring.rsp_prod; seen++) {
 			blkif_response_t *rsp = &shared.ring.ring[seen % BLK_RING_SLOTS].rsp;
 
-			check_that(rsp->id == seen && rsp->status == (int)(seen % 3));
+			check_that(rsp->id == seen && rsp->status == -(int)(seen % 3));
 		}
 	}
 	check_that(next > 1000);
@@ -421,6 +450,7 @@ SUITE(blk_ring)
 	tcase_add_test(tc, an_indirect_command_is_complete_with_its_segments);
 	tcase_add_test(tc, responses_leave_in_the_order_of_requests);
 	tcase_add_test(tc, a_request_that_comes_before_the_wait_is_not_missed);
+	tcase_add_test(tc, an_answer_to_another_request_is_not_published);
 	tcase_add_test(tc, a_ring_whose_indices_cannot_be_is_given_up);
 	tcase_add_test(tc, another_backend_finds_all_that_is_unanswered);
 	tcase_add_test(tc, a_backend_may_die_at_any_store_and_no_request_is_lost);

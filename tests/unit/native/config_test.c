@@ -283,14 +283,17 @@ START_TEST(drivers_have_what_is_given_for_them_or_for_all)
 	d = config_driver(&m, "vda");
 	ck_assert_uint_eq(d.restarts, 10);
 	ck_assert_uint_eq(d.limit, 3000);
+	ck_assert_uint_eq(d.stall, 5000);
 	ck_assert_int_eq(
-		machine("drivers = [ 'all,limit=300', 'vda,restarts=3, window=9,backoff=0,period=50,limit=60' ]\n"), 0);
+		machine("drivers = [ 'all,limit=300', 'vda,restarts=3, window=9,backoff=0,period=50,limit=60,stall=0' ]\n"),
+		0);
 	d = config_driver(&m, "vda");
 	ck_assert_uint_eq(d.restarts, 3);
 	ck_assert_uint_eq(d.window, 9);
 	ck_assert_uint_eq(d.backoff, 0);
 	ck_assert_uint_eq(d.period, 50);
 	ck_assert_uint_eq(d.limit, 60);
+	ck_assert_uint_eq(d.stall, 0);
 	d = config_driver(&m, "net0");
 	ck_assert_uint_eq(d.restarts, 10);
 	ck_assert_uint_eq(d.limit, 300);

@@ -114,8 +114,29 @@ START_TEST(without_a_backoff_none_waits)
 }
 END_TEST
 
+START_TEST(a_device_that_is_slow_is_given_more_time)
+{
+	struct driver_config slow = { .restarts = 100, .window = 60, .period = 100, .stall = 5000 };
+	struct patience q = { .config = &slow };
+
+	ck_assert_uint_eq(patience_stall(&q), 50);
+	patience_end(&q, 1 * S);
+	q.stalls++;
+	ck_assert_uint_eq(patience_stall(&q), 100);
+	q.stalls = 50;
+	ck_assert_uint_eq(patience_stall(&q), 3200);
+	patience_end(&q, 61 * S);
+	ck_assert_uint_eq(patience_stall(&q), 50);
+	slow.stall = 0;
+	ck_assert_uint_eq(patience_stall(&q), 0);
+	slow = (struct driver_config){ .stall = 1, .period = 100 };
+	ck_assert_uint_eq(patience_stall(&q), 1);
+}
+END_TEST
+
 SUITE(patience)
 {
+	tcase_add_test(tc, a_device_that_is_slow_is_given_more_time);
 	tcase_add_test(tc, one_that_answers_is_never_hung);
 	tcase_add_test(tc, one_that_does_not_answer_is_hung_after_the_limit_and_not_before);
 	tcase_add_test(tc, an_answer_that_is_late_but_within_the_limit_is_good);
