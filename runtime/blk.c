@@ -347,7 +347,10 @@ static void unpin_finished(void)
 	uint32_t cookie[GUISE_DMA_BATCH];
 	unsigned nr = 0;
 
-	for (struct job *job = finished.first; job; job = job->next)
+	for (struct job *job = finished.first; job; job = job->next) {
+		/* A frontend that finds a page still in use serves itself no more. */
+		if (job->status == BLKIF_RSP_OKAY && job->nr_cookies != job->cmd.nr_segments)
+			panic("%s: pages of a request are lost\n", device->name);
 		for (unsigned i = 0; i < job->nr_cookies; i++) {
 			cookie[nr++] = job->cookie[i];
 			if (nr == GUISE_DMA_BATCH) {
@@ -355,6 +358,7 @@ static void unpin_finished(void)
 				nr = 0;
 			}
 		}
+	}
 	unpin(cookie, nr);
 }
 

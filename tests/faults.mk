@@ -12,6 +12,6 @@ faults: $(ALL) $(FAULTS_DIR)/load ## inject faults into drivers under load (FAUL
 
 # With so few, one that nobody notices is several percent.
 test-faults: $(ALL) $(FAULTS_DIR)/load ## a few faults, always the same
-	@env -u CLASS -u DRIVERS FAULTS=24 SEED=1 LEAST=75 tests/faults/run $(B)
+	@env -u CLASS -u DRIVERS FAULTS=32 SEED=1 LEAST=75 tests/faults/run $(B)
 
 -include $(FAULTS_DIR)/load.d
