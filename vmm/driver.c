@@ -128,7 +128,9 @@ static const char *build(struct driver *d, const char *program)
 	domain_create(&d->domain, d->id, DRIVER_PAGES, DRIVER_PAGES, 1, GUISE_PRIO_DRIVER, GUISE_DOMAIN_NATIVE);
 	if (d->state != DRIVER_FAILED && !d->domain.error)
 		d->domain.error = rights(d);
-	told = (struct device_start){ d->info, d->believe_until, patience_stall(&d->patience) };
+	/* Who answers in a dead one's place has no successor that could know better. */
+	told = (struct device_start){ d->info, d->state == DRIVER_FAILED ? ~0ull : d->believe_until,
+				      patience_stall(&d->patience) };
 	if (!d->domain.error)
 		native_build(&d->domain, &elf, &told, sizeof(told), d->name);
 	if (d->domain.error)
