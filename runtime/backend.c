@@ -105,7 +105,7 @@ static void report_path(const struct backend *b, char *path, size_t size)
 
 void backend_report(struct backend *b, const char *fmt, ...)
 {
-	char path[STORE_PATH_MAX], text[320];
+	char path[STORE_PATH_MAX], text[384];
 	va_list args;
 
 	va_start(args, fmt);

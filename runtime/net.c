@@ -126,9 +126,18 @@ static int rings_due(void)
 	return due;
 }
 
+/* RFC 4291, 2.2; the host shortens it. */
+static const char *ip6_text(char text[40], const uint8_t *a)
+{
+	snprintf(text, 40, "%x:%x:%x:%x:%x:%x:%x:%x", net_get16(a), net_get16(a + 2), net_get16(a + 4),
+		 net_get16(a + 6), net_get16(a + 8), net_get16(a + 10), net_get16(a + 12), net_get16(a + 14));
+	return text;
+}
+
 /* Tell of what was done, each second in which something was. */
 static void report(void)
 {
+	char ip6[40], of_link[40];
 	int any = 0;
 
 	for (struct vif *v = vif_first(); v; v = vif_next(v)) {
@@ -142,9 +151,9 @@ static void report(void)
 		v->reported = all;
 		backend_report(
 			&v->backend,
-			"tx_packets=%lu tx_bytes=%lu tx_drops=%lu rx_packets=%lu rx_bytes=%lu rx_drops=%lu ip=%u",
+			"tx_packets=%lu tx_bytes=%lu tx_drops=%lu rx_packets=%lu rx_bytes=%lu rx_drops=%lu ip=%u ip6=%s ip6_link=%s",
 			v->sent.packets, v->sent.bytes, v->sent.drops, v->got.packets, v->got.bytes, v->got.drops,
-			v->ip);
+			v->ip, ip6_text(ip6, v->ip6[0]), ip6_text(of_link, v->ip6[1]));
 	}
 	if (!any)
 		report_at = 0;

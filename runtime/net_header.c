@@ -8,6 +8,7 @@
 
 #define ETH_IPV4 0x0800
 #define ETH_IPV6 0x86dd
+#define ETH_ARP	 0x0806
 #define ETH_VLAN 0x8100
 #define ETH_QINQ 0x88a8
 
@@ -15,7 +16,11 @@
 #define PROTO_TCP     6
 #define PROTO_UDP     17
 #define PROTO_ROUTING 43
+#define PROTO_ICMPV6  58
 #define PROTO_OPTIONS 60
+
+#define ND_SOLICITS   135
+#define ND_ADVERTISES 136
 
 /* Behind the IPv4 header at `at`: 0 when it cannot be. */
 static unsigned behind_ipv4(const uint8_t *p, unsigned at, unsigned len, uint8_t *proto)
@@ -69,6 +74,27 @@ int net_headers_parse(struct net_headers *h, const uint8_t *p, unsigned len)
 	h->offset = h->tcp ? 16 : 6;
 	h->len = at + (h->tcp ? (p[at + 12] >> 4) * 4 : 8);
 	return h->len < at + (h->tcp ? 20 : 8) ? -XEN_EINVAL : 0;
+}
+
+static int is_discovery(const uint8_t *p)
+{
+	return p[20] == PROTO_ICMPV6 && p[21] == 255 && (p[54] == ND_SOLICITS || p[54] == ND_ADVERTISES);
+}
+
+unsigned net_address_said(const uint8_t *p, unsigned len, const uint8_t *mac, const uint8_t **address)
+{
+	static const uint8_t none[16];
+	unsigned type = len < 42 ? 0 : net_get16(p + 12), n = 0;
+
+	if (type == ETH_ARP && net_get16(p + 16) == ETH_IPV4 && !memcmp(p + 22, mac, 6)) {
+		*address = p + 28;
+		n = 4;
+	} else if (type == ETH_IPV6 && len >= 78 && !memcmp(p + 6, mac, 6) && is_discovery(p)) {
+		/* Who asks whether an address is free has none: it is the one. */
+		*address = memcmp(p + 22, none, 16) ? p + 22 : p + 62;
+		n = 16;
+	}
+	return n && memcmp(*address, none, n) ? n : 0;
 }
 
 static uint64_t fold(uint64_t sum)

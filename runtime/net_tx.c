@@ -245,12 +245,16 @@ static void copy_end(struct tx_job *job)
 	job_finish(job);
 }
 
-/* Ethernet's ARP, and IPv4's: who says its own card has an address?  RFC 826; one that asks whether it is free has none. */
-static void look_for_ip(struct vif *v, const uint8_t *p)
+/* Who says that its own card has an address? */
+static void look_for_address(struct vif *v, const uint8_t *p, unsigned len)
 {
-	if (net_get16(p + 12) == 0x0806 && net_get16(p + 16) == 0x0800 &&
-	    !memcmp(p + 22, net_switch.port[v->port].mac, 6) && (p[28] | p[29] | p[30] | p[31]))
-		v->ip = net_get16(p + 28) << 16 | net_get16(p + 30);
+	const uint8_t *a;
+	unsigned n = net_address_said(p, len, net_switch.port[v->port].mac, &a);
+
+	if (n == 4)
+		v->ip = net_get16(a) << 16 | net_get16(a + 2);
+	else if (n == 16)
+		memcpy(v->ip6[a[0] == 0xfe && a[1] >> 6 == 2], a, 16);
 }
 
 /* Decide where a packet goes, and begin: returns 1 when it is to be pinned for the device. */
@@ -264,8 +268,7 @@ static int route(struct tx_job *job)
 		job_refuse(job, NETIF_RSP_ERROR);
 		return 0;
 	}
-	if (head_len(job) >= 42)
-		look_for_ip(job->queue->vif, job->head);
+	look_for_address(job->queue->vif, job->head, head_len(job));
 	ports = net_switch_forward(&net_switch, job->queue->vif->port, job->head, net_now);
 	if (!ports) {
 		job_refuse(job, NETIF_RSP_DROPPED);

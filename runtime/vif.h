@@ -68,7 +68,8 @@ struct vif {
 	struct net_share share;	    /* pages in its backlogs, by who sent them */
 	struct vif_count sent, got; /* by the frontend */
 	uint64_t reported;	    /* packets, then */
-	uint32_t ip;		    /* that its frontend said by ARP to have, 0: it has not */
+	uint32_t ip;		    /* that its frontend said to have, 0: it has not	*/
+	uint8_t ip6[2][16];	    /* the same, and of its link alone		*/
 };
 
 /* All of them, in no order, and by their switch port. */

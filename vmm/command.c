@@ -102,10 +102,10 @@ static struct guise_domain_info counters(const struct guest *g)
 	return c;
 }
 
-/* What the driver of a device tells of its use, in words NAME=NUMBER: fn(name, number, arg) for each.
+/* What the driver of a device tells of its use, in words NAME=VALUE: fn(name, value, arg) for each.
  * The text is the driver's own: what is no such word is passed over. */
 static void device_use(const struct guest *g, unsigned driver, const char *kind, unsigned number,
-		       void (*fn)(const char *name, uint64_t n, void *arg), void *arg)
+		       void (*fn)(const char *name, const char *value, void *arg), void *arg)
 {
 	char path[96], text[384], *word = text, *end, *eq;
 
@@ -120,21 +120,28 @@ static void device_use(const struct guest *g, unsigned driver, const char *kind,
 		if (!eq)
 			continue;
 		*eq = 0;
-		fn(word, parse_u64(eq + 1, NULL), arg);
+		fn(word, eq + 1, arg);
 	}
 }
 
-static void put_use_word(const char *name, uint64_t n, void *arg)
+static void put_use_word(const char *name, const char *value, void *arg)
 {
-	json_put_number(arg, name, (int64_t)(n & INT64_MAX));
+	const char *end;
+	uint64_t n = parse_u64(value, &end);
+
+	if (*end)
+		json_put_string(arg, name, value);
+	else
+		json_put_number(arg, name, (int64_t)(n & INT64_MAX));
 }
 
 struct io {
 	uint64_t read, written, rx, tx; /* bytes */
 };
 
-static void add_io(const char *name, uint64_t n, void *arg)
+static void add_io(const char *name, const char *value, void *arg)
 {
+	uint64_t n = parse_u64(value, NULL);
 	struct io *io = arg;
 
 	if (!strcmp(name, "read_bytes"))

@@ -2,6 +2,7 @@
 /*
  * backend.c - domains as guests of the machine.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -379,6 +380,14 @@ static uint64_t count(struct json_object *o, const char *key)
 	return (uint64_t)guise_number(o, key);
 }
 
+static struct in6_addr address6(struct json_object *o, const char *key)
+{
+	const char *text = guise_string(o, key);
+	struct in6_addr a;
+
+	return text && inet_pton(AF_INET6, text, &a) == 1 ? a : in6addr_any;
+}
+
 static void devices(const struct domain *d, struct json_object *info, struct backend_guest *out)
 {
 	struct json_object *list;
@@ -397,10 +406,12 @@ static void devices(const struct domain *d, struct json_object *info, struct bac
 		int n = def_vif_find(d->def, d->id, guise_string(o, "mac") ? guise_string(o, "mac") : "");
 
 		if (n >= 0)
-			out->vif[n] = (struct backend_vif){ count(o, "rx_bytes"),    count(o, "rx_packets"),
-							    count(o, "rx_drops"),    count(o, "tx_bytes"),
-							    count(o, "tx_packets"),  count(o, "tx_drops"),
-							    (uint32_t)count(o, "ip") };
+			out->vif[n] = (struct backend_vif){
+				count(o, "rx_bytes"),	  count(o, "rx_packets"),
+				count(o, "rx_drops"),	  count(o, "tx_bytes"),
+				count(o, "tx_packets"),	  count(o, "tx_drops"),
+				(uint32_t)count(o, "ip"), { address6(o, "ip6"), address6(o, "ip6_link") }
+			};
 	}
 }
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
+
 #include <json-c/json.h>
 
 #include "error.h"
@@ -30,7 +32,8 @@ struct backend_guest {
 	} disk[BACKEND_DEVICES];
 	struct backend_vif {
 		uint64_t rx_bytes, rx_packets, rx_drops, tx_bytes, tx_packets, tx_drops;
-		uint32_t ip; /* that the guest said by ARP to have, 0: not yet	*/
+		uint32_t ip;		/* that the guest said to have, 0: not yet	*/
+		struct in6_addr ip6[2]; /* the same, and of its link alone	*/
 	} vif[BACKEND_DEVICES];
 };
 

@@ -2,6 +2,7 @@
 /*
  * calls_device.c - calls about what domains consist of: memory, vCPUs, devices, metadata, and what they used.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -540,7 +541,18 @@ int call_interface_stats(struct call *call)
 /* virDomainInterfaceAddressesSource: what a DHCP server leased, an agent in the guest says, or ARP shows. */
 enum { ADDRESSES_LEASE, ADDRESSES_AGENT, ADDRESSES_ARP };
 
-/* The drivers look at ARP; of leases nobody tells us, so who asks for them gets the same. */
+static void out_address(struct out *out, uint32_t *n, int family, const void *address)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, address, text, sizeof(text));
+	out_i32(out, family == AF_INET6); /* virIPAddrType	*/
+	out_string(out, text);
+	out_u32(out, 0); /* neither tells the prefix	*/
+	++*n;
+}
+
+/* The drivers look at ARP and neighbour discovery; of leases nobody tells us, so who asks for them gets the same. */
 int call_interface_addresses(struct call *call)
 {
 	struct domain *d = call_active(call);
@@ -556,19 +568,21 @@ int call_interface_addresses(struct call *call)
 	rc = usage(call, d, &g);
 	out_u32(&call->out, rc ? 0 : d->def->nr_vifs);
 	for (unsigned i = 0; !rc && i < d->def->nr_vifs; i++) {
-		uint32_t ip = g.vif[i].ip;
-		char text[32];
+		const struct backend_vif *vif = &g.vif[i];
+		uint32_t ip = htonl(vif->ip), n = 0;
+		char name[16];
+		size_t mark;
 
-		def_vif_name(d->def, d->id, i, text);
-		out_string(&call->out, text);
+		def_vif_name(d->def, d->id, i, name);
+		out_string(&call->out, name);
 		out_optional(&call->out, d->def->vif[i].mac);
-		out_u32(&call->out, ip ? 1 : 0);
-		if (!ip)
-			continue;
-		snprintf(text, sizeof(text), "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
-		out_i32(&call->out, 0); /* IPv4	*/
-		out_string(&call->out, text);
-		out_u32(&call->out, 0); /* ARP does not tell the prefix	*/
+		mark = out_mark(&call->out);
+		if (ip)
+			out_address(&call->out, &n, AF_INET, &ip);
+		for (unsigned k = 0; k < 2; k++)
+			if (!IN6_IS_ADDR_UNSPECIFIED(&vif->ip6[k]))
+				out_address(&call->out, &n, AF_INET6, &vif->ip6[k]);
+		out_patch(&call->out, mark, n);
 	}
 	domain_put(d);
 	return rc;

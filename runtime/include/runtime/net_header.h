@@ -20,6 +20,10 @@ struct net_headers {
  * -EINVAL when they are not all there, or it is a fragment. */
 int net_headers_parse(struct net_headers *h, const uint8_t *p, unsigned len);
 
+/* The address that its sender says by ARP (RFC 826) or neighbour discovery (RFC 4861) to have, or to be about to have:
+ * where it stands in the packet, and 4 or 16 bytes.  0: none, or not with this Ethernet address. */
+unsigned net_address_said(const uint8_t *p, unsigned len, const uint8_t *mac, const uint8_t **address);
+
 /* A number that all packets of a stream share, from the first len bytes of one. */
 unsigned net_flow_hash(const uint8_t *p, unsigned len);
 

@@ -104,7 +104,9 @@ int backend_set_memory(struct domain *d, uint64_t kib, struct error *e)
 
 int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
 {
-	*out = (struct backend_guest){ .memory_kib = d->def->memory_kib, .cpu_ns = 12345, .vif[0].ip = 0x0a00020f };
+	*out = (struct backend_guest){ .memory_kib = d->def->memory_kib,
+				       .cpu_ns = 12345,
+				       .vif[0] = { .ip = 0x0a00020f, .ip6[1].s6_addr = { 0xfe, 0x80, [15] = 1 } } };
 	return done(e);
 }
 

@@ -405,9 +405,12 @@ START_TEST(a_cards_address_is_that_of_its_guest)
 		ck_assert_uint_eq(in_u32(&in), 1);
 		ck_assert_str_eq(in_string(&in), "vif32.0");
 		ck_assert_str_eq(in_optional(&in), "00:16:3e:01:02:03");
-		ck_assert_uint_eq(in_u32(&in), 1);
+		ck_assert_uint_eq(in_u32(&in), 2);
 		ck_assert_int_eq(in_i32(&in), 0);
 		ck_assert_str_eq(in_string(&in), "10.0.2.15");
+		ck_assert_uint_eq(in_u32(&in), 0);
+		ck_assert_int_eq(in_i32(&in), 1);
+		ck_assert_str_eq(in_string(&in), "fe80::1");
 		ck_assert_uint_eq(in_u32(&in), 0);
 	}
 }

@@ -60,6 +60,8 @@ END_TEST
 
 START_TEST(no_header_leads_out_of_the_packet)
 {
+	const uint8_t mac[6] = { 0 }, *said;
+
 	for (unsigned i = 0; i < 200000; i++) {
 		unsigned len = (unsigned)test_below(NET_HEADERS + 1);
 		uint8_t *p = malloc(len ? len : 1);
@@ -71,6 +73,8 @@ START_TEST(no_header_leads_out_of_the_packet)
 			p[13] = p[12] == 0x08 ? 0 : 0xdd;
 			p[14] = p[12] == 0x08 ? 0x45 : 0x60;
 		}
+		if (net_address_said(p, len, mac, &said))
+			check_that(said + 4 <= p + len);
 		if (!net_headers_parse(&h, p, len))
 			check_that(h.start + h.offset + 2u <= len);
 		free(p);
@@ -144,8 +148,36 @@ START_TEST(a_checksum_that_lies_outside_is_refused)
 }
 END_TEST
 
+START_TEST(a_card_has_the_addresses_that_it_says_itself)
+{
+	const uint8_t mac[6] = { 0, 0x16, 0x3e, 1, 2, 3 }, other[6] = { 0, 0x16, 0x3e, 1, 2, 4 }, *said;
+	uint8_t arp[42] = { [12] = 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, [28] = 10, 0, 2, 15 };
+	uint8_t nd[78] = { [12] = 0x86, 0xdd, 0x60, [20] = 58, 255, [54] = 135, [62] = 0xfe, 0x80, [77] = 9 };
+
+	memcpy(arp + 22, mac, 6);
+	memcpy(nd + 6, mac, 6);
+	ck_assert_uint_eq(net_address_said(arp, 42, mac, &said), 4);
+	ck_assert_ptr_eq(said, arp + 28);
+	ck_assert_uint_eq(net_address_said(arp, 42, other, &said), 0);
+	ck_assert_uint_eq(net_address_said(arp, 41, mac, &said), 0);
+	arp[28] = arp[30] = arp[31] = 0; /* is it free? */
+	ck_assert_uint_eq(net_address_said(arp, 42, mac, &said), 0);
+
+	ck_assert_uint_eq(net_address_said(nd, 78, mac, &said), 16);
+	ck_assert_ptr_eq(said, nd + 62);
+	nd[22] = 0x20; /* it has one, and asks for another's */
+	ck_assert_uint_eq(net_address_said(nd, 78, mac, &said), 16);
+	ck_assert_ptr_eq(said, nd + 22);
+	ck_assert_uint_eq(net_address_said(nd, 78, other, &said), 0);
+	ck_assert_uint_eq(net_address_said(nd, 77, mac, &said), 0);
+	nd[21] = 64; /* from another link */
+	ck_assert_uint_eq(net_address_said(nd, 78, mac, &said), 0);
+}
+END_TEST
+
 SUITE(net_header)
 {
+	tcase_add_test(tc, a_card_has_the_addresses_that_it_says_itself);
 	tcase_add_test(tc, the_transport_header_is_found_behind_ipv4);
 	tcase_add_test(tc, tags_and_ipv6_options_are_walked_over);
 	tcase_add_test(tc, fragments_and_short_headers_are_refused);
