@@ -237,6 +237,10 @@ static const char *info(const struct json *request, struct json_out *reply)
 	use = counters(g);
 	put_guest(reply, g, &use);
 	put_counters(reply, &use);
+	json_open(reply, "vcpu_ns", '[');
+	for (unsigned i = 0; i < c->maxvcpus; i++)
+		json_put_number(reply, NULL, (int64_t)use.vcpu_ns[i]);
+	json_close(reply, ']');
 	json_put_number(reply, "weight", c->weight);
 	json_put_number(reply, "cap", c->cap);
 	if (g->state == GUEST_RUNNING)

@@ -168,9 +168,10 @@ struct guise_domain_info {
 	uint64_t faults;	  /* software TLB fills					*/
 	uint64_t dma_faults;	  /* what the IOMMU blocked of its devices			*/
 	char text[64];		  /* why it crashed, else empty				*/
+	uint64_t vcpu_ns[32];	  /* run time of each vCPU				*/
 };
 #define GUISE_INFO_SELF 0xffffffffu
-ABI_LAYOUT(guise_domain_info, 216);
+ABI_LAYOUT(guise_domain_info, 472);
 
 /* What a vCPU enters the kernel for: 0 to 63 is the hypercall of that number, calls within a multicall included. */
 #define GUISE_CROSSING_SYSCALL	 64 /* system call of user mode, handed to the guest's kernel		*/

@@ -121,6 +121,8 @@ static void vcpus_count(struct domain *d, struct guise_domain_info *info)
 		if (!v)
 			continue;
 		info->vcpus += v->state != VCPU_DOWN;
+		info->vcpu_ns[i] = sched_cpu_ns(v);
+		info->cpu_ns += info->vcpu_ns[i];
 		info->wait_ns += v->runstate.time[RUNSTATE_runnable];
 		if (v->runstate.state == RUNSTATE_runnable)
 			info->wait_ns += now - v->runstate.state_entry_time;
@@ -137,7 +139,6 @@ static long op_info(struct domain *d, uint32_t handle, guest_ptr_t p)
 		.handles = handle_count(d),
 		.shared_info_mfn = d->shared_mfn,
 		.grant_mfn = d->state == GUISE_STATE_DYING ? INVALID_MFN : grant_frame(d, 0),
-		.cpu_ns = sched_cpu_ns(d),
 		.frames = d->frames,
 		.max_frames = d->max_frames,
 		.kernel_frames = d->kernel_pages,

@@ -110,7 +110,6 @@ static void kick_locked(struct domain *d) MUST_HOLD(queue_lock)
 
 static void charge(struct domain *d, uint64_t ns, uint64_t now) MUST_HOLD(queue_lock)
 {
-	d->cpu_ns += ns;
 	d->sched.virtual += virtual_of(d, ns);
 	if (!d->sched.cap)
 		return;
@@ -148,16 +147,12 @@ void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap)
 	domain_wake(d);
 }
 
-uint64_t sched_cpu_ns(struct domain *d)
+uint64_t sched_cpu_ns(const struct vcpu *v)
 {
-	uint64_t now, ns;
+	uint64_t ns;
 
 	spin_lock(&queue_lock);
-	now = time_now();
-	ns = d->cpu_ns;
-	for (uint32_t i = 0; i < arch_cpu_count(); i++)
-		if (runners[i].running && runners[i].running->domain == d)
-			ns += now - runners[i].running->started;
+	ns = v->cpu_ns + (runners[v->cpu].running == v ? time_now() - v->started : 0);
 	spin_unlock(&queue_lock);
 	return ns;
 }
@@ -402,6 +397,7 @@ static void stop_running(struct runner *r) MUST_HOLD(queue_lock)
 	r->running = NULL;
 	if (!v)
 		return;
+	v->cpu_ns += now - v->started;
 	charge(v->domain, now - v->started, now);
 	if (v->state == VCPU_RUNNING) {
 		v->state = VCPU_RUNNABLE;

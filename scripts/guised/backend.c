@@ -417,7 +417,7 @@ static void devices(const struct domain *d, struct json_object *info, struct bac
 
 int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
 {
-	struct json_object *o = link_call(link_about("info", d->def->name), ASK_MS, e);
+	struct json_object *o = link_call(link_about("info", d->def->name), ASK_MS, e), *list;
 
 	if (!o)
 		return -1;
@@ -425,6 +425,10 @@ int backend_guest(struct domain *d, struct backend_guest *out, struct error *e)
 				       .cpu_ns = count(o, "cpu_ns"),
 				       .weight = (unsigned)count(o, "weight"),
 				       .cap = (unsigned)count(o, "cap") };
+	for (size_t i = 0;
+	     json_object_object_get_ex(o, "vcpu_ns", &list) && i < json_object_array_length(list) && i < BACKEND_VCPUS;
+	     i++)
+		out->vcpu_ns[i] = (uint64_t)json_object_get_int64(json_object_array_get_idx(list, i));
 	devices(d, o, out);
 	json_object_put(o);
 	return 0;

@@ -22,9 +22,11 @@ struct def;
 struct domain;
 
 #define BACKEND_DEVICES 8u
+#define BACKEND_VCPUS	32u
 
 struct backend_guest {
 	uint64_t memory_kib, cpu_ns;
+	uint64_t vcpu_ns[BACKEND_VCPUS];
 	unsigned weight, cap; /* cap 0: no limit	*/
 	/* Of the domain's disks and cards, in its order. */
 	struct backend_disk {

@@ -2,6 +2,7 @@
 /*
  * calls.c - calls about the connection and the machine.
  */
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,11 +164,16 @@ int call_node_free_memory(struct call *call)
 int call_node_cpu_map(struct call *call)
 {
 	uint32_t map = in_u32(&call->in), online = in_u32(&call->in);
-	const uint8_t cpu = 1;
+	struct backend_machine m;
+	uint64_t all;
 
-	out_opaque(&call->out, &cpu, map ? 1 : 0);
-	out_u32(&call->out, online ? 1 : 0);
-	out_i32(&call->out, 1);
+	backend_machine(&m);
+	if (m.cpus > 64)
+		m.cpus = 64;
+	all = htole64(m.cpus < 64 ? (1ull << m.cpus) - 1 : ~0ull);
+	out_opaque(&call->out, &all, map ? (m.cpus + 7) / 8 : 0);
+	out_u32(&call->out, online ? m.cpus : 0);
+	out_i32(&call->out, (int)m.cpus);
 	return 0;
 }
 

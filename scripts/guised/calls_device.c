@@ -215,28 +215,34 @@ int call_get_info(struct call *call)
 	return rc;
 }
 
+/* virVcpuInfo of each, and on which CPUs of the machine each may run: on all. */
 int call_get_vcpus(struct call *call)
 {
 	struct domain *d = call_active(call);
-	uint32_t most = in_u32(&call->in), length = in_u32(&call->in), n;
+	uint32_t n = in_u32(&call->in), length = in_u32(&call->in);
+	struct backend_machine m;
 	struct backend_guest g;
-	uint8_t map[64] = { 1 };
+	uint8_t map[32 * 64] = { 0 };
 
-	if (!d)
+	if (!d || call->in.bad)
 		return -1;
-	if (d->def->online > 1)
-		return fail(call, ERROR_NO_SUPPORT, "times of single vCPUs");
-	n = most ? 1 : 0;
+	if (n > BACKEND_VCPUS || length > sizeof(map) / BACKEND_VCPUS)
+		return fail(call, ERROR_INVALID_ARG, "%u vCPUs, and %u bytes for each", n, length);
 	domain_get(d);
+	backend_machine(&m);
 	if (!usage(call, d, &g)) {
+		if (n > d->def->online)
+			n = d->def->online;
 		out_u32(&call->out, n);
-		if (n) {
-			out_u32(&call->out, 0);
+		for (uint32_t i = 0; i < n; i++) {
+			out_u32(&call->out, i);
 			out_i32(&call->out, 1); /* running or runnable	*/
-			out_u64(&call->out, g.cpu_ns);
-			out_i32(&call->out, 0);
+			out_u64(&call->out, g.vcpu_ns[i]);
+			out_i32(&call->out, m.cpus > 1 ? -1 : 0); /* which CPU it is on, if that is known */
+			for (uint32_t cpu = 0; cpu < m.cpus && cpu < 8 * length; cpu++)
+				map[i * length + cpu / 8] |= (uint8_t)(1 << cpu % 8);
 		}
-		out_opaque(&call->out, map, length && length <= sizeof(map) ? n * length : 0);
+		out_opaque(&call->out, map, n * length);
 	}
 	domain_put(d);
 	return call->error.code ? -1 : 0;
@@ -348,6 +354,11 @@ static void record(struct call *call, struct domain *d, uint32_t stats, const st
 	if (stats & STATS_VCPU) {
 		param_word(out, &n, "vcpu.current", PARAM_UINT, d->def->online);
 		param_word(out, &n, "vcpu.maximum", PARAM_UINT, d->def->vcpus);
+		for (unsigned i = 0; d->id >= 0 && i < d->def->online; i++) {
+			snprintf(name, sizeof(name), "vcpu.%u.state", i);
+			param_word(out, &n, name, PARAM_INT, 1);
+			param_numbered(out, &n, "vcpu.%u.time", i, g->vcpu_ns[i]);
+		}
 	}
 	if (stats & STATS_NET && d->id >= 0) {
 		param_word(out, &n, "net.count", PARAM_UINT, d->def->nr_vifs);

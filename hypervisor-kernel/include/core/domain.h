@@ -82,9 +82,9 @@ struct domain {
 	struct io_space *io; /* what its devices reach (arch/iommu.h); NULL: it has none	*/
 	uint64_t dma_faults; /* of its devices						*/
 
-	uint32_t nr_ports;		     /* in use; event_lock					*/
-	uint64_t cpu_ns, faults, hypercalls; /* counters; approximate reads are fine	*/
-	bool timed;			     /* the time of crossings is taken, too	*/
+	uint32_t nr_ports;	     /* in use; event_lock					*/
+	uint64_t faults, hypercalls; /* counters; approximate reads are fine	*/
+	bool timed;		     /* the time of crossings is taken, too	*/
 	uint64_t events_sent, events_received;
 };
 

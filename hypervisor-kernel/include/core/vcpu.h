@@ -39,6 +39,7 @@ struct vcpu {
 	struct list run;    /* in the run queue				*/
 	uint64_t slice_end; /* system time, ns				*/
 	uint64_t started;   /* since when it runs				*/
+	uint64_t cpu_ns;    /* how long it ran before that			*/
 
 	vcpu_info_t *info;	/* in shared_info, or where the guest registered it	*/
 	mfn_t info_mfn;		/* held frame of a registered area, or INVALID_MFN	*/
@@ -123,8 +124,8 @@ void sched_domain_init(struct domain *d);
 void sched_domain_end(struct domain *d);
 /* weight 1..65535; cap in percent of one CPU, 0 for none. */
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap);
-/* Run time of all of its vCPUs up to now. */
-uint64_t sched_cpu_ns(struct domain *d);
+/* Run time up to now. */
+uint64_t sched_cpu_ns(const struct vcpu *v);
 void sched_counters(uint64_t *idle_ns, uint64_t *switches);
 /* CPUs that run d choose again before returning to it. */
 void sched_kick(struct domain *d);
