@@ -426,7 +426,7 @@ static void pin_step(struct dom *d, const struct step *s)
 
 	if (s->b & 4) {
 		trace(d, "unpin %lx", m);
-		rc = !owned ? -EPERM : model.frame[m].pinned ? 0 : -EINVAL;
+		rc = !owned || model.frame[m].kernels ? -EPERM : model.frame[m].pinned ? 0 : -EINVAL;
 		same(mmuext(d, MMUEXT_UNPIN_TABLE, m, NULL), rc, "unpin");
 		if (!rc)
 			m_unpin(m);

@@ -76,11 +76,12 @@ void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint
 {
 	const uint32_t node[2] = { node_at(d, root, 4), node_at(d, user, 4) };
 	unsigned low = pt_index(first, 4), high = pt_index(last, 4), visits = 0;
-	const uint64_t *guest = mfn_to_virt(root);
 	uint64_t lines = LINES_KERNEL; /* their tables hang from other roots as well */
+	const uint64_t *guest;
 
 	if (!frame_owned_by(root, d->id))
 		return;
+	guest = mfn_to_virt(root);
 	for (unsigned k = 0; k < 2; k++)
 		lines |= node[k] == FRAME_NIL ? 0 : d->tlb.node[node[k]].lines;
 	lines = lines_between(lines & ~LINES_HYPERVISOR, low, high);
