@@ -143,24 +143,23 @@ static struct node *node_new(struct node *parent, const char *name, size_t len)
 	return n;
 }
 
-int node_may_read(const struct node *n, uint16_t dom)
+/* What a domain other than the owner may. */
+static const struct perm *perm_for(const struct node *n, uint16_t dom)
 {
-	if (dom == 0 || n->perm[0].dom == dom)
-		return 1;
 	for (unsigned i = 1; i < n->nr_perms; i++)
 		if (n->perm[i].dom == dom)
-			return n->perm[i].read;
-	return n->perm[0].read;
+			return &n->perm[i];
+	return &n->perm[0];
+}
+
+int node_may_read(const struct node *n, uint16_t dom)
+{
+	return dom == 0 || n->perm[0].dom == dom || perm_for(n, dom)->read;
 }
 
 int node_may_write(const struct node *n, uint16_t dom)
 {
-	if (dom == 0 || n->perm[0].dom == dom)
-		return 1;
-	for (unsigned i = 1; i < n->nr_perms; i++)
-		if (n->perm[i].dom == dom)
-			return n->perm[i].write;
-	return n->perm[0].write;
+	return dom == 0 || n->perm[0].dom == dom || perm_for(n, dom)->write;
 }
 
 static struct node *tree_next(struct node *n, const struct node *top)

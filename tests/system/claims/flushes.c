@@ -29,26 +29,6 @@ static void enable(void)
 	expect_eq(call(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0, 0, 0), GUISE_PERSONALITY_MM);
 }
 
-static uint64_t machine(const void *page)
-{
-	return virt_to_mfn(page) << PAGE_SHIFT;
-}
-
-static uint64_t *marked(uint64_t number)
-{
-	uint64_t *page = page_alloc(1);
-
-	expect(page);
-	for (unsigned i = 0; i < 512; i++)
-		page[i] = number;
-	return page;
-}
-
-static uint64_t load(uint64_t va)
-{
-	return *(volatile uint64_t *)va;
-}
-
 static void plain(uint64_t *entry, uint64_t value)
 {
 	*(volatile uint64_t *)entry = value;
@@ -83,8 +63,8 @@ static uint64_t *slot_below(uint64_t *root)
 {
 	uint64_t *l3 = table(), *l2 = table();
 
-	plain(&l3[0], machine(l2) | PTE_DATA);
-	plain(&root[1], machine(l3) | PTE_DATA);
+	plain(&l3[0], page_machine(l2) | PTE_DATA);
+	plain(&root[1], page_machine(l3) | PTE_DATA);
 	return l2;
 }
 
@@ -104,17 +84,17 @@ TEST("what a stock kernel had mapped goes on when it becomes a personality", .pa
 {
 	uint64_t va = pt_space();
 
-	pt_set(va, machine(marked(5)) | PTE_DATA);
-	expect_eq(load(va), 5);
+	pt_set(va, page_machine(page_marked(5)) | PTE_DATA);
+	expect_eq(word_at(va), 5);
 	enable();
-	expect_eq(load(va), 5);
-	pt_set(va, machine(marked(6)) | PTE_DATA);
-	expect_eq(load(va), 6);
+	expect_eq(word_at(va), 5);
+	pt_set(va, page_machine(page_marked(6)) | PTE_DATA);
+	expect_eq(word_at(va), 6);
 }
 
 TEST("a plain store to a table counts after a flush of its address, its table, or all")
 {
-	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page[2] = { marked(0), marked(1) };
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page[2] = { page_marked(0), page_marked(1) };
 	const uint64_t range[][2] = { { va, va },
 				      { va & ~(MB2 - 1), va | (MB2 - 1) },
 				      { 0, ALL },
@@ -123,19 +103,19 @@ TEST("a plain store to a table counts after a flush of its address, its table, o
 				      { 0, va } };
 
 	enable();
-	plain(entry, machine(page[1]) | PTE_DATA);
-	expect_eq(load(va), 1);
+	plain(entry, page_machine(page[1]) | PTE_DATA);
+	expect_eq(word_at(va), 1);
 	for (unsigned i = 0; i < 6; i++) {
-		plain(entry, machine(page[i % 2]) | PTE_DATA);
+		plain(entry, page_machine(page[i % 2]) | PTE_DATA);
 		flush(range[i][0], range[i][1]);
-		expect_eq(load(va), i % 2);
+		expect_eq(word_at(va), i % 2);
 	}
-	plain(entry, machine(page[0]) | PTE_RO);
+	plain(entry, page_machine(page[0]) | PTE_RO);
 	flush(va, va);
 	expect(can_read(va, NULL) && !can_write(va, 1));
-	plain(entry, machine(page[0]) | PTE_DATA); /* more than before needs no flush */
+	plain(entry, page_machine(page[0]) | PTE_DATA); /* more than before needs no flush */
 	expect(can_write(va, 1));
-	plain(entry, machine(page[0]) | PTE_P | PTE_U | PTE_RW);
+	plain(entry, page_machine(page[0]) | PTE_P | PTE_U | PTE_RW);
 	flush(va, va);
 	expect(can_write(va, 2));
 	expect_eq(*entry & (PTE_A | PTE_D), PTE_A | PTE_D);
@@ -155,17 +135,17 @@ TEST("a flush counts for a root that is not loaded, and loading needs none")
 		plain(&root[i][0], kernel_root()[0]);
 		l2 = slot_below(root[i]);
 		l1[i] = table();
-		plain(&l2[0], machine(l1[i]) | PTE_DATA);
+		plain(&l2[0], page_machine(l1[i]) | PTE_DATA);
 		for (unsigned k = 0; k < 20; k++)
-			plain(&l1[i][k], machine(marked(100 * i + k)) | PTE_DATA);
+			plain(&l1[i][k], page_machine(page_marked(100 * i + k)) | PTE_DATA);
 	}
 	for (unsigned round = 0; round < 40; round++) {
 		unsigned i = round % 2, k = round % 20;
 
 		expect_eq(call(GUISE_PERSONALITY_ROOTS, virt_to_mfn(root[i]), 0, 0, 0), 0);
 		for (unsigned n = 0; n < 20; n++)
-			expect_eq(load(SLOT_VA + n * PAGE_SIZE) % 1000, 100 * i + n);
-		plain(&l1[!i][k], machine(marked(1000 + 100 * !i + k)) | PTE_DATA);
+			expect_eq(word_at(SLOT_VA + n * PAGE_SIZE) % 1000, 100 * i + n);
+		plain(&l1[!i][k], page_machine(page_marked(1000 + 100 * !i + k)) | PTE_DATA);
 		flush_root(root[!i], SLOT_VA + k * PAGE_SIZE, SLOT_VA + k * PAGE_SIZE);
 	}
 	expect_eq(call(GUISE_PERSONALITY_ROOTS, virt_to_mfn(kernel_root()), 0, 0, 0), 0);
@@ -177,7 +157,7 @@ TEST("a flush counts for a root that is not loaded, and loading needs none")
 TEST("a table that was flushed out is empty when its frame is a table again")
 {
 	static const uint64_t size[] = { 0, 0, MB2, GB, SLOT_VA };
-	uint64_t *l1 = table(), *before = marked(1), *after = marked(2), *l2;
+	uint64_t *l1 = table(), *before = page_marked(1), *after = page_marked(2), *l2;
 
 	enable();
 	for (unsigned level = 2; level <= 4; level++) {
@@ -185,20 +165,20 @@ TEST("a table that was flushed out is empty when its frame is a table again")
 
 		l2 = slot_below(kernel_root());
 		for (unsigned i = 0; i < 512; i++)
-			plain(&l1[i], machine(before) | PTE_DATA);
-		plain(&l2[3], machine(l1) | PTE_DATA);
+			plain(&l1[i], page_machine(before) | PTE_DATA);
+		plain(&l2[3], page_machine(l1) | PTE_DATA);
 		for (unsigned i = 0; i < 512; i += 16)
-			expect_eq(load(va + i * PAGE_SIZE), 1);
+			expect_eq(word_at(va + i * PAGE_SIZE), 1);
 		plain(pt_entry(va, level), 0);
 		flush(va & ~(size[level] - 1), va | (size[level] - 1));
 		for (unsigned i = 0; i < 512; i++)
-			plain(&l1[i], i % 16 == 1 ? machine(after) | PTE_DATA : 0);
+			plain(&l1[i], i % 16 == 1 ? page_machine(after) | PTE_DATA : 0);
 		l2 = slot_below(kernel_root());
-		plain(&l2[9], machine(l1) | PTE_DATA);
+		plain(&l2[9], page_machine(l1) | PTE_DATA);
 		va = SLOT_VA + 9 * MB2;
 		for (unsigned i = 0; i < 512; i += 16) {
 			expect(!can_read(va + i * PAGE_SIZE, NULL));
-			expect_eq(load(va + (i + 1) * PAGE_SIZE), 2);
+			expect_eq(word_at(va + (i + 1) * PAGE_SIZE), 2);
 		}
 		plain(&kernel_root()[1], 0);
 		flush(SLOT_VA, 2 * SLOT_VA - 1);
@@ -207,22 +187,22 @@ TEST("a table that was flushed out is empty when its frame is a table again")
 
 TEST("a flush of more tables than it compares, and of more than the pool holds, forgets the rest", .pages = 900)
 {
-	uint64_t *l2 = slot_below(kernel_root()), *page[3] = { marked(7), marked(8), marked(9) };
+	uint64_t *l2 = slot_below(kernel_root()), *page[3] = { page_marked(7), page_marked(8), page_marked(9) };
 	static uint64_t *l1[300];
 
 	enable();
 	for (unsigned i = 0; i < 300; i++) {
 		l1[i] = table();
-		plain(&l1[i][i % 512], machine(page[i % 2]) | PTE_DATA);
-		plain(&l2[i], machine(l1[i]) | PTE_DATA);
+		plain(&l1[i][i % 512], page_machine(page[i % 2]) | PTE_DATA);
+		plain(&l2[i], page_machine(l1[i]) | PTE_DATA);
 	}
 	for (unsigned round = 0; round < 4; round++) {
 		unsigned nr = round % 2 ? 300 : 70; /* below and above the size of the pool */
 
 		for (unsigned i = 0; i < nr; i++)
-			expect_eq(load(SLOT_VA + i * MB2 + i % 512 * PAGE_SIZE), 7 + (round + i) % 2);
+			expect_eq(word_at(SLOT_VA + i * MB2 + i % 512 * PAGE_SIZE), 7 + (round + i) % 2);
 		for (unsigned i = 0; i < 300; i++)
-			plain(&l1[i][i % 512], machine(page[(round + i + 1) % 2]) | PTE_DATA);
+			plain(&l1[i][i % 512], page_machine(page[(round + i + 1) % 2]) | PTE_DATA);
 		flush(0, ALL);
 	}
 }
@@ -232,18 +212,18 @@ static volatile uint64_t seen;
 static void watch(uint64_t va)
 {
 	for (;;)
-		__atomic_store_n(&seen, load(va), __ATOMIC_RELEASE);
+		__atomic_store_n(&seen, word_at(va), __ATOMIC_RELEASE);
 }
 
 TEST("a personality's flush on one vCPU counts on another", .vcpus = 2)
 {
-	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page[2] = { marked(10), marked(11) };
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page[2] = { page_marked(10), page_marked(11) };
 
 	enable();
-	plain(entry, machine(page[0]) | PTE_DATA);
+	plain(entry, page_machine(page[0]) | PTE_DATA);
 	vcpu_start(1, watch, va);
 	for (unsigned i = 0; i < 40; i++) {
-		plain(entry, machine(page[i % 2]) | PTE_DATA);
+		plain(entry, page_machine(page[i % 2]) | PTE_DATA);
 		flush(i % 3 ? va : 0, i % 3 ? va : ALL);
 		/* It may have loaded before the flush and store after it, once. */
 		__atomic_store_n(&seen, 0, __ATOMIC_RELEASE);
@@ -315,7 +295,7 @@ TEST("tables of a personality that name foreign frames, each other, or themselve
 	enable();
 	for (unsigned i = 2; i < 6; i++) {
 		tables[i] = table();
-		plain(&l2[i - 2], machine(tables[i]) | PTE_DATA);
+		plain(&l2[i - 2], page_machine(tables[i]) | PTE_DATA);
 	}
 	for (unsigned step = 0; step < 30000; step++) {
 		uint64_t mfn = random64() % 4 ? virt_to_mfn(tables[random64() % 6]) : any_frame();
@@ -331,9 +311,9 @@ TEST("tables of a personality that name foreign frames, each other, or themselve
 			call(GUISE_PERSONALITY_FLUSH, random64() % 2 ? virt_to_mfn(kernel_root()) : any_frame(),
 			     random64() % 2 ? virt_to_mfn(l3) : any_frame(), va, va | random64() % GB);
 		if (random64() % 32 == 0) {
-			plain(&l3[0], machine(l2) | PTE_DATA);
+			plain(&l3[0], page_machine(l2) | PTE_DATA);
 			for (unsigned i = 0; i < 4; i++)
-				plain(&l2[i], machine(tables[i + 2]) | PTE_DATA);
+				plain(&l2[i], page_machine(tables[i + 2]) | PTE_DATA);
 			flush(0, ALL);
 		}
 	}
@@ -344,13 +324,13 @@ TEST("a storm of flushes with wild ranges hurts nobody", .watched = 1, .vcpus = 
 	uint64_t own = virt_to_mfn(kernel_root()), va = pt_space(), *entry = pt_entry(va, 1);
 
 	enable();
-	plain(entry, machine(marked(10)) | PTE_DATA);
+	plain(entry, page_machine(page_marked(10)) | PTE_DATA);
 	vcpu_start(1, watch, va);
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t first = random64() >> random64() % 64, last = random64() >> random64() % 64;
 		long rc = call(GUISE_PERSONALITY_FLUSH, own, random64() % 2 ? own : 0, first, last);
 
 		expect(rc == 0 || rc == -XEN_EINVAL);
-		expect_eq(load(va), 10);
+		expect_eq(word_at(va), 10);
 	}
 }

@@ -17,27 +17,6 @@
 #define SLOT_VA (1ull << 39) /* top slot 1: nothing is there until a claim puts tables there */
 #define MB2	(2ull << 20)
 
-static uint64_t machine(const void *page)
-{
-	return virt_to_mfn(page) << PAGE_SHIFT;
-}
-
-/* A page that holds a number all over. */
-static uint64_t *marked(uint64_t number)
-{
-	uint64_t *page = page_alloc(1);
-
-	expect(page);
-	for (unsigned i = 0; i < 512; i++)
-		page[i] = number;
-	return page;
-}
-
-static uint64_t load(uint64_t va)
-{
-	return *(volatile uint64_t *)va;
-}
-
 static void store(uint64_t va, uint64_t value)
 {
 	*(volatile uint64_t *)va = value;
@@ -48,8 +27,8 @@ static uint64_t *slot_tables(void)
 {
 	uint64_t *l3 = pt_page(), *l2 = pt_page();
 
-	pt_fill(l3, 0, machine(l2) | PTE_DATA);
-	pt_fill((uint64_t *)start->pt_base, 1, machine(l3) | PTE_DATA);
+	pt_fill(l3, 0, page_machine(l2) | PTE_DATA);
+	pt_fill((uint64_t *)start->pt_base, 1, page_machine(l3) | PTE_DATA);
 	return l2;
 }
 
@@ -58,11 +37,11 @@ TEST("an entry made by mmu_update works at once, and one changed works after INV
 	uint64_t va = pt_space(), *entry = pt_entry(va, 1);
 
 	expect(!can_read(va, NULL));
-	expect_eq(pt_update(entry, machine(marked(11)) | PTE_DATA), 0);
-	expect_eq(load(va), 11);
-	expect_eq(pt_update(entry, machine(marked(12)) | PTE_DATA), 0);
+	expect_eq(pt_update(entry, page_machine(page_marked(11)) | PTE_DATA), 0);
+	expect_eq(word_at(va), 11);
+	expect_eq(pt_update(entry, page_machine(page_marked(12)) | PTE_DATA), 0);
 	mmuext(MMUEXT_INVLPG_LOCAL, va, 0);
-	expect_eq(load(va), 12);
+	expect_eq(word_at(va), 12);
 	expect_eq(pt_update(entry, 0), 0);
 	mmuext(MMUEXT_INVLPG_LOCAL, va, 0);
 	expect(!can_read(va, NULL));
@@ -72,17 +51,17 @@ TEST("each flush operation makes a changed entry count", .paging = BOTH)
 {
 	static const unsigned cmd[] = { MMUEXT_TLB_FLUSH_LOCAL, MMUEXT_TLB_FLUSH_ALL, MMUEXT_TLB_FLUSH_MULTI,
 					MMUEXT_INVLPG_LOCAL,	MMUEXT_INVLPG_ALL,    MMUEXT_INVLPG_MULTI };
-	uint64_t va = pt_space(), mask = 1, *page[2] = { marked(1), marked(2) };
+	uint64_t va = pt_space(), mask = 1, *page[2] = { page_marked(1), page_marked(2) };
 
-	pt_set(va, machine(page[1]) | PTE_DATA);
+	pt_set(va, page_machine(page[1]) | PTE_DATA);
 	for (unsigned i = 0; i < 6; i++) {
-		expect_eq(load(va), i % 2 ? 1 : 2);
+		expect_eq(word_at(va), i % 2 ? 1 : 2);
 		if (stock)
-			pt_update(pt_entry(va, 1), machine(page[i % 2]) | PTE_DATA);
+			pt_update(pt_entry(va, 1), page_machine(page[i % 2]) | PTE_DATA);
 		else
-			*(volatile uint64_t *)pt_entry(va, 1) = machine(page[i % 2]) | PTE_DATA;
+			*(volatile uint64_t *)pt_entry(va, 1) = page_machine(page[i % 2]) | PTE_DATA;
 		expect_eq(mmuext(cmd[i], va, (uint64_t)&mask), 0);
-		expect_eq(load(va), i % 2 + 1);
+		expect_eq(word_at(va), i % 2 + 1);
 	}
 	expect_eq(mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, 0), -XEN_EFAULT);
 	expect_eq(mmuext(MMUEXT_INVLPG_MULTI, va, 0xffff808000000000), -XEN_EFAULT);
@@ -92,25 +71,26 @@ TEST("each flush operation makes a changed entry count", .paging = BOTH)
 
 TEST("update_va_mapping writes the entry, and flushes as it is told", .paging = BOTH)
 {
-	uint64_t va = pt_space(), *a = marked(21), *b = marked(22);
+	uint64_t va = pt_space(), *a = page_marked(21), *b = page_marked(22);
 
-	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(a) | PTE_DATA, UVMF_NONE, 0, 0), 0);
-	expect_eq(*pt_entry(va, 1), machine(a) | PTE_DATA);
-	expect_eq(load(va), 21);
-	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(b) | PTE_DATA, UVMF_INVLPG, 0, 0), 0);
-	expect_eq(load(va), 22);
-	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(a) | PTE_DATA, UVMF_TLB_FLUSH, 0, 0), 0);
-	expect_eq(load(va), 21);
-	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, machine(b) | PTE_DATA, UVMF_INVLPG | UVMF_ALL, 0, 0),
-		  0);
-	expect_eq(load(va), 22);
+	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, page_machine(a) | PTE_DATA, UVMF_NONE, 0, 0), 0);
+	expect_eq(*pt_entry(va, 1), page_machine(a) | PTE_DATA);
+	expect_eq(word_at(va), 21);
+	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, page_machine(b) | PTE_DATA, UVMF_INVLPG, 0, 0), 0);
+	expect_eq(word_at(va), 22);
+	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, page_machine(a) | PTE_DATA, UVMF_TLB_FLUSH, 0, 0), 0);
+	expect_eq(word_at(va), 21);
+	expect_eq(
+		hypercall(__HYPERVISOR_update_va_mapping, va, page_machine(b) | PTE_DATA, UVMF_INVLPG | UVMF_ALL, 0, 0),
+		0);
+	expect_eq(word_at(va), 22);
 	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, va, 0, UVMF_INVLPG, 0, 0), 0);
 	expect(!can_read(va, NULL));
 }
 
 TEST("update_va_mapping with a bad address, flag or frame changes nothing", .paging = BOTH)
 {
-	uint64_t va = pt_space(), pte = machine(marked(1)) | PTE_DATA;
+	uint64_t va = pt_space(), pte = page_machine(page_marked(1)) | PTE_DATA;
 
 	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, 0x8000000000000000, pte, 0, 0, 0), -XEN_EINVAL);
 	expect_eq(hypercall(__HYPERVISOR_update_va_mapping, 0xffff808000000000, pte, 0, 0, 0), -XEN_EINVAL);
@@ -129,7 +109,7 @@ TEST("mmu_update refuses unknown types, foreign tables and foreign domains", .pa
 	mmu_update_t u = { entry, 0 };
 
 	for (unsigned type = 3; type < 8; type++)
-		expect_eq(mmu_update(entry | type, machine(marked(1)) | PTE_DATA), -XEN_ENOSYS);
+		expect_eq(mmu_update(entry | type, page_machine(page_marked(1)) | PTE_DATA), -XEN_ENOSYS);
 	expect_eq(*pt_entry(va, 1), 0);
 	expect_eq(mmu_update(0x1000, 0), -XEN_EPERM);
 	expect_eq(mmu_update((max_mfn() + 1) << PAGE_SHIFT, 0), -XEN_EPERM);
@@ -152,13 +132,13 @@ TEST("mmu_update stops at the first bad request and says how many were done", .p
 
 	for (unsigned i = 0; i < 4; i++) {
 		va[i] = pt_space();
-		u[i] = (mmu_update_t){ pt_machine(pt_entry(va[i], 1)), machine(marked(i + 1)) | PTE_DATA };
+		u[i] = (mmu_update_t){ pt_machine(pt_entry(va[i], 1)), page_machine(page_marked(i + 1)) | PTE_DATA };
 	}
 	u[2].ptr = 0x1000;
 	expect_eq(hypercall(__HYPERVISOR_mmu_update, (uint64_t)u, 4, (uint64_t)&done, DOMID_SELF, 0), -XEN_EPERM);
 	expect_eq(done, 2);
-	expect_eq(load(va[0]), 1);
-	expect_eq(load(va[1]), 2);
+	expect_eq(word_at(va[0]), 1);
+	expect_eq(word_at(va[1]), 2);
 	expect(!can_read(va[3], NULL));
 }
 
@@ -167,11 +147,11 @@ TEST("a long mmu_update is done to its end and counted whole, whatever interrupt
 	struct vcpu_set_singleshot_timer t;
 	uint32_t count = 4096, done = 0;
 	mmu_update_t *u = page_alloc(count * sizeof(*u) / PAGE_SIZE);
-	uint64_t va = pt_space(), entry = pt_machine(pt_entry(va, 1)), *page[2] = { marked(1), marked(2) };
+	uint64_t va = pt_space(), entry = pt_machine(pt_entry(va, 1)), *page[2] = { page_marked(1), page_marked(2) };
 
 	expect(u);
 	for (uint32_t i = 0; i < count; i++)
-		u[i] = (mmu_update_t){ entry, machine(page[i % 2]) | PTE_DATA };
+		u[i] = (mmu_update_t){ entry, page_machine(page[i % 2]) | PTE_DATA };
 	for (unsigned round = 0; round < 20; round++) {
 		done = 0;
 		t = (struct vcpu_set_singleshot_timer){ .timeout_abs_ns = time_ns() + 30000 * round };
@@ -179,7 +159,7 @@ TEST("a long mmu_update is done to its end and counted whole, whatever interrupt
 		expect_eq(hypercall(__HYPERVISOR_mmu_update, (uint64_t)u, count, (uint64_t)&done, DOMID_SELF, 0), 0);
 		expect_eq(done, count);
 		pt_flush();
-		expect_eq(load(va), 2);
+		expect_eq(word_at(va), 2);
 	}
 }
 
@@ -202,7 +182,7 @@ TEST("a long mmuext_op is done to its end and counted whole, whatever interrupts
 
 TEST("MMU_PT_UPDATE_PRESERVE_AD keeps accessed and dirty, the normal update does not", .paging = BOTH)
 {
-	uint64_t va = pt_space(), *entry = pt_entry(va, 1), bare = machine(marked(1)) | PTE_P | PTE_U;
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1), bare = page_machine(page_marked(1)) | PTE_P | PTE_U;
 
 	pt_set(va, bare | PTE_RW | PTE_A | PTE_D);
 	expect_eq(mmu_update(pt_machine(entry) | MMU_PT_UPDATE_PRESERVE_AD, bare), 0);
@@ -214,12 +194,12 @@ TEST("MMU_PT_UPDATE_PRESERVE_AD keeps accessed and dirty, the normal update does
 TEST("a read sets accessed, a write sets dirty, nothing else does", .paging = BOTH)
 {
 	volatile uint64_t *entry;
-	uint64_t va = pt_space(), bare = machine(marked(1)) | PTE_P | PTE_RW | PTE_U;
+	uint64_t va = pt_space(), bare = page_machine(page_marked(1)) | PTE_P | PTE_RW | PTE_U;
 
 	entry = pt_entry(va, 1);
 	pt_set(va, bare);
 	expect_eq(*entry, bare);
-	load(va);
+	word_at(va);
 	expect_eq(*entry, bare | PTE_A);
 	store(va, 1);
 	expect_eq(*entry, bare | PTE_A | PTE_D);
@@ -234,18 +214,18 @@ TEST("a read sets accessed, a write sets dirty, nothing else does", .paging = BO
 
 TEST("an upper entry without write permission or with NX holds for all below it", .paging = BOTH)
 {
-	uint64_t *l2 = slot_tables(), *l1 = pt_page(), *page = marked(5);
+	uint64_t *l2 = slot_tables(), *l1 = pt_page(), *page = page_marked(5);
 
 	memset(page, 0xc3, PAGE_SIZE); /* RET */
-	pt_fill(l1, 0, machine(page) | PTE_DATA);
-	expect_eq(pt_update(&l2[0], machine(l1) | PTE_DATA), 0);
+	pt_fill(l1, 0, page_machine(page) | PTE_DATA);
+	expect_eq(pt_update(&l2[0], page_machine(l1) | PTE_DATA), 0);
 	expect(can_read(SLOT_VA, NULL) && can_write(SLOT_VA + 64, 1) && can_run(SLOT_VA));
-	expect_eq(pt_update(&l2[0], machine(l1) | PTE_P | PTE_U | PTE_A), 0);
+	expect_eq(pt_update(&l2[0], page_machine(l1) | PTE_P | PTE_U | PTE_A), 0);
 	pt_flush();
 	expect(can_read(SLOT_VA, NULL) && can_run(SLOT_VA));
 	expect(!can_write(SLOT_VA + 64, 1));
 	expect_eq(trapped.error, PF_PRESENT | PF_WRITE);
-	expect_eq(pt_update(&l2[0], machine(l1) | PTE_DATA | PTE_NX), 0);
+	expect_eq(pt_update(&l2[0], page_machine(l1) | PTE_DATA | PTE_NX), 0);
 	pt_flush();
 	expect(can_read(SLOT_VA, NULL) && can_write(SLOT_VA + 64, 1));
 	expect(!can_run(SLOT_VA) && (trapped.error & PF_FETCH));
@@ -258,12 +238,12 @@ TEST("an upper entry that changes from one table to another takes its range alon
 {
 	uint64_t *l2 = slot_tables(), *a = pt_page(), *b = pt_page();
 
-	pt_fill(a, 3, machine(marked(31)) | PTE_DATA);
-	pt_fill(b, 3, machine(marked(32)) | PTE_DATA);
+	pt_fill(a, 3, page_machine(page_marked(31)) | PTE_DATA);
+	pt_fill(b, 3, page_machine(page_marked(32)) | PTE_DATA);
 	for (unsigned i = 0; i < 4; i++) {
-		expect_eq(pt_update(&l2[7], machine(i % 2 ? b : a) | PTE_DATA), 0);
+		expect_eq(pt_update(&l2[7], page_machine(i % 2 ? b : a) | PTE_DATA), 0);
 		pt_flush();
-		expect_eq(load(SLOT_VA + 7 * MB2 + 3 * PAGE_SIZE), i % 2 ? 32 : 31);
+		expect_eq(word_at(SLOT_VA + 7 * MB2 + 3 * PAGE_SIZE), i % 2 ? 32 : 31);
 	}
 }
 
@@ -271,13 +251,13 @@ TEST("a table that hangs at two places shows its changes at both", .paging = BOT
 {
 	uint64_t *l2 = slot_tables(), *l1 = pt_page();
 
-	pt_fill(l2, 1, machine(l1) | PTE_DATA);
-	pt_fill(l2, 2, machine(l1) | PTE_DATA);
+	pt_fill(l2, 1, page_machine(l1) | PTE_DATA);
+	pt_fill(l2, 2, page_machine(l1) | PTE_DATA);
 	for (uint64_t i = 40; i < 44; i++) {
-		expect_eq(pt_update(&l1[9], machine(marked(i)) | PTE_DATA), 0);
+		expect_eq(pt_update(&l1[9], page_machine(page_marked(i)) | PTE_DATA), 0);
 		pt_flush();
-		expect_eq(load(SLOT_VA + MB2 + 9 * PAGE_SIZE), i);
-		expect_eq(load(SLOT_VA + 2 * MB2 + 9 * PAGE_SIZE), i);
+		expect_eq(word_at(SLOT_VA + MB2 + 9 * PAGE_SIZE), i);
+		expect_eq(word_at(SLOT_VA + 2 * MB2 + 9 * PAGE_SIZE), i);
 	}
 }
 
@@ -285,8 +265,8 @@ TEST("a large-page entry is a fault, not a large page", .paging = BOTH)
 {
 	uint64_t *l2 = slot_tables(), *l1 = pt_page();
 
-	pt_fill(l1, 0, machine(marked(1)) | PTE_DATA);
-	expect_eq(pt_update(&l2[0], machine(l1) | PTE_DATA | PTE_PS), 0);
+	pt_fill(l1, 0, page_machine(page_marked(1)) | PTE_DATA);
+	expect_eq(pt_update(&l2[0], page_machine(l1) | PTE_DATA | PTE_PS), 0);
 	expect(!can_read(SLOT_VA, NULL) && trapped.vector == TRAP_PF);
 	expect_eq(pt_update(&l2[0], PTE_DATA | PTE_PS), 0);
 	expect(!can_read(SLOT_VA + 0x100000, NULL) && trapped.vector == TRAP_PF);
@@ -298,18 +278,18 @@ TEST("more tables than the software TLB holds are all seen right", .paging = BOT
 	unsigned nr = 140;
 
 	for (unsigned i = 0; i < 8; i++)
-		page[i] = marked(100 + i);
+		page[i] = page_marked(100 + i);
 	for (unsigned i = 0; i < nr; i++) {
 		uint64_t *l1 = pt_page();
 
-		pt_fill(l1, i, machine(page[i % 8]) | PTE_DATA);
-		pt_fill(l2, i, machine(l1) | PTE_DATA);
+		pt_fill(l1, i, page_machine(page[i % 8]) | PTE_DATA);
+		pt_fill(l2, i, page_machine(l1) | PTE_DATA);
 	}
 	for (unsigned round = 0; round < 3; round++)
 		for (unsigned i = 0; i < nr; i++) {
 			unsigned k = (i * 37 + round) % nr;
 
-			expect_eq(load(SLOT_VA + k * MB2 + k * PAGE_SIZE), 100 + k % 8);
+			expect_eq(word_at(SLOT_VA + k * MB2 + k * PAGE_SIZE), 100 + k % 8);
 			expect(!can_read(SLOT_VA + k * MB2 + (k + 1) * PAGE_SIZE, NULL));
 		}
 }
@@ -322,17 +302,17 @@ TEST("many roots, each loaded in turn, are all seen right", .paging = BOTH, .pag
 		uint64_t *l3 = pt_page(), *l2 = pt_page(), *l1 = pt_page();
 
 		root[i] = pt_page();
-		pt_fill(l1, 0, machine(marked(1000 + i)) | PTE_DATA);
-		pt_fill(l2, 0, machine(l1) | PTE_DATA);
-		pt_fill(l3, 0, machine(l2) | PTE_DATA);
+		pt_fill(l1, 0, page_machine(page_marked(1000 + i)) | PTE_DATA);
+		pt_fill(l2, 0, page_machine(l1) | PTE_DATA);
+		pt_fill(l3, 0, page_machine(l2) | PTE_DATA);
 		pt_fill(root[i], 0, *pt_entry(0, 4));
-		pt_fill(root[i], 3, machine(l3) | PTE_DATA);
+		pt_fill(root[i], 3, page_machine(l3) | PTE_DATA);
 	}
 	for (unsigned i = 0; i < 200; i++) {
 		unsigned k = i * 23 % 60;
 
 		expect_eq(mmuext(MMUEXT_NEW_BASEPTR, virt_to_mfn(root[k]), 0), 0);
-		expect_eq(load(va), 1000 + k);
+		expect_eq(word_at(va), 1000 + k);
 	}
 }
 
@@ -341,7 +321,7 @@ TEST("the hypervisor's slots of a top table mean nothing", .paging = BOTH)
 	uint64_t *l4 = (uint64_t *)start->pt_base, *l3 = pt_page(), own = virt_to_mfn(l3);
 
 	for (unsigned slot = 256; slot < 272; slot++)
-		expect_eq(pt_update(&l4[slot], machine(l3) | PTE_DATA), 0);
+		expect_eq(pt_update(&l4[slot], page_machine(l3) | PTE_DATA), 0);
 	pt_flush();
 	expect_eq(m2p(own), virt_to_gfn(l3));
 	for (uint64_t slot = 257; slot < 272; slot++)
@@ -434,8 +414,8 @@ TEST("no frame of others serves as a table, at any level", .paging = BOTH, .watc
 
 TEST("a table that stands in another domain's memory is neither walked nor marked", .paging = BOTH, .peer = 1)
 {
-	uint64_t mfn, there = peer_page(&mfn), *page = marked(7), *l2 = slot_tables(), *l3 = pt_table(SLOT_VA, 3);
-	uint64_t *l4 = pt_table(SLOT_VA, 4), leaf = machine(page) | PTE_P | PTE_RW | PTE_U, *l1 = pt_page();
+	uint64_t mfn, there = peer_page(&mfn), *page = page_marked(7), *l2 = slot_tables(), *l3 = pt_table(SLOT_VA, 3);
+	uint64_t *l4 = pt_table(SLOT_VA, 4), leaf = page_machine(page) | PTE_P | PTE_RW | PTE_U, *l1 = pt_page();
 
 	/* As a leaf table, then as each level above, naming only frames of our own. */
 	peer_poke(there, leaf, NULL);
@@ -444,11 +424,11 @@ TEST("a table that stands in another domain's memory is neither walked nor marke
 	expect(!can_write(SLOT_VA + 5 * MB2, 0));
 	expect_eq(peer_peek(there, NULL), leaf);
 	pt_fill(l1, 0, leaf);
-	peer_poke(there, machine(l1) | PTE_DATA, NULL);
+	peer_poke(there, page_machine(l1) | PTE_DATA, NULL);
 	expect_eq(pt_update(&l3[5], mfn << PAGE_SHIFT | PTE_DATA), 0);
 	expect(!can_read(SLOT_VA + 5 * 512 * MB2, NULL));
-	peer_poke(there, machine(l2) | PTE_DATA, NULL);
-	expect_eq(pt_update(&l2[0], machine(l1) | PTE_DATA), 0);
+	peer_poke(there, page_machine(l2) | PTE_DATA, NULL);
+	expect_eq(pt_update(&l2[0], page_machine(l1) | PTE_DATA), 0);
 	expect_eq(pt_update(&l4[5], mfn << PAGE_SHIFT | PTE_DATA), 0);
 	expect(!can_read(5ull << 39, NULL));
 	expect(can_read(SLOT_VA, NULL)); /* the same tables, found by an own way */
@@ -461,17 +441,17 @@ TEST("a top table that contains itself is usable and harmless", .paging = BOTH, 
 	uint64_t *l4 = (uint64_t *)start->pt_base, base = 0x10ull << 39, value;
 	uint64_t self = base | 0x10ull << 30 | 0x10ull << 21 | 0x10ull << 12;
 
-	expect_eq(pt_update(&l4[0x10], machine(l4) | PTE_P | PTE_U | PTE_A), 0);
+	expect_eq(pt_update(&l4[0x10], page_machine(l4) | PTE_P | PTE_U | PTE_A), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		if (can_read(self + 8 * 0x10, &value))
-			expect_eq(value & PTE_FRAME, machine(l4));
+			expect_eq(value & PTE_FRAME, page_machine(l4));
 		expect(!can_write(self, 0));
 		pt_flush();
 	}
 	expect_eq(pt_update(&l4[0x10], 0), 0);
 	pt_flush();
 	expect(!can_read(self, NULL));
-	pt_set(pt_space(), machine(marked(1)) | PTE_DATA);
+	pt_set(pt_space(), page_machine(page_marked(1)) | PTE_DATA);
 }
 
 TEST("one frame used as a table at every level at once is harmless", .paging = BOTH, .watched = 1)
@@ -479,13 +459,13 @@ TEST("one frame used as a table at every level at once is harmless", .paging = B
 	uint64_t *t = pt_page(), *l4 = (uint64_t *)start->pt_base, value;
 
 	for (unsigned i = 0; i < 512; i++)
-		pt_fill(t, i, machine(t) | PTE_P | PTE_U | PTE_A);
-	expect_eq(pt_update(&l4[1], machine(t) | PTE_DATA), 0);
+		pt_fill(t, i, page_machine(t) | PTE_P | PTE_U | PTE_A);
+	expect_eq(pt_update(&l4[1], page_machine(t) | PTE_DATA), 0);
 	for (unsigned i = 0; i < 300; i++) {
 		uint64_t va = SLOT_VA + (random64() & (SLOT_VA - 1) & ~7ull);
 
 		if (can_read(va, &value))
-			expect_eq(value & PTE_FRAME, machine(t));
+			expect_eq(value & PTE_FRAME, page_machine(t));
 		expect(!can_write(va, 0));
 		if (i % 5 == 0)
 			pt_flush();
@@ -499,8 +479,8 @@ TEST("a live table that the domain maps writable harms nobody", .paging = BOTH, 
 {
 	uint64_t *l2 = slot_tables(), *l1 = pt_page(), va = pt_space(), m;
 
-	pt_fill(l2, 0, machine(l1) | PTE_DATA);
-	pt_set(va, machine(l1) | PTE_DATA);
+	pt_fill(l2, 0, page_machine(l1) | PTE_DATA);
+	pt_set(va, page_machine(l1) | PTE_DATA);
 	for (m = 0; m < max_mfn(); m += 61) {
 		((volatile uint64_t *)va)[m % 512] = m << PAGE_SHIFT | PTE_DATA;
 		if (!is_own(m) && !is_lent(m) && can_write(SLOT_VA + m % 512 * PAGE_SIZE, 0xbad))
@@ -634,19 +614,19 @@ TEST("a direct write to a live leaf table is seen at once and counts after a flu
 	static void (*const way[])(volatile uint64_t *, uint64_t) = { direct_mov,   direct_xchg,    direct_and,
 								      direct_or,    direct_cmpxchg, direct_halves,
 								      direct_bytes, direct_stos };
-	uint64_t va = pt_space(), *page[2] = { marked(61), marked(62) };
+	uint64_t va = pt_space(), *page[2] = { page_marked(61), page_marked(62) };
 	volatile uint64_t *entry = pt_entry(va, 1);
 
-	pt_set(va, machine(page[1]) | PTE_DATA);
+	pt_set(va, page_machine(page[1]) | PTE_DATA);
 	for (unsigned i = 0; i < 8; i++) {
-		uint64_t want = machine(page[i % 2]) | PTE_DATA;
+		uint64_t want = page_machine(page[i % 2]) | PTE_DATA;
 
-		expect_eq(load(va), i % 2 ? 61 : 62);
+		expect_eq(word_at(va), i % 2 ? 61 : 62);
 		way[i](entry, want);
 		expect_eq(*entry, want);
 		pt_flush();
 		expect_eq(*entry, want);
-		expect_eq(load(va), 61 + i % 2);
+		expect_eq(word_at(va), 61 + i % 2);
 	}
 }
 
@@ -655,13 +635,13 @@ TEST("btr of the writable bit makes a page read-only after a flush", .paging = B
 	uint64_t va = pt_space(), old = 0;
 	volatile uint64_t *entry = pt_entry(va, 1);
 
-	pt_set(va, machine(marked(1)) | PTE_DATA);
+	pt_set(va, page_machine(page_marked(1)) | PTE_DATA);
 	store(va, 2);
 	__asm__ volatile("lock btrq $1, %0; adcq $0, %1" : "+m"(*entry), "+r"(old));
 	expect_eq(old, 1);
 	mmuext(MMUEXT_INVLPG_LOCAL, va, 0);
 	expect(!can_write(va, 3));
-	expect_eq(load(va), 2);
+	expect_eq(word_at(va), 2);
 	__asm__ volatile("lock btsq $1, %0" : "+m"(*entry));
 	mmuext(MMUEXT_INVLPG_LOCAL, va, 0);
 	store(va, 3);
@@ -669,15 +649,15 @@ TEST("btr of the writable bit makes a page read-only after a flush", .paging = B
 
 TEST("directly written tables count at the next CR3 load too", .paging = STOCK)
 {
-	uint64_t va = pt_space(), *a = marked(1), *b = marked(2);
+	uint64_t va = pt_space(), *a = page_marked(1), *b = page_marked(2);
 	volatile uint64_t *entry = pt_entry(va, 1);
 
-	pt_set(va, machine(a) | PTE_DATA);
-	load(va);
+	pt_set(va, page_machine(a) | PTE_DATA);
+	word_at(va);
 	for (unsigned i = 0; i < 4; i++) {
-		*entry = machine(i % 2 ? a : b) | PTE_DATA;
+		*entry = page_machine(i % 2 ? a : b) | PTE_DATA;
 		expect_eq(mmuext(MMUEXT_NEW_BASEPTR, virt_to_mfn((void *)start->pt_base), 0), 0);
-		expect_eq(load(va), i % 2 ? 1 : 2);
+		expect_eq(word_at(va), i % 2 ? 1 : 2);
 	}
 }
 
@@ -687,47 +667,47 @@ TEST("a direct write and a hypercall to the same table do not undo each other", 
 	volatile uint64_t *a = pt_entry(va, 1), *b = pt_entry(vb, 1);
 
 	for (unsigned i = 0; i < 4; i++)
-		page[i] = marked(70 + i);
+		page[i] = page_marked(70 + i);
 	expect_eq(mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn((void *)pt_table(va, 1)), 0), 0);
 	for (unsigned i = 0; i < 8; i++) {
-		*a = machine(page[i % 4]) | PTE_DATA;
-		expect_eq(pt_update((uint64_t *)b, machine(page[(i + 1) % 4]) | PTE_DATA), 0);
-		*a = machine(page[(i + 2) % 4]) | PTE_DATA;
-		expect_eq(pt_update((uint64_t *)a, machine(page[(i + 3) % 4]) | PTE_DATA), 0);
+		*a = page_machine(page[i % 4]) | PTE_DATA;
+		expect_eq(pt_update((uint64_t *)b, page_machine(page[(i + 1) % 4]) | PTE_DATA), 0);
+		*a = page_machine(page[(i + 2) % 4]) | PTE_DATA;
+		expect_eq(pt_update((uint64_t *)a, page_machine(page[(i + 3) % 4]) | PTE_DATA), 0);
 		pt_flush();
-		expect_eq(load(va), 70 + (i + 3) % 4);
-		expect_eq(load(vb), 70 + (i + 1) % 4);
+		expect_eq(word_at(va), 70 + (i + 3) % 4);
+		expect_eq(word_at(vb), 70 + (i + 1) % 4);
 	}
 }
 
 TEST("many tables written directly before one flush all count", .paging = BOTH)
 {
-	uint64_t *l2 = slot_tables(), *l1[60], *page[2] = { marked(81), marked(82) };
+	uint64_t *l2 = slot_tables(), *l1[60], *page[2] = { page_marked(81), page_marked(82) };
 
 	for (unsigned i = 0; i < 60; i++) {
 		l1[i] = pt_page();
-		pt_fill(l1[i], i, machine(page[0]) | PTE_DATA);
-		pt_fill(l2, i, machine(l1[i]) | PTE_DATA);
-		expect_eq(load(SLOT_VA + i * MB2 + i * PAGE_SIZE), 81);
+		pt_fill(l1[i], i, page_machine(page[0]) | PTE_DATA);
+		pt_fill(l2, i, page_machine(l1[i]) | PTE_DATA);
+		expect_eq(word_at(SLOT_VA + i * MB2 + i * PAGE_SIZE), 81);
 	}
 	for (unsigned round = 1; round < 5; round++) {
 		for (unsigned i = 0; i < 60; i++)
-			*(volatile uint64_t *)&l1[i][i] = machine(page[round % 2]) | PTE_DATA;
+			*(volatile uint64_t *)&l1[i][i] = page_machine(page[round % 2]) | PTE_DATA;
 		pt_flush();
 		for (unsigned i = 0; i < 60; i++)
-			expect_eq(load(SLOT_VA + i * MB2 + i * PAGE_SIZE), 81 + round % 2);
+			expect_eq(word_at(SLOT_VA + i * MB2 + i * PAGE_SIZE), 81 + round % 2);
 	}
 }
 
 TEST("a whole table filled by direct writes is there after one flush", .paging = BOTH)
 {
-	uint64_t *l2 = slot_tables(), *l1 = pt_page(), *page[2] = { marked(91), marked(92) };
+	uint64_t *l2 = slot_tables(), *l1 = pt_page(), *page[2] = { page_marked(91), page_marked(92) };
 
-	pt_fill(l2, 0, machine(l1) | PTE_DATA);
-	pt_fill(l1, 0, machine(page[0]) | PTE_DATA);
-	expect_eq(load(SLOT_VA), 91);
+	pt_fill(l2, 0, page_machine(l1) | PTE_DATA);
+	pt_fill(l1, 0, page_machine(page[0]) | PTE_DATA);
+	expect_eq(word_at(SLOT_VA), 91);
 	for (unsigned i = 0; i < 512; i++)
-		((volatile uint64_t *)l1)[i] = i % 3 ? machine(page[i % 2]) | PTE_DATA : 0;
+		((volatile uint64_t *)l1)[i] = i % 3 ? page_machine(page[i % 2]) | PTE_DATA : 0;
 	pt_flush();
 	for (unsigned i = 0; i < 512; i++) {
 		uint64_t value = 0;
@@ -739,46 +719,46 @@ TEST("a whole table filled by direct writes is there after one flush", .paging =
 
 TEST("a read-only page that is no table stays read-only", .paging = BOTH)
 {
-	uint64_t va = pt_space(), *page = marked(5);
+	uint64_t va = pt_space(), *page = page_marked(5);
 
-	pt_set(va, machine(page) | PTE_RO);
-	expect_eq(load(va), 5);
+	pt_set(va, page_machine(page) | PTE_RO);
+	expect_eq(word_at(va), 5);
 	for (unsigned i = 0; i < 3; i++) {
 		expect(!can_write(va, 6));
 		expect_eq(trapped.error, PF_PRESENT | PF_WRITE);
 		pt_flush();
 	}
-	expect_eq(load(va), 5);
+	expect_eq(word_at(va), 5);
 }
 
 TEST("the kernel writes a result to a read-only page of no table with -EFAULT", .paging = BOTH)
 {
 	uint64_t va = pt_space();
 
-	pt_set(va, machine(marked(5)) | PTE_RO);
+	pt_set(va, page_machine(page_marked(5)) | PTE_RO);
 	expect_eq(hc_vcpu(VCPUOP_get_runstate_info, 0, (void *)va), -XEN_EFAULT);
 	expect_eq(hc_vcpu(VCPUOP_get_runstate_info, 0, (void *)(va - 8)), -XEN_EFAULT);
-	expect_eq(load(va), 5);
+	expect_eq(word_at(va), 5);
 }
 
 TEST("a frame that stops being a table may be data, and a table again", .paging = BOTH)
 {
-	uint64_t *l2 = slot_tables(), *l1 = pt_page(), va = (uint64_t)l1, *page = marked(7);
+	uint64_t *l2 = slot_tables(), *l1 = pt_page(), va = (uint64_t)l1, *page = page_marked(7);
 
 	for (unsigned round = 0; round < 4; round++) {
-		pt_fill(l1, 1, machine(page) | PTE_DATA);
-		pt_fill(l2, 0, machine(l1) | PTE_DATA);
+		pt_fill(l1, 1, page_machine(page) | PTE_DATA);
+		pt_fill(l2, 0, page_machine(l1) | PTE_DATA);
 		expect_eq(mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn(l1), 0), 0);
-		expect_eq(load(SLOT_VA + PAGE_SIZE), 7);
+		expect_eq(word_at(SLOT_VA + PAGE_SIZE), 7);
 		pt_fill(l2, 0, 0);
 		expect_eq(mmuext(MMUEXT_UNPIN_TABLE, virt_to_mfn(l1), 0), 0);
 		pt_flush();
 		expect(!can_read(SLOT_VA + PAGE_SIZE, NULL));
-		expect_eq(hc_update_va_mapping(va, machine(l1) | PTE_DATA), 0);
+		expect_eq(hc_update_va_mapping(va, page_machine(l1) | PTE_DATA), 0);
 		memset(l1, 0x5a, PAGE_SIZE);
 		expect_eq(l1[511], 0x5a5a5a5a5a5a5a5a);
 		memset(l1, 0, PAGE_SIZE);
 		if (stock)
-			expect_eq(hc_update_va_mapping(va, machine(l1) | PTE_RO), 0);
+			expect_eq(hc_update_va_mapping(va, page_machine(l1) | PTE_RO), 0);
 	}
 }

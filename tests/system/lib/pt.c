@@ -55,6 +55,26 @@ int is_lent(uint64_t mfn)
 	return mfn == start->shared_info >> PAGE_SHIFT;
 }
 
+uint64_t page_machine(const void *page)
+{
+	return virt_to_mfn(page) << PAGE_SHIFT;
+}
+
+uint64_t *page_marked(uint64_t number)
+{
+	uint64_t *page = page_alloc(1);
+
+	expect(page);
+	for (unsigned i = 0; i < 512; i++)
+		page[i] = number;
+	return page;
+}
+
+uint64_t word_at(uint64_t va)
+{
+	return *(volatile uint64_t *)va;
+}
+
 static unsigned index_of(uint64_t va, unsigned level)
 {
 	return va >> (12 + 9 * (level - 1)) & 511;

@@ -27,6 +27,13 @@ void pt_protect(void);
 uint64_t *pt_table(uint64_t va, unsigned level);
 uint64_t *pt_entry(uint64_t va, unsigned level);
 
+/* Machine address of a page of this domain's memory. */
+uint64_t page_machine(const void *page);
+/* A new page that holds a number all over. */
+uint64_t *page_marked(uint64_t number);
+/* What stands at va, which need not be the same as a moment ago. */
+uint64_t word_at(uint64_t va);
+
 /* Machine address of an entry (in this domain's memory). */
 uint64_t pt_machine(const uint64_t *entry);
 
