@@ -14,13 +14,11 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-#define COMPARED	 64u		   /* tables that a refresh compares; leaves beyond are dropped unseen	*/
-#define VISITED		 512u		   /* tables that it goes through; if there are more, all is dropped	*/
-#define SINGLES		 32u		   /* pages that are flushed one by one in this CPU			*/
-#define VA_MASK		 0xffffffffffffull /* what a walk looks at						*/
-#define VA_KERNEL	 0x800000000000ull /* here begins the kernel's half					*/
-#define LINES_HYPERVISOR (3ull << SLOT_M2P / 8)
-#define LINES_KERNEL	 (~0ull << SLOT_END / 8)
+#define COMPARED  64u		    /* tables that a refresh compares; leaves beyond are dropped unseen	*/
+#define VISITED	  512u		    /* tables that it goes through; if there are more, all is dropped	*/
+#define SINGLES	  32u		    /* pages that are flushed one by one in this CPU			*/
+#define VA_MASK	  0xffffffffffffull /* what a walk looks at						*/
+#define VA_KERNEL 0x800000000000ull /* here begins the kernel's half					*/
 
 /* Whose the frames are has not changed since: a frame that leaves takes all cached entries with it. */
 static bool leaf_holds(uint64_t cached, uint64_t entry)
@@ -76,7 +74,7 @@ void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint
 {
 	const uint32_t node[2] = { node_at(d, root, 4), node_at(d, user, 4) };
 	unsigned low = pt_index(first, 4), high = pt_index(last, 4), visits = 0;
-	uint64_t lines = LINES_KERNEL; /* their tables hang from other roots as well */
+	uint64_t lines = LINES_GUEST_KERNEL; /* their tables hang from other roots as well */
 	const uint64_t *guest;
 
 	if (!frame_owned_by(root, d->id))

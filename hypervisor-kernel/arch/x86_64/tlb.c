@@ -17,10 +17,8 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-#define LINES_HYPERVISOR   (3ull << SLOT_M2P / 8) /* struct tlb_node, lines of a root */
-#define LINES_GUEST_KERNEL (~0ull << SLOT_END / 8)
-#define REAP_MAX	   64
-#define LARGE_NX	   0x8000 /* in tlb_node.large, where bit 63 does not fit */
+#define REAP_MAX 64
+#define LARGE_NX 0x8000 /* in tlb_node.large, where bit 63 does not fit */
 
 static uint32_t list_pop(struct tlb *t, struct list *from)
 {

@@ -113,6 +113,10 @@ static inline uint64_t *node_slot(struct tlb *t, uint32_t n, unsigned index)
 /* The node that caches this frame at this level, made when there is none.  FRAME_NIL: the pool had to
  * be emptied; begin again. */
 uint32_t node_get(struct domain *d, mfn_t table, unsigned level) MUST_HOLD(d->tlb.lock);
+/* Of tlb_node.lines in a root (arch/layout.h): those of the hypervisor's slots, and of the guest kernel's half. */
+#define LINES_HYPERVISOR   (3ull << SLOT_M2P / 8)
+#define LINES_GUEST_KERNEL (~0ull << SLOT_END / 8)
+
 /* The node behind a present entry of a cached table, also of one that maps 2 MiB. */
 static inline uint32_t node_of_entry(uint64_t e)
 {
