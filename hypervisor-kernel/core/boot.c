@@ -2,9 +2,7 @@
 /*
  * boot.c - the order the system is born in.
  */
-#include <arch/cpu.h>
 #include <core/boot.h>
-#include <core/frame.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -5,8 +5,6 @@
  * Text of guests is marked with their domain id at each line's start, and what moves the cursor is
  * left out, so that none can pass for another or for the kernel.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

@@ -6,7 +6,6 @@
  * they cannot any more.
  */
 #include <arch/iommu.h>
-#include <core/domain.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

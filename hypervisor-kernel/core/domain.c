@@ -6,7 +6,6 @@
  *
  * Every frame it owns is in its list; every page the kernel spends on it is charged to it.
  */
-#include <arch/cpu.h>
 #include <arch/iommu.h>
 #include <core/domain.h>
 #include <core/event.h>

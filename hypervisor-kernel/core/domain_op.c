@@ -2,8 +2,6 @@
 /*
  * domain_op.c - managing a domain by handle (guise.h): all that a builder needs and no more.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
 #include <core/irq.h>

@@ -6,8 +6,6 @@
  * whoever turned the bit and found it unmasked.  The guest writes the same words at any time, so
  * every access is atomic.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/irq.h>

@@ -7,9 +7,7 @@
  * domain (guise.h).  What goes wrong here has no one to be reported to: panic with the reason.
  */
 #include <archive.h>
-#include <arch/cpu.h>
 #include <core/boot.h>
-#include <core/domain.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 #include <elf.h>

@@ -6,8 +6,6 @@
  * granter cannot withdraw it.  A use is undone in this order: no new translation can be made, cached
  * ones are dropped and flushed, then the bits are cleared and the hold given back.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

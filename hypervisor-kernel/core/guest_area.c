@@ -3,8 +3,6 @@
  * guest_area.c - small structures in guest memory that the kernel writes at any time, whatever
  * address space is loaded: translated once, their frames held.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -2,9 +2,7 @@
 /*
  * handle.c - rights named by an index in their holder's own table, and passing a part of one on.
  */
-#include <arch/cpu.h>
 #include <arch/iommu.h>
-#include <core/domain.h>
 #include <core/handle.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

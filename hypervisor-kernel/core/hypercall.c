@@ -2,7 +2,6 @@
 /*
  * hypercall.c - the door: dispatch, multicall, and how long work stops in between.
  */
-#include <arch/cpu.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

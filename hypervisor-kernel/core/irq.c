@@ -5,8 +5,6 @@
  * Each bound interrupt has a vector of its own.  A level-triggered one is masked when it fires and
  * unmasked by GUISE_IRQ_EOI, so a driver that does not serve its device costs one interrupt.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/irq.h>

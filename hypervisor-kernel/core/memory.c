@@ -2,9 +2,7 @@
 /*
  * memory.c - memory_op (xen/memory.h): the memory map, machine-to-physical, and the balloon.
  */
-#include <arch/cpu.h>
 #include <arch/iommu.h>
-#include <core/domain.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

@@ -15,8 +15,6 @@
  * A vCPU belongs to a CPU (on_cpu) from when it is picked until its registers are in memory again, whatever
  * its state is meanwhile: nobody else runs it before.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

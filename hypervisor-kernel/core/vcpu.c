@@ -3,8 +3,6 @@
  * vcpu.c - the life of a vCPU: born with its domain or by VCPUOP_initialise, up, down, blocked and
  * woken, its run states told to the guest (xen/vcpu.h), and the calls a vCPU makes on itself.
  */
-#include <arch/cpu.h>
-#include <core/domain.h>
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

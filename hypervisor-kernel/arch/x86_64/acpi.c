@@ -5,7 +5,6 @@
  * All lengths are checked against the table; a table that lies ends the walk.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <core/lib.h>
 
 struct acpi_header {

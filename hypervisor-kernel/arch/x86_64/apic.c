@@ -4,13 +4,10 @@
  * (SDM 3A chapter 11).  x2APIC and the TSC deadline are used when CPUID shows them.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/percpu.h>
 #include <arch/vtd.h>
-#include <arch/x86.h>
 #include <core/irq.h>
 #include <core/lib.h>
-#include <core/timer.h>
 #include <core/vcpu.h>
 
 #define VECTOR_TIMER	0xf0

@@ -4,10 +4,8 @@
  * kernel does not switch (docs/abi.md lists each bit and why).
  */
 #include <arch/arch.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
-#include <guise.h>
 
 /* Leaf 1 EDX: VME PSE MCE SEP MTRR PGE MCA PSE36 ACPI are hidden. */
 #define HIDE_1_EDX (1u << 1 | 1u << 3 | 1u << 7 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 22)

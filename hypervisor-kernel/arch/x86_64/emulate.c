@@ -6,7 +6,6 @@
  * is the guest's own fault.  Instruction bytes are read once.
  */
 #include <arch/arch.h>
-#include <arch/x86.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

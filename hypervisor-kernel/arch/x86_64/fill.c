@@ -7,10 +7,8 @@
  * the guest's own.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -6,10 +6,8 @@
  * write their tables as they like and tell by INVLPG and flush only.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -5,7 +5,6 @@
  * XCR0 never changes after boot, so what user space reads with XGETBV is always what is switched.
  */
 #include <arch/arch.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -4,11 +4,8 @@
  * stacks, callbacks, segment bases, debug registers, and iret.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
-#include <arch/layout.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

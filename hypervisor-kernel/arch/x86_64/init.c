@@ -3,11 +3,9 @@
  * init.c - from the boot loader's word to a running CPU: memory map, direct map, frame table.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
 #include <arch/vtd.h>
-#include <arch/x86.h>
 #include <core/boot.h>
 #include <core/lib.h>
 #include <xen/arch-x86/hvm/start_info.h>

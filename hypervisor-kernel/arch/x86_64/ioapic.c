@@ -3,10 +3,8 @@
  * ioapic.c - I/O APICs as the ACPI MADT lists them: a global system interrupt to a vector.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/percpu.h>
 #include <arch/vtd.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <guise.h>
 

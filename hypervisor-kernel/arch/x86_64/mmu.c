@@ -6,9 +6,7 @@
  * Nothing here validates a table: that happens when an entry is cached.  Pinning is bookkeeping.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
-#include <arch/x86.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

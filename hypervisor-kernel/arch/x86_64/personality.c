@@ -8,11 +8,8 @@
  * the same for when there is more to do.
  */
 #include <arch/arch.h>
-#include <arch/layout.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
-#include <core/frame.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

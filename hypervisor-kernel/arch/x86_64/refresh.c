@@ -6,11 +6,8 @@
  * Nothing is entered here that a miss would not enter: leaf_derive() decides.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
-#include <arch/layout.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -7,8 +7,6 @@
  */
 #include <arch/arch.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
-#include <core/frame.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

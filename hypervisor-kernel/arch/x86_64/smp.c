@@ -3,13 +3,10 @@
  * smp.c - the other CPUs: found in the MADT, started one after the other, and interrupted by each other.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
 #include <core/boot.h>
 #include <core/lib.h>
-#include <core/timer.h>
 
 #define TRAMPOLINE	 0x8000 /* a page below 1 MiB: RAM on every PC, never given away	*/
 #define START_WAIT_NS	 5000000000ull

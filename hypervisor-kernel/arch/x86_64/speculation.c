@@ -6,7 +6,6 @@
  * are 0 (L1TF).
  */
 #include <arch/arch.h>
-#include <arch/x86.h>
 #include <core/boot.h>
 #include <core/lib.h>
 

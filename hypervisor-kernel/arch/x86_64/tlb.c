@@ -11,7 +11,6 @@
  * given a new meaning before that.  Until then it is in a list of its own (freed).
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
 #include <core/lib.h>

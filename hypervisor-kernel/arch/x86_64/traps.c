@@ -6,10 +6,8 @@
  * last look at pending events is made with interrupts off, so none is lost.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/x86.h>
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

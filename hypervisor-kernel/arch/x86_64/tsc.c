@@ -4,8 +4,6 @@
  * compute from vcpu_time_info (xen/xen.h).  Calibrated once, against channel 2 of the 8254.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
-#include <arch/x86.h>
 #include <core/lib.h>
 #include <core/timer.h>
 

@@ -6,12 +6,9 @@
  * in the exception table, never in the kernel.
  */
 #include <arch/arch.h>
-#include <arch/x86.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
-
-#include <arch/layout.h>
 
 bool guest_range_ok(guest_ptr_t p, size_t len)
 {

@@ -3,8 +3,6 @@
  * uart.c - the output-only debug console: a 16550 at 0x3f8, polled.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
-#include <arch/x86.h>
 
 #define UART 0x3f8
 

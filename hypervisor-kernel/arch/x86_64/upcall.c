@@ -5,9 +5,7 @@
  * faults of user mode have faster ways in entry.S; the frames are the same.
  */
 #include <arch/arch.h>
-#include <arch/layout.h>
 #include <arch/paging.h>
-#include <arch/x86.h>
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

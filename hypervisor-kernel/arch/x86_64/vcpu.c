@@ -3,12 +3,9 @@
  * vcpu.c - a vCPU's first state, as the ABI lays it down (docs/abi.md).
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
-#include <arch/layout.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
 #include <arch/vtd.h>
-#include <arch/x86.h>
 #include <core/boot.h>
 #include <core/hypercall.h>
 #include <core/lib.h>

@@ -8,10 +8,8 @@
  * entry only.  Messages in the old format are blocked.
  */
 #include <arch/arch.h>
-#include <arch/cpu.h>
 #include <arch/percpu.h>
 #include <arch/vtd.h>
-#include <arch/x86.h>
 #include <core/frame.h>
 #include <core/lib.h>
 #include <core/timer.h>

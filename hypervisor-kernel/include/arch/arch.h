@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * arch.h - what the files of arch/x86_64 share with each other.
+ * arch.h - what the files of arch/x86_64 share with each other, and the CPU's instructions.
  */
 #pragma once
 
+#include <arch/cpu.h>
+#include <arch/layout.h>
+#include <arch/x86.h>
 #include <core/tlb.h>
-#include <core/types.h>
 
 struct boot_info;
 struct cpu;

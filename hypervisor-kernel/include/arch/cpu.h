@@ -5,7 +5,6 @@
 #pragma once
 
 #include <arch/direct.h>
-#include <core/types.h>
 
 struct vcpu;
 struct domain;

@@ -6,7 +6,6 @@
 
 #include <arch/direct.h>
 #include <core/domain.h>
-#include <core/types.h>
 
 #define PTE_P	  (1ull << 0)
 #define PTE_RW	  (1ull << 1)

@@ -6,7 +6,6 @@
 
 #include <arch/cpu.h>
 #include <arch/layout.h>
-#include <core/types.h>
 
 struct domain;
 struct vcpu;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <core/spinlock.h>
-#include <core/types.h>
 
 #define DMAR_UNITS    8
 #define DMAR_RESERVED 32

@@ -9,7 +9,6 @@
 
 #include <core/frame.h>
 #include <core/handle.h>
-#include <core/list.h>
 #include <core/timer.h>
 #include <core/tlb.h>
 #include <guise.h>

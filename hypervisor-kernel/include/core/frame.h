@@ -10,7 +10,6 @@
 #pragma once
 
 #include <core/spinlock.h>
-#include <core/types.h>
 
 struct domain;
 

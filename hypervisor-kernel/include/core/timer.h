@@ -5,7 +5,6 @@
 #pragma once
 
 #include <core/list.h>
-#include <core/types.h>
 
 struct timer {
 	struct list link; /* sorted list, earliest first			*/

@@ -16,7 +16,6 @@
 
 #include <core/list.h>
 #include <core/spinlock.h>
-#include <core/types.h>
 
 struct domain;
 struct vcpu;

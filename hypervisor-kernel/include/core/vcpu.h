@@ -10,9 +10,6 @@
 #include <arch/cpu.h>
 #include <arch/vcpu.h>
 #include <core/domain.h>
-#include <core/list.h>
-#include <core/timer.h>
-#include <core/types.h>
 #include <xen/vcpu.h>
 
 /* Guest memory that the kernel writes at any time: frames held since it was registered. */
