@@ -60,10 +60,12 @@ static void unlock_both(struct domain *a, struct domain *b) GIVES(a->event_lock,
 		spin_unlock(&b->event_lock);
 }
 
-/* A free port in state to, or -errno. */
-static int port_alloc(struct domain *d, uint8_t to, uint32_t vcpu) MUST_HOLD(d->event_lock)
+/* A free port becomes one such as this: its number in *port. */
+static int port_alloc(struct domain *d, const struct port *such, uint32_t *port) MUST_HOLD(d->event_lock)
 {
 	_Static_assert(sizeof(struct port) * PORTS_PER_PAGE <= PAGE_SIZE, "ports fit a page");
+	if (d->state == GUISE_STATE_DYING)
+		return -ESRCH;
 	for (uint32_t n = 1; n < NR_PORTS; n++) {
 		struct port *p;
 
@@ -75,10 +77,12 @@ static int port_alloc(struct domain *d, uint8_t to, uint32_t vcpu) MUST_HOLD(d->
 		p = port_of(d, n);
 		if (p->state != PORT_FREE)
 			continue;
-		*p = (struct port){ .state = PORT_FREE, .vcpu = vcpu };
+		*p = *such;
+		p->state = PORT_FREE;
+		port_move(p, such->state);
 		d->nr_ports++;
-		port_move(p, to);
-		return (int)n;
+		*port = n;
+		return 0;
 	}
 	return -ENOSPC;
 }
@@ -241,21 +245,23 @@ void event_free(struct domain *d)
 	}
 }
 
-static int port_open(struct domain *d, uint8_t to, uint32_t vcpu, uint32_t number)
+static int port_open(struct domain *d, const struct port *such, uint32_t *port)
 {
-	int n;
+	int rc;
 
 	spin_lock(&d->event_lock);
-	n = port_alloc(d, to, vcpu);
-	if (n > 0)
-		port_of(d, (uint32_t)n)->number = number;
+	rc = port_alloc(d, such, port);
 	spin_unlock(&d->event_lock);
-	return n;
+	return rc;
 }
 
 int event_bind_irq(struct domain *d, uint32_t irq)
 {
-	return port_open(d, PORT_IRQ, 0, irq);
+	const struct port such = { .state = PORT_IRQ, .number = irq };
+	uint32_t port;
+	int rc = port_open(d, &such, &port);
+
+	return rc ? rc : (int)port;
 }
 
 /* ---- the hypercall ---- */
@@ -267,60 +273,49 @@ static uint16_t self_or(struct domain *d, uint16_t id)
 
 static int alloc_unbound(struct vcpu *v, evtchn_alloc_unbound_t *a)
 {
-	uint16_t id = self_or(v->domain, a->dom);
-	struct domain *d = domain_get(id);
-	int n = -EPERM;
+	const struct port such = { .state = PORT_UNBOUND, .remote_dom = self_or(v->domain, a->remote_dom) };
+	struct domain *d = domain_get(self_or(v->domain, a->dom));
+	int rc = -EPERM;
 
 	if (!d)
 		return -ESRCH;
-	if (d == v->domain || handle_manages(v->domain, d)) {
-		spin_lock(&d->event_lock);
-		n = d->state == GUISE_STATE_DYING ? -ESRCH : port_alloc(d, PORT_UNBOUND, 0);
-		if (n > 0) {
-			port_of(d, (uint32_t)n)->remote_dom = self_or(v->domain, a->remote_dom);
-			a->port = (uint32_t)n;
-			n = 0;
-		}
-		spin_unlock(&d->event_lock);
-	}
+	if (d == v->domain || handle_manages(v->domain, d))
+		rc = port_open(d, &such, &a->port);
 	domain_put(d);
-	return n;
+	return rc;
 }
 
 static int bind_interdomain(struct vcpu *v, evtchn_bind_interdomain_t *b)
 {
 	struct domain *d = v->domain, *r = domain_get(self_or(d, b->remote_dom));
-	struct port *p, *q;
-	int n = -EINVAL;
+	struct port *q, such = { .state = PORT_INTERDOMAIN, .remote_port = b->remote_port };
+	int rc = -EINVAL;
 
 	if (!r)
 		return -ESRCH;
+	such.remote_dom = r->id;
 	lock_both(d, r);
 	q = port_of(r, b->remote_port);
 	if (q && q->state == PORT_UNBOUND && q->remote_dom == d->id && r->state != GUISE_STATE_DYING) {
-		n = port_alloc(d, PORT_INTERDOMAIN, 0);
-		if (n > 0) {
-			p = port_of(d, (uint32_t)n);
-			p->remote_dom = r->id;
-			p->remote_port = b->remote_port;
+		rc = port_alloc(d, &such, &b->local_port);
+		if (!rc) {
 			port_move(q, PORT_INTERDOMAIN);
-			q->remote_port = (uint32_t)n;
+			q->remote_port = b->local_port;
 		}
 	}
 	unlock_both(d, r);
 	domain_put(r);
-	if (n < 0)
-		return n;
-	b->local_port = (uint32_t)n;
-	event_raise(d, (uint32_t)n); /* what was sent before the binding is not lost */
-	return 0;
+	if (!rc)
+		event_raise(d, b->local_port); /* what was sent before the binding is not lost */
+	return rc;
 }
 
 static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 {
+	const struct port such = { .state = PORT_VIRQ, .vcpu = b->vcpu, .number = b->virq };
 	struct domain *d = v->domain;
 	struct vcpu *target;
-	int n;
+	int rc;
 
 	if (b->virq >= ARRAY_SIZE(v->virq_port) || !domain_valid_vcpu(d, b->vcpu))
 		return b->virq >= ARRAY_SIZE(v->virq_port) ? -EINVAL : -ENOENT;
@@ -328,29 +323,23 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 		return -EPERM;
 	target = d->vcpu[b->vcpu];
 	spin_lock(&d->event_lock);
-	n = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && READ_ONCE(dom_exc_domain) != NOBODY) ?
-		  -EEXIST :
-		  port_alloc(d, PORT_VIRQ, b->vcpu);
-	if (n > 0) {
-		port_of(d, (uint32_t)n)->number = b->virq;
-		target->virq_port[b->virq] = (uint32_t)n;
+	rc = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && READ_ONCE(dom_exc_domain) != NOBODY) ?
+		   -EEXIST :
+		   port_alloc(d, &such, &b->port);
+	if (!rc) {
+		target->virq_port[b->virq] = b->port;
 		if (b->virq == VIRQ_DOM_EXC)
 			WRITE_ONCE(dom_exc_domain, d->id);
-		b->port = (uint32_t)n;
-		n = 0;
 	}
 	spin_unlock(&d->event_lock);
-	return n;
+	return rc;
 }
 
 static int bind_ipi(struct vcpu *v, evtchn_bind_ipi_t *b)
 {
-	int n = domain_valid_vcpu(v->domain, b->vcpu) ? port_open(v->domain, PORT_IPI, b->vcpu, 0) : -ENOENT;
+	const struct port such = { .state = PORT_IPI, .vcpu = b->vcpu };
 
-	if (n < 0)
-		return n;
-	b->port = (uint32_t)n;
-	return 0;
+	return domain_valid_vcpu(v->domain, b->vcpu) ? port_open(v->domain, &such, &b->port) : -ENOENT;
 }
 
 static int send(struct vcpu *v, uint32_t n)
