@@ -265,7 +265,7 @@ struct guise_dma_map {
 	uint16_t domid;	 /* in: who granted						*/
 	uint16_t flags;	 /* in: GUISE_DMA_*						*/
 	uint32_t ref;	 /* in: grant reference						*/
-	int32_t status;	 /* out: 0 or a negative errno					*/
+	int32_t status;	 /* out: GNTST_* (xen/grant_table.h); 0 is well			*/
 	uint32_t cookie; /* out: for GUISE_DMA_UNMAP					*/
 	uint64_t bus;	 /* out: bus address of the frame				*/
 };

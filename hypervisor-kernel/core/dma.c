@@ -12,43 +12,29 @@
 #include <core/vcpu.h>
 #include <xen/grant_table.h>
 
-static int status_errno(int gntst)
-{
-	switch (gntst) {
-	case GNTST_okay:
-		return 0;
-	case GNTST_bad_domain:
-		return -ESRCH;
-	case GNTST_bad_gntref:
-		return -ENOENT;
-	case GNTST_no_space:
-		return -ENOSPC;
-	}
-	return -EPERM;
-}
-
+/* GNTST_* */
 static int dma_map(struct domain *d, struct guise_dma_map *op)
 {
 	struct grant_map map = { .from = op->domid, .kind = GRANT_MAP_GOING, .ref = op->ref };
 	struct domain *from;
-	int rc;
+	int rc, n;
 
 	if (op->flags & ~GUISE_DMA_RDONLY)
-		return -EINVAL;
+		return GNTST_general_error;
 	map.writable = !(op->flags & GUISE_DMA_RDONLY);
 	from = domain_get(op->domid);
 	if (!from)
-		return -ESRCH;
-	rc = from == d ? -EINVAL : status_errno(grant_pin(from, op->ref, d->id, map.writable, &map.m));
+		return GNTST_bad_domain;
+	rc = from == d ? GNTST_bad_domain : grant_pin(from, op->ref, d->id, map.writable, &map.m);
 	if (!rc) {
-		rc = grant_map_add(d, &map);
-		if (rc < 0) {
+		n = grant_map_add(d, &map);
+		if (n < 0) {
 			grant_unpin(from, op->ref, map.writable, map.m);
+			rc = GNTST_no_space;
 		} else {
-			op->cookie = (uint32_t)rc;
+			op->cookie = (uint32_t)n;
 			op->bus = iommu_grant(d, op->cookie, map.m, map.writable);
 			grant_map_ready(d, op->cookie, GRANT_MAP_DMA); /* not before: it can be undone now */
-			rc = 0;
 		}
 	}
 	domain_put(from);

@@ -126,22 +126,14 @@ int m_dma_map(struct m_domain *d, uint16_t from, uint32_t ref, bool writable, st
 	uint64_t m;
 	int rc;
 
-	if (!m_domain_of(from))
-		return -3; /* ESRCH */
-	if (from == d->id)
-		return -22; /* EINVAL */
+	if (!m_domain_of(from) || from == d->id)
+		return BAD_DOMAIN;
 	rc = m_grant_claim(d, from, ref, writable, &m);
-	switch (rc) {
-	case OKAY:
-		*use = use_new(d);
-		**use = (struct m_use){ M_DMA, from, ref, ~0u, writable, m, M_NONE, 0 };
-		return 0;
-	case BAD_DOMAIN:
-		return -3;
-	case BAD_GNTREF:
-		return -2; /* ENOENT */
-	}
-	return -1; /* EPERM */
+	if (rc)
+		return rc;
+	*use = use_new(d);
+	**use = (struct m_use){ M_DMA, from, ref, ~0u, writable, m, M_NONE, 0 };
+	return OKAY;
 }
 
 bool m_dma_unmap(struct m_domain *d, uint32_t number)

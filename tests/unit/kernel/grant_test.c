@@ -266,7 +266,7 @@ START_TEST(a_bad_dma_element_fails_alone)
 					{ .domid = 99, .ref = 8 },
 					{ .domid = 5, .ref = 9 },
 					{ .domid = 5, .ref = 8, .flags = 0x80 } };
-	static const int32_t want[] = { -ENOENT, -ESRCH, -EPERM, -EINVAL };
+	static const int32_t want[] = { GNTST_bad_gntref, GNTST_bad_domain, GNTST_general_error, GNTST_general_error };
 
 	offer(8, 6, 3, 0);
 	offer(9, 6, 4, GTF_readonly);

@@ -99,7 +99,7 @@ static const struct kind {
 	{ more_memory, 1, 64, -ENOMEM },
 	{ a_port, 4095, 4095, -ENOSPC },
 	{ a_grant_frame, 60, 60, GNTST_general_error },
-	{ a_grant_use, 4096, 4096, -ENOSPC },
+	{ a_grant_use, 4096, 4096, GNTST_no_space },
 	{ a_handle, 127, 127, -ENOSPC },
 	{ a_vcpu, 3, 3, -ENOENT },
 	{ a_kernel_page, 1000, 3000, -ENOMEM },
