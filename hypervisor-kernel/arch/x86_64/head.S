@@ -69,6 +69,9 @@ start32:
 	cmpl $PHYS(boot_l2) + 4096, %ecx
 	jb 1b
 
+/* long_mode - paging is off.  In: edi = 0 to 2 and esi for boot_entry(), or 3: another CPU, which trampoline.S began. */
+	.globl long_mode
+long_mode:
 	movl %cr4, %eax
 	orl $0x60, %eax		/* PAE MCE	*/
 	movl %eax, %cr4
@@ -90,7 +93,6 @@ start64:
 	movabsq $high, %rax
 	jmp *%rax
 high:
-	leaq cpu_stacks + STACKS_SIZE(%rip), %rsp
 	xorl %eax, %eax
 	movl %eax, %ds
 	movl %eax, %es
@@ -98,9 +100,16 @@ high:
 	movl %eax, %fs
 	movl %eax, %gs
 	xorl %ebp, %ebp
+	cmpl $3, %edi
+	je 2f
+	leaq cpu_stacks + STACKS_SIZE(%rip), %rsp
 	movl %edi, %edi
 	movl %esi, %esi
 	call boot_entry
+	ud2
+2:	movq cpu_starting(%rip), %rdi
+	movq CPU_STACK_TOP(%rdi), %rsp
+	call cpu_entry
 	ud2
 
 	.section .data
