@@ -63,24 +63,17 @@ bool emulate_soft_interrupt(struct vcpu *v)
 	return true;
 }
 
-/* What a guest reads from a port that it does not have. */
-static uint32_t port_read(uint16_t port, unsigned bytes)
-{
-	if (port == 0x42 || port == 0x43 || port == 0x61)
-		return 0; /* ends Linux's PIT calibration loop at once */
-	return bytes == 1 ? 0xff : bytes == 2 ? 0xffff : 0xffffffff;
-}
-
+/* A port that the guest does not have reads as ones; those of the PIT as zeros, which ends Linux's calibration loop
+ * at once.  IN to EAX clears the upper half. */
 static bool port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
-	uint64_t *rax = &v->arch.regs.rax;
+	uint64_t *rax = &v->arch.regs.rax, ones = (1ull << bytes * 8) - 1;
 
 	if (!v->arch.iopl)
 		return false;
-	if (bytes == 4)
-		*rax = port_read(port, 4);
-	else
-		*rax = (*rax & ~((1ull << bytes * 8) - 1)) | port_read(port, bytes);
+	*rax &= bytes == 4 ? 0 : ~ones;
+	if (port != 0x42 && port != 0x43 && port != 0x61)
+		*rax |= ones;
 	return true;
 }
 
@@ -90,6 +83,7 @@ static bool port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 static bool control_register(struct vcpu *v, uint8_t modrm, uint8_t rex, bool write)
 {
 	uint64_t *reg = gpr(&v->arch.regs, (modrm & 7) | (rex & REX_B ? 8 : 0));
+	uint64_t cr3 = v->arch.root[1] << PAGE_SHIFT, *at;
 
 	if (modrm >> 6 != 3 || (rex & REX_R)) /* %cr8 and up */
 		return false;
@@ -101,24 +95,21 @@ static bool control_register(struct vcpu *v, uint8_t modrm, uint8_t rex, bool wr
 			*reg = 0x80050033 | (v->arch.fpu_ts ? X86_CR0_TS : 0);
 		return true;
 	case 2:
-		if (write)
-			v->info->arch.cr2 = *reg;
-		else
-			*reg = v->info->arch.cr2;
-		return true;
+		at = &v->info->arch.cr2;
+		break;
 	case 3:
 		if (write)
 			return false;
-		*reg = v->arch.root[1] << PAGE_SHIFT;
-		return true;
+		at = &cr3;
+		break;
 	case 4:
-		if (write)
-			v->arch.cr4 = *reg;
-		else
-			*reg = v->arch.cr4;
-		return true;
+		at = &v->arch.cr4;
+		break;
+	default:
+		return false;
 	}
-	return false;
+	*(write ? at : reg) = *(write ? reg : at);
+	return true;
 }
 
 static bool two_byte(struct vcpu *v, const uint8_t *code, unsigned n, uint8_t rex, unsigned *len)
