@@ -58,32 +58,16 @@ static void guest_write(uint16_t id, const char *text, size_t len)
 	spin_unlock(&console_lock);
 }
 
-static void print(const char *fmt, va_list ap)
-{
-	char line[256];
-	int n = vsnprintf(line, sizeof(line), fmt, ap);
-
-	console_write(line, MIN((size_t)n, sizeof(line) - 1));
-}
-
 void printk(const char *fmt, ...)
 {
+	char line[256];
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	print(fmt, ap);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-}
-
-void printv(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!verbose)
-		return;
-	va_start(ap, fmt);
-	print(fmt, ap);
-	va_end(ap);
+	console_write(line, MIN((size_t)n, sizeof(line) - 1));
 }
 
 #define CONSOLE_MAX 256

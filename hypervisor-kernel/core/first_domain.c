@@ -192,7 +192,6 @@ void first_domain_build(void)
 	struct guise_domain_create how = { .priority = GUISE_PRIO_SERVER,
 					   .paging = GUISE_DOMAIN_NATIVE,
 					   .max_vcpus = 1 };
-	unsigned order = 0;
 	struct layout l;
 	struct domain *d;
 	const void *elf;
@@ -205,9 +204,7 @@ void first_domain_build(void)
 	if (!elf)
 		panic("the boot archive is damaged or holds no 'vmm' (a cpio archive of format newc is wanted)");
 	l = layout_plan((elf_check(elf, size) + PAGE_SIZE - 1) / PAGE_SIZE);
-	while ((PAGE_SIZE << order) < l.nr * 8)
-		order++;
-	mfn_of = kpages_alloc(order, NULL);
+	mfn_of = kpages_alloc(order_of(l.nr * 8), NULL);
 	how.max_frames = l.nr + 64;
 	d = domain_create(&how, &rc);
 	if (!mfn_of || !d)
@@ -221,8 +218,9 @@ void first_domain_build(void)
 	if (arch_vcpu_start(d->vcpu[0], ((const elf_header_t *)elf)->e_entry, va_of(l.heap), va_of(l.start_info),
 			    mfn_of[l.tables]))
 		panic("the VMM server cannot be started");
-	kpages_free(mfn_of, order, NULL);
-	printv("guise: VMM server: %lu MiB, program %lu KiB\n", l.nr >> 8, (unsigned long)size >> 10);
+	kpages_free(mfn_of, order_of(l.nr * 8), NULL);
+	if (verbose)
+		printk("guise: VMM server: %lu MiB, program %lu KiB\n", l.nr >> 8, (unsigned long)size >> 10);
 	vcpu_start_first(d->vcpu[0]);
 	domain_unpause(d);
 }

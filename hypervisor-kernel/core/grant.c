@@ -38,7 +38,6 @@ struct grant_table {
 static int grow(struct domain *d, uint32_t nr)
 {
 	struct grant_table *g = d->grants;
-
 	int rc = 0;
 
 	if (__atomic_exchange_n(&g->growing, true, __ATOMIC_ACQUIRE))

@@ -47,14 +47,6 @@ static void ram_add(paddr_t start, paddr_t end)
 		boot_info.ram[boot_info.nr_ram++] = (struct boot_range){ start, end };
 }
 
-static void string_copy(char *to, size_t size, const char *from)
-{
-	size_t n = MIN(strlen(from), size - 1);
-
-	memcpy(to, from, n);
-	to[n] = 0;
-}
-
 static void pvh_parse(paddr_t at)
 {
 	const struct hvm_start_info *si = early_virt(at);
@@ -65,7 +57,8 @@ static void pvh_parse(paddr_t at)
 		return;
 	boot_info.rsdp = si->rsdp_paddr;
 	if (si->cmdline_paddr)
-		string_copy(boot_info.cmdline, sizeof(boot_info.cmdline), early_virt(si->cmdline_paddr));
+		snprintf(boot_info.cmdline, sizeof(boot_info.cmdline), "%s",
+			 (const char *)early_virt(si->cmdline_paddr));
 	if (si->nr_modules) {
 		boot_info.archive = mod->paddr;
 		boot_info.archive_len = mod->size;
@@ -92,7 +85,7 @@ static void multiboot2_parse(paddr_t at)
 			break;
 		switch (t->type) {
 		case 1:
-			string_copy(boot_info.cmdline, sizeof(boot_info.cmdline), p + 8);
+			snprintf(boot_info.cmdline, sizeof(boot_info.cmdline), "%s", p + 8);
 			break;
 		case 3:
 			if (!boot_info.archive) {

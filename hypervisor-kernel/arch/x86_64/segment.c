@@ -120,15 +120,6 @@ void segment_load_gdt(struct cpu *c, const struct vcpu *v)
 
 #define LDT_MAX 8192
 
-static unsigned ldt_order(uint64_t entries)
-{
-	unsigned order = 0;
-
-	while ((PAGE_SIZE << order) < entries * 8)
-		order++;
-	return order;
-}
-
 void segment_load_ldt(struct cpu *c, const struct vcpu *v)
 {
 	uint64_t at = (uint64_t)v->arch.ldt, *g = &c->gdt[SEL_LDT / 8];
@@ -147,7 +138,7 @@ void segment_load_ldt(struct cpu *c, const struct vcpu *v)
 void ldt_free(struct vcpu *v)
 {
 	if (v->arch.ldt)
-		kpages_free(v->arch.ldt, ldt_order(v->arch.ldt_entries), v->domain);
+		kpages_free(v->arch.ldt, order_of(v->arch.ldt_entries * 8), v->domain);
 	v->arch.ldt = NULL;
 	v->arch.ldt_entries = 0;
 }
@@ -159,11 +150,11 @@ int ldt_set(struct vcpu *v, guest_ptr_t at, uint64_t entries)
 	if (entries > LDT_MAX)
 		return -EINVAL;
 	if (entries) {
-		ldt = kpages_alloc(ldt_order(entries), v->domain);
+		ldt = kpages_alloc(order_of(entries * 8), v->domain);
 		if (!ldt)
 			return -ENOMEM;
 		if (copy_from_guest(ldt, at, entries * 8)) {
-			kpages_free(ldt, ldt_order(entries), v->domain);
+			kpages_free(ldt, order_of(entries * 8), v->domain);
 			return -EFAULT;
 		}
 		for (uint64_t i = 0; i < entries; i++)

@@ -103,12 +103,8 @@ void cpu_entry(struct cpu *c)
 static struct cpu *cpu_make(uint32_t apic_id)
 {
 	static unsigned made;
-	unsigned order = 0;
-	struct cpu *c;
+	struct cpu *c = kpages_alloc(order_of(sizeof(*c)), NULL);
 
-	while (PAGE_SIZE << order < sizeof(*c))
-		order++;
-	c = kpages_alloc(order, NULL);
 	if (!c)
 		return NULL;
 	c->self = c;

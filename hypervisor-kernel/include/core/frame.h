@@ -78,6 +78,16 @@ mfn_t frame_alloc(unsigned order, uint16_t owner);
 void frame_free(mfn_t m, unsigned order, uint16_t owner);
 uint64_t frame_free_count(void);
 
+/* Of the smallest block that has room for so many bytes. */
+static inline unsigned order_of(uint64_t bytes)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < bytes)
+		order++;
+	return order;
+}
+
 /* Add RAM to the allocator at boot: frames [first, last). */
 void frame_add_ram(mfn_t first, mfn_t last);
 

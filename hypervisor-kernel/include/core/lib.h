@@ -8,10 +8,9 @@
 
 #include "../../lib/text.h"
 
-/* One message to the debug console; printv only when the kernel was started with "verbose". */
+/* One message to the debug console. */
 void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void printv(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-extern bool verbose;
+extern bool verbose; /* the kernel was started with this option */
 
 /* Raw text to the debug console, as a domain's console_io wrote it. */
 void console_write(const char *text, size_t len);
