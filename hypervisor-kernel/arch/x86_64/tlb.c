@@ -132,19 +132,31 @@ void node_promote(struct domain *d, uint32_t parent, unsigned index)
 	*e = large;
 }
 
-/* Make sure that no vCPU uses the root: whoever did makes a new one.  A CPU may have it loaded until it flushes. */
-static void root_withdraw(struct domain *d, uint32_t n)
+/* Has a vCPU this root loaded, or ready to load?  end: not any more. */
+static bool root_in_use(struct domain *d, uint32_t n, bool end)
 {
 	uint64_t cr3 = d->tlb.page[n] << PAGE_SHIFT;
+	bool used = false;
 
 	for (unsigned i = 0; i < d->max_vcpus; i++) {
 		struct vcpu *v = d->vcpu[i];
 
-		for (unsigned mode = 0; v && mode < 2; mode++)
-			if (v->arch.cr3[mode] == cr3)
+		for (unsigned mode = 0; v && mode < 2; mode++) {
+			if (v->arch.cr3[mode] != cr3)
+				continue;
+			used = true;
+			if (end)
 				WRITE_ONCE(v->arch.cr3[mode], 0);
+		}
 	}
-	if (this_cpu()->cr3 == cr3)
+	return used;
+}
+
+/* Make sure that no vCPU uses the root: whoever did makes a new one.  A CPU may have it loaded until it flushes. */
+static void root_withdraw(struct domain *d, uint32_t n)
+{
+	root_in_use(d, n, true);
+	if (this_cpu()->cr3 == d->tlb.page[n] << PAGE_SHIFT)
 		load_cr3(0);
 }
 
@@ -153,20 +165,6 @@ static void root_drop(struct domain *d, uint32_t n)
 	root_withdraw(d, n);
 	list_del(&d->tlb.node[n].link);
 	node_drop(&d->tlb, n);
-}
-
-/* Has a vCPU this root loaded, or ready to load? */
-static bool root_in_use(struct domain *d, uint32_t n)
-{
-	uint64_t cr3 = d->tlb.page[n] << PAGE_SHIFT;
-
-	for (unsigned i = 0; i < d->max_vcpus; i++) {
-		struct vcpu *v = d->vcpu[i];
-
-		if (v && (v->arch.cr3[0] == cr3 || v->arch.cr3[1] == cr3))
-			return true;
-	}
-	return false;
 }
 
 void node_detach(struct domain *d, mfn_t table)
@@ -179,7 +177,7 @@ void node_detach(struct domain *d, mfn_t table)
 	n = f->cached - 1;
 	if (d->tlb.node[n].level != 4)
 		node_forget_frame(&d->tlb, n);
-	else if (!root_in_use(d, n))
+	else if (!root_in_use(d, n, false))
 		root_drop(d, n);
 	/* else: what a guest does to a table while it is loaded harms that guest alone */
 }
@@ -230,7 +228,7 @@ static uint32_t root_oldest_unused(struct domain *d)
 	list_for_each(l, &d->tlb.roots) {
 		uint32_t n = (uint32_t)(list_entry(l, struct tlb_node, link) - d->tlb.node);
 
-		if (!root_in_use(d, n))
+		if (!root_in_use(d, n, false))
 			return n;
 	}
 	return FRAME_NIL;
@@ -418,11 +416,7 @@ static uint64_t pool_nodes_size(uint32_t nr)
 
 static unsigned pool_order(uint32_t nr)
 {
-	unsigned order = 0;
-
-	while ((PAGE_SIZE << order) < pool_nodes_size(nr) + nr * sizeof(mfn_t))
-		order++;
-	return order;
+	return order_of(pool_nodes_size(nr) + nr * sizeof(mfn_t));
 }
 
 int tlb_init(struct domain *d, uint32_t frames)
