@@ -11,6 +11,7 @@
 
 struct sample {
 	double ticks, ns;
+	double pace; /* what harness.c's pace() took before and after, nanoseconds */
 	double crossing[CROSSINGS], crossing_ticks[CROSSINGS];
 };
 
