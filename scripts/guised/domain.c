@@ -13,6 +13,7 @@
 #include "log.h"
 #include "loop.h"
 #include "stream.h"
+#include "xml.h"
 
 #define DOMAINS_MOST 1024u
 #define WAIT_MS	     60000

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "xml.h"
+#include "def.h"
 
 /* libvirt's numbers: virDomainState, and of each state's reasons those that we give. */
 enum domain_state { DOMAIN_RUNNING = 1, DOMAIN_PAUSED = 3, DOMAIN_SHUTOFF = 5 };

@@ -12,6 +12,7 @@
 
 #include "../guise/client.h"
 #include "backend.h"
+#include "def.h"
 #include "link.h"
 #include "log.h"
 #include "loop.h"
@@ -20,7 +21,6 @@
 #include "program.h"
 #include "qmp.h"
 #include "shelf.h"
-#include "xml.h"
 
 #define START_MS   180000 /* until the server answers	*/
 #define FIRST_SLOT 0x08u

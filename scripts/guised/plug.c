@@ -11,13 +11,13 @@
 #include <sys/stat.h>
 
 #include "../guise/client.h"
+#include "def.h"
 #include "link.h"
 #include "log.h"
 #include "loop.h"
 #include "machine.h"
 #include "plug.h"
 #include "qmp.h"
-#include "xml.h"
 
 #define PLUG_MS 120000
 #define POLL_MS 100

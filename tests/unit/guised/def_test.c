@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xml_test.c - definitions: what is understood, what is kept, and the name of what cannot be done.
+ * def_test.c - definitions: what is understood, what is kept, and the name of what cannot be done.
  */
 #include "../test.h"
 
@@ -287,7 +287,7 @@ START_TEST(the_server_gets_a_configuration)
 }
 END_TEST
 
-SUITE(guised_xml)
+SUITE(guised_def)
 {
 	tcase_add_test(tc, a_definition_is_understood);
 	tcase_add_loop_test(tc, what_is_wrong_is_named, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
