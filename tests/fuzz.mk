@@ -64,10 +64,10 @@ $(FUZZ_KERNEL:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_KERNEL_L
 $(FUZZ_NATIVE:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_NATIVE_LIB)
 	$(FUZZ_LINK)
 
-# The libvirt daemon's; what it keeps need not survive a loss of power.
+# The libvirt daemon's.
 FUZZ_GUISED_LIB := $(filter-out %/log.o,$(UNIT_GUISED_LIB:$(U)/%=$(F)/%))
 $(F)/guised-lib/loop.o: UNIT_GUISED_CFLAGS += -Dloop_work=loop_work_in_thread
-$(F)/guised-lib/domain.o: UNIT_GUISED_CFLAGS += -Dfsync=fuzz_fsync
+$(F)/guised-lib/file.o: UNIT_GUISED_CFLAGS += -Dfsync=fake_fsync
 
 $(F)/guised-lib/%.o: scripts/guised/%.c tests/unit.mk
 	@mkdir -p $(@D)

@@ -192,7 +192,7 @@ static int create(const struct def *def, int *id, struct error *e)
 	return e->code ? -1 : 0;
 }
 
-int backend_start(struct domain *d, bool paused, struct error *e)
+static int start(struct domain *d, bool paused, struct error *e)
 {
 	struct def *def;
 	int id = -1, rc;
@@ -215,6 +215,16 @@ int backend_start(struct domain *d, bool paused, struct error *e)
 	if (paused)
 		domain_paused(d);
 	return 0;
+}
+
+int backend_start(struct domain *d, bool paused, struct error *e)
+{
+	int rc;
+
+	d->starting = true;
+	rc = start(d, paused, e);
+	d->starting = false;
+	return rc;
 }
 
 int backend_shutdown(struct domain *d, struct error *e)
@@ -567,7 +577,7 @@ static bool listed(struct json_object *guests, const char *name)
 
 static void known(struct domain *d, int id, bool paused)
 {
-	if (d->id < 0 && !d->busy) {
+	if (d->id < 0 && !d->starting) {
 		domain_known(d, id, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING);
 		log_info("domain %s still runs, id %d", d->def->name, id);
 	} else if (d->id >= 0 && d->id != id) {
@@ -611,7 +621,7 @@ void backend_sync(void)
 	}
 	for (struct domain *d = domain_first(); d; d = next) {
 		next = d->next;
-		if ((d->was_running || (d->id >= 0 && !d->busy)) && !listed(guests, d->def->name))
+		if ((d->was_running || (d->id >= 0 && !d->restarting)) && !listed(guests, d->def->name))
 			stopped(d, SHUTOFF_UNKNOWN);
 	}
 	for (size_t i = 0; i < json_object_array_length(guests); i++) {
@@ -674,7 +684,7 @@ static void guest_event(const char *what, struct json_object *event, struct doma
 
 	if (!strcmp(what, "started") && d->id >= 0 && d->id != id && !d->restarting) {
 		domain_rebooted(d, id);
-	} else if (!strcmp(what, "started") && d->id < 0 && !d->busy) {
+	} else if (!strcmp(what, "started") && d->id < 0 && !d->starting) {
 		domain_started(d, id);
 	} else if (d->id < 0 || d->restarting) {
 		/* who starts it gets an answer */

@@ -10,7 +10,7 @@ struct domain;
 
 enum {
 	CALL_WRITES = 1, /* not on a connection that was opened read-only	*/
-	CALL_WAITS = 2,	 /* for the machine: it runs in a worker		*/
+	CALL_WAITS = 2,	 /* for the machine or a disk: it runs in a worker	*/
 	CALL_EARLY = 4,	 /* also before OPEN					*/
 };
 

@@ -37,6 +37,34 @@ static uint32_t affected(struct call *call, const struct domain *d, uint32_t fla
 	return call->error.code ? 0 : what;
 }
 
+/* Be the only one who changes the domain, until domain_end().  What the flags mean for it; 0: an error is kept. */
+static uint32_t begin(struct call *call, struct domain *d, uint32_t flags)
+{
+	uint32_t what;
+
+	if (domain_begin(d, &call->error))
+		return 0;
+	what = affected(call, d, flags);
+	if (!what)
+		domain_end(d);
+	return what;
+}
+
+/* What was made for a change is used, or not if something failed since; then it is domain_end(). */
+static int end(struct call *call, struct domain *d, struct def *live, struct def *config)
+{
+	int rc = -1;
+
+	if (!call->error.code) {
+		rc = domain_change(d, live, config, &call->error);
+	} else {
+		def_free(live);
+		def_free(config);
+	}
+	domain_end(d);
+	return rc;
+}
+
 /* ---- memory and vCPUs ---- */
 
 int call_get_max_memory(struct call *call)
@@ -51,35 +79,21 @@ int call_get_max_memory(struct call *call)
 
 static int set_memory(struct call *call, struct domain *d, uint64_t kib, uint32_t flags)
 {
-	uint32_t what = affected(call, d, flags);
+	uint32_t what = begin(call, d, flags);
 	struct def *live = NULL, *config = NULL;
 	bool maximum = flags & AFFECT_MAX;
-	int rc = -1;
 
 	if (!what)
 		return -1;
 	if (maximum && what & AFFECT_LIVE)
-		return fail(call, ERROR_OPERATION_INVALID, "cannot resize the maximum memory on an active domain");
-	domain_get(d);
-	if (domain_begin(d, &call->error)) {
-		domain_put(d);
-		return -1;
-	}
-	if (what & AFFECT_LIVE)
+		fail(call, ERROR_OPERATION_INVALID, "cannot resize the maximum memory on an active domain");
+	else if (what & AFFECT_LIVE)
 		live = def_set_memory(d->def, kib, false, &call->error);
 	if (what & AFFECT_CONFIG && !call->error.code)
 		config = def_set_memory(domain_persistent(d), kib, maximum, &call->error);
-	if (!call->error.code && (!live || !backend_set_memory(d, kib, &call->error))) {
-		rc = domain_change(d, live, config, &call->error);
-		if (!rc && what & AFFECT_LIVE)
-			event_balloon(d, kib);
-	} else {
-		def_free(live);
-		def_free(config);
-	}
-	domain_end(d);
-	domain_put(d);
-	return rc;
+	if (!call->error.code && live && !backend_set_memory(d, kib, &call->error))
+		event_balloon(d, kib);
+	return end(call, d, live, config);
 }
 
 int call_set_memory(struct call *call)
@@ -103,47 +117,30 @@ int call_set_max_memory(struct call *call)
 {
 	struct domain *d = call_domain(call);
 	uint64_t kib = in_u64(&call->in);
-	struct def *def;
 
-	if (!d || call->in.bad)
-		return -1;
-	if (d->id >= 0)
-		return fail(call, ERROR_OPERATION_INVALID, "cannot resize the maximum memory on an active domain");
-	def = def_set_memory(d->def, kib, true, &call->error);
-	return def ? domain_change(d, NULL, def, &call->error) : -1;
+	return d && !call->in.bad ? set_memory(call, d, kib, AFFECT_MAX) : -1;
 }
 
 static int set_vcpus(struct call *call, struct domain *d, uint32_t n, uint32_t flags)
 {
-	uint32_t what = affected(call, d, flags);
 	struct def *live = NULL, *config = NULL;
 	bool maximum = flags & AFFECT_MAX;
-	int rc = -1;
+	uint32_t what;
 
-	if (!what)
-		return -1;
 	if (flags & ~(AFFECT_LIVE | AFFECT_CONFIG | AFFECT_MAX))
 		return fail(call, ERROR_NO_SUPPORT, "flags 0x%x for vCPUs", flags);
-	if (maximum && what & AFFECT_LIVE)
-		return fail(call, ERROR_INVALID_ARG, "the most vCPUs of a running domain cannot be changed");
-	domain_get(d);
-	if (domain_begin(d, &call->error)) {
-		domain_put(d);
+	what = begin(call, d, flags);
+	if (!what)
 		return -1;
-	}
-	if (what & AFFECT_LIVE)
+	if (maximum && what & AFFECT_LIVE)
+		fail(call, ERROR_INVALID_ARG, "the most vCPUs of a running domain cannot be changed");
+	else if (what & AFFECT_LIVE)
 		live = def_set_vcpus(d->def, n, false, &call->error);
 	if (what & AFFECT_CONFIG && !call->error.code)
 		config = def_set_vcpus(domain_persistent(d), n, maximum, &call->error);
-	if (!call->error.code && (!live || !backend_set_vcpus(d, n, &call->error))) {
-		rc = domain_change(d, live, config, &call->error);
-	} else {
-		def_free(live);
-		def_free(config);
-	}
-	domain_end(d);
-	domain_put(d);
-	return rc;
+	if (!call->error.code && live)
+		backend_set_vcpus(d, n, &call->error);
+	return end(call, d, live, config);
 }
 
 int call_set_vcpus(struct call *call)
@@ -335,7 +332,7 @@ int call_get_cpu_stats(struct call *call)
 static void record(struct call *call, struct domain *d, uint32_t stats, const struct backend_guest *g)
 {
 	struct out *out = &call->out;
-	char name[64];
+	char name[64], card[16];
 	uint32_t n = 0;
 	size_t mark;
 
@@ -366,7 +363,8 @@ static void record(struct call *call, struct domain *d, uint32_t stats, const st
 			const struct backend_vif *v = &g->vif[i];
 
 			snprintf(name, sizeof(name), "net.%u.name", i);
-			param_string(out, &n, name, d->def->vif[i].mac);
+			def_vif_name(d->def, d->id, i, card);
+			param_string(out, &n, name, card);
 			param_numbered(out, &n, "net.%u.rx.bytes", i, v->rx_bytes);
 			param_numbered(out, &n, "net.%u.rx.pkts", i, v->rx_packets);
 			param_numbered(out, &n, "net.%u.rx.drop", i, v->rx_drops);
@@ -677,7 +675,6 @@ static int set_sched(struct call *call, bool with_flags)
 	int64_t weight = -1, cap = -1;
 	struct def *live = NULL, *config = NULL;
 	unsigned w, c;
-	int rc = -1;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const char *name;
@@ -694,33 +691,22 @@ static int set_sched(struct call *call, bool with_flags)
 	what = with_flags ? in_u32(&call->in) : 0;
 	if (!d || call->in.bad)
 		return -1;
-	what = affected(call, d, what);
-	if (!what)
-		return -1;
 	if (weight != -1 && (weight < 1 || weight > 65535))
 		return fail(call, ERROR_INVALID_ARG, "weight must be between 1 and 65535");
 	if (cap != -1 && (cap < 0 || cap > 3200))
 		return fail(call, ERROR_INVALID_ARG, "cap must be between 0 and 3200");
-	domain_get(d);
-	if (domain_begin(d, &call->error)) {
-		domain_put(d);
+	what = begin(call, d, what);
+	if (!what)
 		return -1;
-	}
 	w = weight < 0 ? (d->def->weight ? d->def->weight : WEIGHT_OF_ALL) : (unsigned)weight;
 	c = cap < 0 ? d->def->cap : (unsigned)cap;
 	if (what & AFFECT_LIVE)
 		live = def_set_sched(d->def, w, c, &call->error);
 	if (what & AFFECT_CONFIG && !call->error.code)
 		config = def_set_sched(domain_persistent(d), w, c, &call->error);
-	if (!call->error.code && (!live || !backend_schedule(d, w, c, &call->error))) {
-		rc = domain_change(d, live, config, &call->error);
-	} else {
-		def_free(live);
-		def_free(config);
-	}
-	domain_end(d);
-	domain_put(d);
-	return rc;
+	if (!call->error.code && live)
+		backend_schedule(d, w, c, &call->error);
+	return end(call, d, live, config);
 }
 
 int call_set_sched(struct call *call)
@@ -747,17 +733,14 @@ int call_set_metadata(struct call *call)
 		return -1;
 	if (type < 0 || type > 2 || (type == 2 && (!uri || (text && !key))))
 		return fail(call, ERROR_INVALID_ARG, "metadata of type %d needs a key and a uri", type);
-	what = affected(call, d, flags);
+	what = begin(call, d, flags);
+	if (!what)
+		return -1;
 	if (what & AFFECT_LIVE)
 		live = def_set_metadata(d->def, type, text, key, uri, &call->error);
 	if (what & AFFECT_CONFIG && !call->error.code)
 		config = def_set_metadata(domain_persistent(d), type, text, key, uri, &call->error);
-	if (call->error.code) {
-		def_free(live);
-		def_free(config);
-		return -1;
-	}
-	return domain_change(d, live, config, &call->error);
+	return end(call, d, live, config);
 }
 
 int call_get_metadata(struct call *call)
@@ -791,18 +774,13 @@ static int change_devices(struct call *call, bool attach, bool with_flags)
 	const char *xml = in_string(&call->in);
 	uint32_t flags = with_flags ? in_u32(&call->in) : AFFECT_LIVE, what;
 	struct def *live = NULL, *config = NULL;
-	int disk = -1, vif = -1, rc = -1;
+	int disk = -1, vif = -1;
 
 	if (!d || call->in.bad)
 		return -1;
-	what = affected(call, d, flags);
+	what = begin(call, d, flags);
 	if (!what)
 		return -1;
-	domain_get(d);
-	if (domain_begin(d, &call->error)) {
-		domain_put(d);
-		return -1;
-	}
 	if (what & AFFECT_CONFIG)
 		config = attach ? def_attach(domain_persistent(d), xml, &disk, &vif, &call->error) :
 				  def_detach(domain_persistent(d), xml, &disk, &vif, &call->error);
@@ -817,15 +795,7 @@ static int change_devices(struct call *call, bool attach, bool with_flags)
 			attach ? backend_attach_vif(d, live, (unsigned)vif, &call->error) :
 				 backend_detach_vif(d, (unsigned)vif, &call->error);
 	}
-	if (!call->error.code) {
-		rc = domain_change(d, live, config, &call->error);
-	} else {
-		def_free(live);
-		def_free(config);
-	}
-	domain_end(d);
-	domain_put(d);
-	return rc;
+	return end(call, d, live, config);
 }
 
 int call_attach_device(struct call *call)

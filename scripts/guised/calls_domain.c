@@ -379,18 +379,13 @@ static int with(struct call *call, struct domain *d, int (*fn)(struct domain *d,
 {
 	int rc;
 
-	if (!d)
+	if (!d || domain_begin(d, &call->error))
 		return -1;
-	domain_get(d);
-	rc = domain_begin(d, &call->error);
-	if (!rc) {
-		if (d->id < 0)
-			rc = fail(call, ERROR_OPERATION_INVALID, "domain is not running");
-		else
-			rc = fn(d, &call->error);
-		domain_end(d);
-	}
-	domain_put(d);
+	if (d->id < 0)
+		rc = fail(call, ERROR_OPERATION_INVALID, "domain is not running");
+	else
+		rc = fn(d, &call->error);
+	domain_end(d);
 	return rc;
 }
 
@@ -400,18 +395,15 @@ static int start(struct call *call, struct domain *d, uint32_t flags)
 
 	if (flags & START_REFUSED)
 		return fail(call, ERROR_INVALID_ARG, "unsupported flags (0x%x)", flags & START_REFUSED);
-	domain_get(d);
-	rc = domain_begin(d, &call->error);
-	if (!rc) {
-		if (d->id >= 0)
-			rc = fail(call, ERROR_OPERATION_INVALID, "domain is already running");
-		else
-			rc = backend_start(d, flags & START_PAUSED, &call->error);
-		domain_end(d);
-	}
+	if (domain_begin(d, &call->error))
+		return -1;
+	if (d->id >= 0)
+		rc = fail(call, ERROR_OPERATION_INVALID, "domain is already running");
+	else
+		rc = backend_start(d, flags & START_PAUSED, &call->error);
 	if (!rc)
 		found(call, d);
-	domain_put(d);
+	domain_end(d);
 	return rc;
 }
 

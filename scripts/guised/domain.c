@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "domain.h"
 #include "events.h"
+#include "file.h"
 #include "log.h"
 #include "loop.h"
 #include "stream.h"
-#include "xml.h"
 
 #define DOMAINS_MOST 1024u
 #define WAIT_MS	     60000
@@ -75,109 +74,6 @@ const struct def *domain_persistent(const struct domain *d)
 	return d->inactive ? d->inactive : d->def;
 }
 
-/* ---- files ---- */
-
-static void path_of(char *path, size_t size, const char *dir, const char *name, const char *suffix)
-{
-	snprintf(path, size, "%s/%s%s", dir, name, suffix);
-}
-
-/* All or nothing: a new file takes the old one's name.  What is to last does so even if the power fails. */
-static int save(const char *dir, const struct def *def, struct error *e)
-{
-	bool lasts = dir == saved_dir;
-	char path[4400], temporary[4400];
-	char *text = def_text(def, -1);
-	size_t len = text ? strlen(text) : 0;
-	int fd, dir_fd, rc = -1;
-
-	path_of(path, sizeof(path), dir, def->name, ".xml");
-	path_of(temporary, sizeof(temporary), dir, def->name, ".new");
-	fd = text ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-	if (fd >= 0) {
-		rc = write(fd, text, len) == (ssize_t)len && !(lasts && fsync(fd)) ? 0 : -1;
-		rc = close(fd) || rc || rename(temporary, path) ? -1 : 0;
-	}
-	if (rc) {
-		error_set(e, ERROR_SYSTEM, "cannot write %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			unlink(temporary);
-	}
-	dir_fd = lasts ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (dir_fd >= 0) {
-		fsync(dir_fd);
-		close(dir_fd);
-	}
-	free(text);
-	return rc;
-}
-
-static void forget(const char *dir, const char *name, const char *suffix)
-{
-	char path[4400];
-
-	path_of(path, sizeof(path), dir, name, suffix);
-	if (unlink(path) && errno != ENOENT)
-		log_error("cannot remove %s: %s", path, strerror(errno));
-}
-
-static char *load(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *text = f ? malloc(XML_MAX + 2) : NULL;
-	size_t len;
-
-	if (!f)
-		return NULL;
-	if (text) {
-		len = fread(text, 1, XML_MAX + 1, f);
-		text[len] = 0;
-	}
-	fclose(f);
-	return text;
-}
-
-static struct def *load_def(const char *dir, const char *file)
-{
-	struct error e = { 0 };
-	char path[4400], *text;
-	struct def *def;
-	size_t len = strlen(file);
-
-	if (file[0] == '.' || len < 5 || strcmp(file + len - 4, ".xml"))
-		return NULL;
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	text = load(path);
-	def = text ? def_parse(text, &e) : NULL;
-	if (def && (strncmp(def->name, file, len - 4) || def->name[len - 4])) {
-		error_set(&e, ERROR_XML, "it defines '%s'", def->name);
-		def_free(def);
-		def = NULL;
-	}
-	if (!def)
-		log_error("%s is left alone: %s", path, e.code ? e.text : strerror(errno));
-	free(text);
-	return def;
-}
-
-static int make_dir(const char *path, struct error *e)
-{
-	char part[4096];
-
-	for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
-		const char *end = strchr(slash + 1, '/');
-		size_t len = end ? (size_t)(end - path) : strlen(path);
-
-		if (len >= sizeof(part))
-			return error_set(e, ERROR_SYSTEM, "%.128s...: too long", path);
-		memcpy(part, path, len);
-		part[len] = 0;
-		if (mkdir(part, 0711) && errno != EEXIST)
-			return error_set(e, ERROR_SYSTEM, "cannot make %s: %s", part, strerror(errno));
-	}
-	return 0;
-}
-
 /* ---- the registry ---- */
 
 static struct domain *add(struct def *def, struct error *e)
@@ -222,13 +118,13 @@ int domains_load(const char *config_dir, const char *run_dir, struct error *e)
 	snprintf(saved_dir, sizeof(saved_dir), "%s/domains", config_dir);
 	snprintf(autostart_dir, sizeof(autostart_dir), "%s/autostart", config_dir);
 	snprintf(live_dir, sizeof(live_dir), "%s/live", run_dir);
-	if (make_dir(saved_dir, e) || make_dir(autostart_dir, e) || make_dir(live_dir, e))
+	if (file_make_dir(saved_dir, e) || file_make_dir(autostart_dir, e) || file_make_dir(live_dir, e))
 		return -1;
 	dir = opendir(saved_dir);
 	while (dir && (entry = readdir(dir))) {
-		struct def *def = load_def(saved_dir, entry->d_name);
+		struct def *def = file_load(saved_dir, entry->d_name);
 		struct error why = { 0 };
-		char path[4400];
+		char path[FILE_PATH];
 		struct domain *d;
 
 		if (def && domain_by_uuid(def->uuid)) {
@@ -240,7 +136,7 @@ int domains_load(const char *config_dir, const char *run_dir, struct error *e)
 		if (!d)
 			continue;
 		d->persistent = true;
-		path_of(path, sizeof(path), autostart_dir, def->name, "");
+		snprintf(path, sizeof(path), "%s/%s", autostart_dir, def->name);
 		d->autostart = !access(path, F_OK);
 	}
 	if (dir)
@@ -248,7 +144,7 @@ int domains_load(const char *config_dir, const char *run_dir, struct error *e)
 	/* What ran with the last daemon: whether it still does is seen when the machine answers. */
 	dir = opendir(live_dir);
 	while (dir && (entry = readdir(dir))) {
-		struct def *def = load_def(live_dir, entry->d_name);
+		struct def *def = file_load(live_dir, entry->d_name);
 		struct domain *d = def ? domain_by_name(def->name) : NULL;
 		struct error why = { 0 };
 
@@ -282,14 +178,44 @@ static struct domain *known(const struct def *def, struct error *e)
 	return name;
 }
 
+/* What runs is known to the next daemon; it need not survive a loss of power. */
+static int save_live(const struct def *def, struct error *e)
+{
+	char draft[FILE_PATH];
+
+	return file_draft(live_dir, def, false, draft, e) || file_put(draft, live_dir, def->name, e) ? -1 : 0;
+}
+
+/* The files of a domain's new definitions.  Nothing waits once one of them is in its place. */
+static int save(struct domain *d, const struct def *live, const struct def *persistent, struct error *e)
+{
+	char draft[FILE_PATH] = "";
+	const struct domain *other;
+
+	if (persistent && file_draft(saved_dir, persistent, true, draft, e))
+		return -1;
+	other = persistent ? domain_by_name(persistent->name) : NULL;
+	if (!d->listed)
+		error_set(e, ERROR_NO_DOMAIN, "'%s' has gone", d->def->name);
+	else if (other && other != d)
+		error_set(e, ERROR_DOM_EXIST, "domain with name '%s' already exists", persistent->name);
+	else if (!(live && d->id >= 0 && save_live(live, e)) && persistent)
+		file_put(draft, saved_dir, persistent->name, e);
+	if (e->code && persistent)
+		unlink(draft);
+	return e->code ? -1 : 0;
+}
+
 int domain_change(struct domain *d, struct def *live, struct def *persistent, struct error *e)
 {
-	if ((persistent && save(saved_dir, persistent, e)) || (live && d->id >= 0 && save(live_dir, live, e))) {
+	if (save(d, live, persistent, e)) {
 		def_free(live);
 		def_free(persistent);
 		return -1;
 	}
-	if (live) {
+	if (live && d->id < 0) { /* it stopped meanwhile */
+		def_free(live);
+	} else if (live) {
 		if (!d->inactive && d->persistent && !persistent)
 			d->inactive = d->def;
 		else
@@ -304,23 +230,67 @@ int domain_change(struct domain *d, struct def *live, struct def *persistent, st
 		def_free(d->def);
 		d->def = persistent;
 	}
+	if (persistent) {
+		d->persistent = true;
+		file_settle(saved_dir);
+	}
 	return 0;
+}
+
+static struct domain *define_new(struct def *def, struct error *e)
+{
+	char draft[FILE_PATH];
+	struct domain *d;
+
+	if (file_draft(saved_dir, def, true, draft, e)) {
+		def_free(def);
+		return NULL;
+	}
+	if (known(def, e) || e->code) { /* somebody was faster */
+		unlink(draft);
+		e->code = 0;
+		return domain_define(def, e);
+	}
+	d = add(def, e);
+	if (!d) {
+		unlink(draft);
+		return NULL;
+	}
+	if (file_put(draft, saved_dir, def->name, e)) {
+		drop(d);
+		return NULL;
+	}
+	d->persistent = true;
+	event_lifecycle(d, EVENT_DEFINED, 0);
+	domain_begin(d, e); /* does not wait: nobody has it yet */
+	file_settle(saved_dir);
+	domain_end(d);
+	return d;
 }
 
 struct domain *domain_define(struct def *def, struct error *e)
 {
 	struct domain *d = known(def, e);
-	bool fresh = !d || !d->persistent;
+	bool fresh;
+	int rc;
 
-	if (e->code || (!d && save(saved_dir, def, e))) {
+	if (!d && !e->code)
+		return define_new(def, e);
+	if (e->code || domain_begin(d, e)) {
 		def_free(def);
 		return NULL;
 	}
-	if (d ? domain_change(d, NULL, def, e) : !(d = add(def, e)))
-		return NULL;
-	d->persistent = true;
-	event_lifecycle(d, EVENT_DEFINED, fresh ? 0 : 1);
-	return d;
+	fresh = !d->persistent;
+	if (known(def, e) == d) {
+		rc = domain_change(d, NULL, def, e);
+	} else {
+		rc = e->code ? -1 : error_set(e, ERROR_OPERATION_FAILED, "'%s' has another name now", def->name);
+		def_free(def);
+	}
+	if (!rc)
+		event_lifecycle(d, EVENT_DEFINED, fresh ? 0 : 1);
+	domain_end(d);
+	return rc ? NULL : d;
 }
 
 struct domain *domain_transient(struct def *def, struct error *e)
@@ -344,48 +314,64 @@ void domain_vanish(struct domain *d)
 
 int domain_undefine(struct domain *d, struct error *e)
 {
-	if (!d->persistent)
-		return error_set(e, ERROR_OPERATION_INVALID, "cannot undefine transient domain");
-	forget(saved_dir, d->def->name, ".xml");
-	forget(autostart_dir, d->def->name, "");
-	d->persistent = d->autostart = false;
-	event_lifecycle(d, EVENT_UNDEFINED, 0);
-	if (d->id < 0 && !d->busy) {
-		drop(d);
+	if (domain_begin(d, e))
+		return -1;
+	if (!d->persistent) {
+		error_set(e, ERROR_OPERATION_INVALID, "cannot undefine transient domain");
 	} else {
+		file_forget(saved_dir, d->def->name, ".xml");
+		file_forget(autostart_dir, d->def->name, "");
+		file_settle(saved_dir);
+		d->persistent = d->autostart = false;
+		event_lifecycle(d, EVENT_UNDEFINED, 0);
 		def_free(d->inactive);
 		d->inactive = NULL;
+		if (d->id < 0)
+			drop(d);
 	}
-	return 0;
+	domain_end(d);
+	return e->code ? -1 : 0;
 }
 
-int domain_autostart(struct domain *d, bool on, struct error *e)
+static int set_autostart(struct domain *d, bool on, struct error *e)
 {
-	char path[4400];
+	char path[FILE_PATH];
 	int fd;
 
 	if (!d->persistent)
 		return error_set(e, ERROR_OPERATION_INVALID, "cannot set autostart for transient domain");
-	path_of(path, sizeof(path), autostart_dir, d->def->name, "");
 	if (on) {
+		snprintf(path, sizeof(path), "%s/%s", autostart_dir, d->def->name);
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return error_set(e, ERROR_SYSTEM, "cannot write %s: %s", path, strerror(errno));
 		close(fd);
 	} else {
-		forget(autostart_dir, d->def->name, "");
+		file_forget(autostart_dir, d->def->name, "");
 	}
 	d->autostart = on;
+	file_settle(autostart_dir);
 	return 0;
 }
 
-int domain_rename(struct domain *d, const char *name, struct error *e)
+int domain_autostart(struct domain *d, bool on, struct error *e)
+{
+	int rc;
+
+	if (domain_begin(d, e))
+		return -1;
+	rc = set_autostart(d, on, e);
+	domain_end(d);
+	return rc;
+}
+
+static int rename_to(struct domain *d, const char *name, struct error *e)
 {
 	char old[DEF_NAME];
 	bool autostart = d->autostart;
 	struct def *def;
 
-	if (d->id >= 0 || d->busy)
+	if (d->id >= 0)
 		return error_set(e, ERROR_OPERATION_INVALID, "cannot rename active domain");
 	if (domain_by_name(name))
 		return error_set(e, ERROR_DOM_EXIST, "domain with name '%s' already exists", name);
@@ -395,9 +381,20 @@ int domain_rename(struct domain *d, const char *name, struct error *e)
 	strcpy(old, d->def->name);
 	if (domain_change(d, NULL, def, e))
 		return -1;
-	forget(saved_dir, old, ".xml");
-	forget(autostart_dir, old, "");
-	return autostart ? domain_autostart(d, true, e) : 0;
+	file_forget(saved_dir, old, ".xml");
+	file_forget(autostart_dir, old, "");
+	return autostart ? set_autostart(d, true, e) : 0;
+}
+
+int domain_rename(struct domain *d, const char *name, struct error *e)
+{
+	int rc;
+
+	if (domain_begin(d, e))
+		return -1;
+	rc = rename_to(d, name, e);
+	domain_end(d);
+	return rc;
 }
 
 /* ---- what happens to them ---- */
@@ -419,7 +416,7 @@ void domain_known(struct domain *d, int id, enum domain_state state)
 	d->ending = SHUTOFF_UNKNOWN;
 	d->state = state;
 	d->reason = state == DOMAIN_PAUSED ? (int)PAUSED_USER : (int)RUNNING_BOOTED;
-	if (save(live_dir, d->def, &e))
+	if (save_live(d->def, &e))
 		log_error("%s", e.text);
 }
 
@@ -467,7 +464,7 @@ void domain_stopped(struct domain *d, int reason)
 
 	changes++;
 	log_info("domain %s has stopped", d->def->name);
-	forget(live_dir, d->def->name, ".xml");
+	file_forget(live_dir, d->def->name, ".xml");
 	streams_of_domain_end(d);
 	d->id = -1;
 	d->was_running = false;
@@ -488,18 +485,24 @@ int domain_begin(struct domain *d, struct error *e)
 {
 	int64_t until = loop_now() + WAIT_MS;
 
+	domain_get(d);
 	while (d->busy && lock_wait(&idle, until))
 		;
+	if (!d->busy && d->listed) {
+		d->busy = true;
+		return 0;
+	}
 	if (d->busy)
-		return error_set(e, ERROR_TIMEOUT, "cannot acquire state change lock of '%s'", d->def->name);
-	if (!d->listed)
-		return error_set(e, ERROR_NO_DOMAIN, "'%s' has gone", d->def->name);
-	d->busy = true;
-	return 0;
+		error_set(e, ERROR_TIMEOUT, "cannot acquire state change lock of '%s'", d->def->name);
+	else
+		error_set(e, ERROR_NO_DOMAIN, "'%s' has gone", d->def->name);
+	domain_put(d);
+	return -1;
 }
 
 void domain_end(struct domain *d)
 {
 	d->busy = false;
 	pthread_cond_broadcast(&idle);
+	domain_put(d);
 }

@@ -30,7 +30,8 @@ struct domain {
 	int id;	      /* the machine's number of it, -1: it is off	*/
 	enum domain_state state;
 	int reason;
-	bool busy;	  /* somebody changes its state	*/
+	bool busy;	  /* somebody changes its state or its definitions	*/
+	bool starting;	  /* that is us: who starts it gets the machine's answer	*/
 	bool restarting;  /* we take it down to start it again	*/
 	bool was_running; /* with the last daemon; not yet looked for	*/
 	int ending;	  /* why it is about to stop, a SHUTOFF_ number	*/
@@ -48,9 +49,10 @@ struct domain *domain_get(struct domain *d);
 
 /* The definition of a new start: that of inactive if there is one. */
 const struct def *domain_persistent(const struct domain *d);
-/* Make def (given away) the persistent definition of its domain, a known one or a new one. */
+/* Make def (given away) the persistent definition of its domain, a known one or a new one.  This, all that follows but
+ * domain_transient() and domain_vanish(), wait for the disk, in a worker, and are for who has not begun. */
 struct domain *domain_define(struct def *def, struct error *e);
-/* Replace the definitions of a domain: either may be NULL.  Both are given away. */
+/* Replace the definitions of a domain that the caller has begun to change: either may be NULL.  Both are given away. */
 int domain_change(struct domain *d, struct def *live, struct def *persistent, struct error *e);
 /* A new domain without a definition; it goes when it stops.  def is given away. */
 struct domain *domain_transient(struct def *def, struct error *e);
@@ -70,7 +72,7 @@ void domain_rebooted(struct domain *d, int id);
 /* A number that is another one whenever one of these was called. */
 unsigned domain_changes(void);
 
-/* Be the only one who changes its state; waits, in a worker.  -1: somebody else does so for too long, or the
- * domain is gone. */
+/* Be the only one who changes its state or its definitions, and have a reference; waits, in a worker.  -1: somebody else
+ * does so for too long, or the domain is gone. */
 int domain_begin(struct domain *d, struct error *e);
 void domain_end(struct domain *d);

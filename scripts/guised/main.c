@@ -24,6 +24,7 @@
 #include "backend.h"
 #include "client.h"
 #include "domain.h"
+#include "file.h"
 #include "log.h"
 #include "loop.h"
 #include "machine.h"
@@ -334,9 +335,11 @@ int main(int argc, char **argv)
 	xmlInitParser();
 	signals();
 	umask(077);
-	if (domains_load(config_dir, run_dir, &e))
+	if (file_make_dir(run_dir, &e))
 		die("%s", e.text);
 	only_one();
+	if (domains_load(config_dir, run_dir, &e))
+		die("%s", e.text);
 	if (!passed_sockets())
 		own_socket();
 	if (machine_init(&machine, &e))

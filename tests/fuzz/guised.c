@@ -15,11 +15,6 @@
 
 #define PROGRAM 0x20008086u
 
-int fuzz_fsync(int fd)
-{
-	return fd < 0 ? -1 : 0;
-}
-
 /* Nobody reads what the daemon says. */
 void log_init(int verbose)
 {

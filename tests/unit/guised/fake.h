@@ -25,6 +25,8 @@ extern const char *fake_error; /* what the machine says to each request, NULL: i
 extern unsigned fake_starts;
 extern char fake_input[65536]; /* what guests were given to read	*/
 extern size_t fake_input_len;
+/* What happens while a disk is written to the next time. */
+extern void (*fake_disk)(void);
 /* The guest takes what it was given last. */
 void fake_taken(void);
 

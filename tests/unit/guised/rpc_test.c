@@ -2,6 +2,8 @@
 /*
  * rpc_test.c - what a client sends, and what it gets for it.
  */
+#include <dirent.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@ enum {
 	UNDEFINE = 35,
 	AUTOSTART = 29,
 	CONSOLE = 201,
+	METADATA = 264,
 	LIST = 273,
 	REGISTER = 316,
 	LIFECYCLE = 318,
@@ -205,6 +208,90 @@ START_TEST(what_is_defined_is_there_for_the_next_daemon)
 	d = domain_first();
 	ck_assert(d && !d->next && d->persistent && d->autostart && d->was_running);
 	ck_assert_str_eq(d->def->title, "x");
+}
+END_TEST
+
+static struct domain *define_meanwhile(const char *more)
+{
+	struct error e = { 0 };
+	struct def *def = def_parse(fake_xml("web", more, ""), &e);
+
+	ck_assert_msg(def != NULL, "%s", e.text);
+	return domain_define(def, &e);
+}
+
+static void somebody_defines_it(void)
+{
+	ck_assert_ptr_null(domain_by_name("web"));
+	ck_assert_ptr_nonnull(define_meanwhile("<title>theirs</title>"));
+}
+
+static void somebody_changes_it(void)
+{
+	/* It is the other's turn first. */
+	ck_assert(domain_by_name("web")->busy);
+}
+
+static void it_stops(void)
+{
+	domain_stopped(domain_by_name("web"), SHUTOFF_SHUTDOWN);
+}
+
+static unsigned files(void)
+{
+	char path[128];
+	unsigned n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/domains", fake_config);
+	dir = opendir(path);
+	for (struct dirent *entry; (entry = readdir(dir));)
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+START_TEST(others_go_on_while_a_definition_is_written)
+{
+	struct client *c = fake_client(true);
+	struct out *out;
+
+	fake_disk = somebody_defines_it;
+	ck_assert_int_eq(define(c, fake_xml("web", "", "")), ERROR_DOM_EXIST);
+	ck_assert_uint_eq(files(), 1);
+	fake_disk = somebody_changes_it;
+	out = about(c, METADATA, "web");
+	out_i32(out, 1);
+	out_optional(out, "a title");
+	out_optional(out, NULL);
+	out_optional(out, NULL);
+	out_u32(out, 0);
+	ck_assert_int_eq(answer(c), 0);
+	ck_assert_ptr_null(fake_disk);
+	domain_vanish(domain_by_name("web"));
+	fake_again();
+	ck_assert_str_eq(domain_by_name("web")->def->title, "a title");
+}
+END_TEST
+
+START_TEST(a_guest_may_stop_while_its_definition_is_written)
+{
+	struct client *c = fake_client(true);
+	struct error e = { 0 };
+	struct domain *d = domain_transient(def_parse(fake_xml("web", "", ""), &e), &e);
+	char *xml = def_text(d->def, -1);
+
+	domain_started(d, 32);
+	fake_disk = it_stops;
+	ck_assert_int_eq(define(c, xml), ERROR_NO_DOMAIN);
+	ck_assert_ptr_null(domain_by_name("web"));
+	ck_assert_uint_eq(files(), 0);
+	ck_assert_int_eq(define(c, xml), 0);
+	domain_started(domain_by_name("web"), 33);
+	fake_disk = it_stops;
+	ck_assert_int_eq(define(c, xml), 0);
+	ck_assert_int_eq(domain_by_name("web")->id, -1);
+	ck_assert_uint_eq(files(), 1);
 }
 END_TEST
 
@@ -429,6 +516,8 @@ SUITE(guised_rpc)
 	tcase_add_test(tc, a_domain_lives);
 	tcase_add_test(tc, a_name_and_a_uuid_are_one_domains);
 	tcase_add_test(tc, what_is_defined_is_there_for_the_next_daemon);
+	tcase_add_test(tc, others_go_on_while_a_definition_is_written);
+	tcase_add_test(tc, a_guest_may_stop_while_its_definition_is_written);
 	tcase_add_test(tc, a_running_domain_keeps_what_it_runs_with);
 	tcase_add_test(tc, events_go_to_those_who_asked);
 	tcase_add_test(tc, a_console_goes_both_ways);
