@@ -21,6 +21,7 @@
 #define NR_PRIORITIES 3
 #define SLICE_NS      10000000ull
 #define WAKE_NS	      500000ull	 /* how long one that wakes waits for one that had more	*/
+#define BATCH_NS      1000000ull /* and for one of less priority, which may have more work for it	*/
 #define LAG_NS	      5000000ull /* of run time			*/
 #define PERIOD_NS     50000000ull
 #define QUOTA_NS      (PERIOD_NS / 100) /* for each percent	*/
@@ -236,11 +237,12 @@ static bool idle_find(uint32_t like, uint32_t *cpu) MUST_HOLD(queue_lock)
 }
 
 /* v stands in the queue: an idle CPU shall take it, best the one where it was, or the one whose vCPU is worth
- * least shall leave it: at once for a higher priority, soon for an equal that just woke. */
+ * least shall leave it. That is soon rather than at once for one that just woke, also by its higher priority: a guest
+ * that goes on may ring again, and a driver does more in one go. */
 static void preempt(const struct vcpu *v, bool woke) MUST_HOLD(queue_lock)
 {
 	uint32_t cpu, worst = v->cpu % arch_cpu_count();
-	unsigned prio = v->domain->priority;
+	unsigned prio = v->domain->priority, other;
 	uint64_t now;
 
 	if (idle_find(worst, &cpu)) {
@@ -255,9 +257,12 @@ static void preempt(const struct vcpu *v, bool woke) MUST_HOLD(queue_lock)
 		if (less_worth(&runners[i], &runners[worst], now))
 			worst = i;
 	}
-	if (prio > runners[worst].running->domain->priority)
+	other = runners[worst].running->domain->priority;
+	if (prio > other && !woke)
 		arch_resched_cpu(worst);
-	else if (woke && prio == runners[worst].running->domain->priority)
+	else if (prio > other)
+		slice_shorten(worst, now + BATCH_NS);
+	else if (woke && prio == other)
 		slice_shorten(worst, before(virtual_now(&runners[worst], now), v->domain->sched.virtual) ?
 					     runners[worst].running->slice_end :
 					     now + WAKE_NS);

@@ -10,13 +10,16 @@
 static struct spinlock timer_lock;
 static struct list timers[MAX_CPUS];
 static struct timer *firing[MAX_CPUS]; /* its function runs, without the lock	*/
+static uint64_t programmed[MAX_CPUS];  /* when the CPU's timer fires: never after the first of its list	*/
 
 static struct list *mine(void)
 {
 	struct list *l = &timers[arch_cpu_id()];
 
-	if (!l->next)
+	if (!l->next) {
 		list_init(l);
+		programmed[arch_cpu_id()] = ~0ull;
+	}
 	return l;
 }
 
@@ -30,7 +33,10 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 
 static void program_next(struct list *l) MUST_HOLD(timer_lock)
 {
-	arch_timer_program(list_empty(l) ? ~0ull : list_entry(l->next, struct timer, link)->deadline);
+	uint64_t deadline = list_empty(l) ? ~0ull : list_entry(l->next, struct timer, link)->deadline;
+
+	programmed[arch_cpu_id()] = deadline;
+	arch_timer_program(deadline);
 }
 
 void timer_set(struct timer *t, uint64_t deadline)
@@ -46,7 +52,7 @@ void timer_set(struct timer *t, uint64_t deadline)
 	while (at != l && list_entry(at, struct timer, link)->deadline <= deadline)
 		at = at->next;
 	list_add_tail(at, &t->link);
-	if (l->next == &t->link)
+	if (l->next == &t->link && deadline < programmed[arch_cpu_id()])
 		program_next(l);
 	spin_unlock(&timer_lock);
 }

@@ -9,6 +9,7 @@
 #include <xen/sched.h>
 
 #define SLICE 10000000ull
+#define BATCH 1000000ull
 
 static struct guest g[4];
 
@@ -52,10 +53,27 @@ START_TEST(a_higher_priority_runs_first_and_preempts_when_it_wakes)
 	ck_assert_ptr_ne(low, g[2].v);
 	boot_cpu.resched = false;
 	vcpu_wake(g[2].v);
+	/* what runs may have more work for it */
+	ck_assert(!boot_cpu.resched);
+	fake.now += BATCH;
+	timer_run();
 	ck_assert(boot_cpu.resched);
 	ck_assert_ptr_eq(next(), g[2].v);
 	vcpu_block(g[2].v);
 	ck_assert_ptr_ne(next(), g[2].v);
+}
+END_TEST
+
+START_TEST(a_higher_priority_that_woke_runs_at_once_when_the_other_waits)
+{
+	g[2].d->priority = GUISE_PRIO_DRIVER;
+	guest_run(&g[2]);
+	vcpu_block(next());
+	domain_pause(g[1].d);
+	ck_assert_ptr_eq(next(), g[0].v);
+	vcpu_wake(g[2].v);
+	vcpu_block(g[0].v);
+	ck_assert_ptr_eq(next(), g[2].v);
 }
 END_TEST
 
@@ -75,7 +93,7 @@ END_TEST
 START_TEST(a_slice_is_armed_when_somebody_else_waits)
 {
 	next();
-	ck_assert_uint_eq(fake.programmed, fake.now + SLICE);
+	ck_assert_uint_le(fake.programmed, fake.now + SLICE);
 	boot_cpu.resched = false;
 	fake.now += SLICE;
 	timer_run();
@@ -416,6 +434,7 @@ SUITE(sched)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, equals_run_in_turn);
 	tcase_add_test(tc, a_higher_priority_runs_first_and_preempts_when_it_wakes);
+	tcase_add_test(tc, a_higher_priority_that_woke_runs_at_once_when_the_other_waits);
 	tcase_add_test(tc, a_lower_priority_that_wakes_does_not_preempt);
 	tcase_add_test(tc, a_slice_is_armed_when_somebody_else_waits);
 	tcase_add_test(tc, one_that_runs_alone_is_not_interrupted);
