@@ -454,6 +454,7 @@ static const struct {
 	{ "period", offsetof(struct driver_config, period), 0, 10000, 100 },
 	{ "limit", offsetof(struct driver_config, limit), 50, 60000, 3000 },
 	{ "stall", offsetof(struct driver_config, stall), 0, 600000, 5000 },
+	{ "standby", offsetof(struct driver_config, standby), 0, 1, 0 },
 };
 #define DRIVER_PARTS (sizeof(driver_parts) / sizeof(driver_parts[0]))
 

@@ -24,6 +24,7 @@ struct driver_config {
 	unsigned period;   /* ms between the signs of life that are asked for, 0: none	*/
 	unsigned limit;	   /* ms that one may take						*/
 	unsigned stall;	   /* ms in which no request goes on, 0: any time			*/
+	unsigned standby;  /* 1: the next incarnation is built in advance			*/
 };
 
 struct machine_config {

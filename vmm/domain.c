@@ -127,13 +127,17 @@ void domain_offer(struct domain *d, uint32_t ref, uint64_t gfn)
 
 void domain_start(struct domain *d, uint64_t rip, uint64_t rsp, uint64_t rsi, uint64_t root_gfn)
 {
-	struct guise_domain_start req = { .handle = d->handle, .rip = rip, .rsp = rsp, .rsi = rsi };
+	struct guise_domain_start req = {
+		.handle = d->handle, .domid = d->start_id, .rip = rip, .rsp = rsp, .rsi = rsi
+	};
 
 	if (d->error)
 		return;
 	req.cr3 = d->mfn[root_gfn];
 	if (guise_domain(GUISE_DOMAIN_START, &req))
 		fail(d, "it cannot be started");
+	else if (d->start_id)
+		d->id = d->start_id;
 }
 
 void domain_unpause(struct domain *d)

@@ -12,6 +12,7 @@
 struct domain {
 	uint16_t id;
 	uint32_t handle;		   /* GUISE_HANDLE_DOMAIN			*/
+	uint16_t start_id;		   /* its id from its start on, 0: the same	*/
 	uint64_t nr;			   /* pages					*/
 	uint64_t populated;		   /* that it has already			*/
 	uint64_t *mfn;			   /* [gfn]; only while it is built		*/

@@ -27,7 +27,8 @@
 #define DRIVER_PAGES  2048 /* 8 MiB */
 #define READY_SECONDS 20
 #define UART_IER      1
-#define CPU_CAP	      90 /* percent: one that spins leaves the rest to who notices */
+#define STANDBY_STEP  256 /* pages: the server does other things in between */
+#define CPU_CAP	      90  /* percent: one that spins leaves the rest to who notices */
 
 struct driver drivers[MAX_DRIVERS];
 unsigned nr_drivers;
@@ -114,6 +115,46 @@ const char *driver_program_check(const char *program)
 	return strlen(program) < sizeof(drivers->program) ? error : "its name is too long";
 }
 
+static void begin(struct domain *domain, uint16_t id)
+{
+	domain_begin(domain, id, DRIVER_PAGES, DRIVER_PAGES, 1, GUISE_PRIO_DRIVER, GUISE_DOMAIN_NATIVE);
+}
+
+/* Its pages, at most so many, and when it has them all, what is in them: 1: more are missing. */
+static int fill(struct domain *domain, const struct driver *d, const struct elf_image *elf, uint64_t most)
+{
+	if (domain_populate(domain, most))
+		return 1;
+	if (!domain->error)
+		native_fill(domain, elf, sizeof(struct device_start), d->name);
+	return 0;
+}
+
+int driver_standby(struct driver *d)
+{
+	struct elf_image elf;
+
+	if (program_open(d->program, &elf))
+		return -1;
+	if (!d->standby.handle) {
+		begin(&d->standby, (uint16_t)(DRIVER_STANDBY + (d - drivers)));
+		d->standby.start_id = d->id;
+		memcpy(d->standby_program, d->program, sizeof(d->program));
+	}
+	if (fill(&d->standby, d, &elf, STANDBY_STEP))
+		return 1;
+	if (!d->standby.error)
+		return 0;
+	print("guise: %s: none stands by: %s\n", d->name, d->standby.error);
+	driver_standby_end(d);
+	return -1;
+}
+
+void driver_standby_end(struct driver *d)
+{
+	domain_destroy(&d->standby);
+}
+
 /* All but what makes it a driver. */
 static const char *build(struct driver *d, const char *program)
 {
@@ -125,14 +166,24 @@ static const char *build(struct driver *d, const char *program)
 	if (error)
 		return error;
 	d->text = elf.segment[0];
-	domain_create(&d->domain, d->id, DRIVER_PAGES, DRIVER_PAGES, 1, GUISE_PRIO_DRIVER, GUISE_DOMAIN_NATIVE);
+	if (strcmp(program, d->standby_program))
+		driver_standby_end(d);
+	if (d->standby.handle) {
+		d->domain = d->standby;
+		d->standby = (struct domain){ 0 };
+		d->nr_stood_by++;
+	} else {
+		begin(&d->domain, d->id);
+	}
+	if (d->domain.populated < d->domain.nr)
+		fill(&d->domain, d, &elf, DRIVER_PAGES);
 	if (d->state != DRIVER_FAILED && !d->domain.error)
 		d->domain.error = rights(d);
 	/* Who answers in a dead one's place has no successor that could know better. */
 	told = (struct device_start){ d->info, d->state == DRIVER_FAILED ? ~0ull : d->believe_until,
 				      patience_stall(&d->patience) };
 	if (!d->domain.error)
-		native_build(&d->domain, &elf, &told, sizeof(told), d->name);
+		native_start(&d->domain, &elf, &told, sizeof(told));
 	if (d->domain.error)
 		return d->domain.error;
 	share.handle = d->domain.handle;
@@ -418,6 +469,7 @@ const char *driver_unplug(uint8_t bus)
 		if (d->domain.handle)
 			guise_domain_nr(GUISE_DOMAIN_PAUSE, d->domain.handle);
 		pci_quiesce(&d->info);
+		driver_standby_end(d);
 		supervise_end(d);
 		peer_close(&d->peer);
 		snprintf(path, sizeof(path), "/local/domain/%u/data", d->id);

@@ -43,18 +43,24 @@ struct driver {
 	struct domain domain;
 	struct peer peer;
 	struct elf_segment text; /* of its program: what it executes		*/
+	struct domain standby;	 /* the next incarnation but for its device; handle 0: there is none	*/
+	char standby_program[64];
+	uint64_t standby_at; /* when to go on building it, PATIENCE_NEVER: it is built, or cannot be	*/
 
 	struct driver_config config;
 	struct patience patience;
-	uint32_t pulse_port;	     /* the heartbeat's event channel, 0: none	*/
-	uint64_t stopped_at, due_at; /* WAITING, FAILED: since and until when; STARTING: when it must be ready */
-	char why[96];		     /* it was stopped			*/
-	uint64_t reset_by;	     /* when its device must be reset	*/
-	uint64_t believe_until;	     /* of its own, what it says of broken rings is true until then */
-	int reset_function;	     /* ... as a PCI function, since its own way failed */
-	unsigned nr_restarts;
-	uint64_t ready_ns, served_ns; /* of the last restart: from the end to ready, and to the first answer */
+	uint32_t pulse_port;		   /* the heartbeat's event channel, 0: none	*/
+	uint64_t stopped_at, due_at;	   /* WAITING, FAILED: since and until when; STARTING: when it must be ready */
+	char why[96];			   /* it was stopped			*/
+	uint64_t reset_by;		   /* when its device must be reset	*/
+	uint64_t believe_until;		   /* of its own, what it says of broken rings is true until then */
+	int reset_function;		   /* ... as a PCI function, since its own way failed */
+	unsigned nr_restarts, nr_stood_by; /* in how many of them one stood by	*/
+	uint64_t ready_ns, served_ns;	   /* of the last restart: from the end to ready, and to the first answer */
 };
+
+/* Of those that stand by, until they take their driver's: this, and as many as there are drivers. */
+#define DRIVER_STANDBY 0x7fc0
 
 extern struct driver drivers[];
 extern unsigned nr_drivers;
@@ -82,6 +88,9 @@ void drivers_put(struct json_out *o);
 const char *driver_build(struct driver *d);
 /* Instead of one, build a domain that answers all requests with errors. */
 const char *driver_build_dead(struct driver *d);
+/* Build a part of one that stands by: 1: there is more to build, 0, or -1: it cannot be. */
+int driver_standby(struct driver *d);
+void driver_standby_end(struct driver *d);
 /* Nothing of it runs any more, and its device does nothing. */
 void driver_stop(struct driver *d);
 /* Take what is left of a stopped one apart: 0, or -1: not yet, its device is not reset. */

@@ -21,7 +21,7 @@
 #include "store.h"
 
 #define FIRST_DOMAIN 32
-#define LAST_DOMAIN  0x7fef
+#define LAST_DOMAIN  (DRIVER_STANDBY - 1)
 #define END_SECONDS  20	  /* for drivers to let go of a guest's memory, before it is said	*/
 #define STEP_PAGES   2048 /* populated at a time					*/
 

@@ -66,8 +66,7 @@ static void tables(struct domain *d, const struct layout *l)
 		put(d, window, i, pte(d, l1 + i));
 }
 
-void native_build(struct domain *d, const struct elf_image *elf, const void *module, size_t module_len,
-		  const char *cmdline)
+void native_fill(struct domain *d, const struct elf_image *elf, size_t module_len, const char *cmdline)
 {
 	struct layout l;
 	start_info_t si = {
@@ -99,10 +98,24 @@ void native_build(struct domain *d, const struct elf_image *elf, const void *mod
 		domain_write(d, elf->segment[i].vaddr - GUISE_NATIVE_BASE, elf->segment[i].data,
 			     elf->segment[i].filesz);
 	domain_write(d, l.start_info * PAGE_SIZE, &si, sizeof(si));
-	domain_write(d, l.module * PAGE_SIZE, module, module_len);
 	tables(d, &l);
 	domain_write(d, l.p2m * PAGE_SIZE, d->mfn, d->nr * sizeof(uint64_t));
 	domain_offer(d, GRANT_REF_STORE, l.store);
+}
+
+void native_start(struct domain *d, const struct elf_image *elf, const void *module, size_t module_len)
+{
+	struct layout l = plan(elf, d->nr, module_len);
+
+	domain_write(d, l.module * PAGE_SIZE, module, module_len);
 	domain_start(d, elf->entry, GUISE_NATIVE_BASE + l.heap * PAGE_SIZE,
 		     GUISE_NATIVE_BASE + l.start_info * PAGE_SIZE, l.tables);
+}
+
+void native_build(struct domain *d, const struct elf_image *elf, const void *module, size_t module_len,
+		  const char *cmdline)
+{
+	native_fill(d, elf, module_len, cmdline);
+	if (!d->error)
+		native_start(d, elf, module, module_len);
 }

@@ -20,9 +20,10 @@
 #include "store.h"
 #include "supervise.h"
 
-#define MS	 1000000ul
-#define READY_MS 5000 /* that a new incarnation may take	*/
-#define RESET_MS 50   /* that a device may take, before its PCI function is reset	*/
+#define MS	   1000000ul
+#define READY_MS   5000 /* that a new incarnation may take	*/
+#define STANDBY_MS 50	/* after which the next one is built in advance: the guests' requests come first */
+#define RESET_MS   50	/* that a device may take, before its PCI function is reset	*/
 
 /* To the log and to the host. */
 __attribute__((format(printf, 3, 4))) static void tell(const struct driver *d, const char *event, const char *fmt, ...)
@@ -83,6 +84,7 @@ static void came_up(struct driver *d)
 		     d->ready_ns / (MS / 10) % 10);
 	}
 	d->was_ready = 1;
+	d->standby_at = d->config.standby ? time_ns() + STANDBY_MS * MS : PATIENCE_NEVER;
 }
 
 /* The driver says in the store how it goes. */
@@ -237,6 +239,13 @@ static void watch_over(struct driver *d, uint64_t now)
 	}
 }
 
+/* A part of it, if one is due. */
+static void stand_by(struct driver *d, uint64_t now)
+{
+	if (d->state == DRIVER_READY && now >= d->standby_at && driver_standby(d) <= 0)
+		d->standby_at = PATIENCE_NEVER;
+}
+
 void supervise_work(int ended)
 {
 	for (unsigned i = 0; i < nr_drivers; i++) {
@@ -247,6 +256,7 @@ void supervise_work(int ended)
 			watch_over(d, now);
 		if ((d->state == DRIVER_WAITING || d->state == DRIVER_FAILED) && now >= d->due_at)
 			follow(d, now);
+		stand_by(d, now);
 	}
 }
 
@@ -260,6 +270,8 @@ uint64_t supervise_due(void)
 			      d->state <= DRIVER_FAILED ? d->due_at :
 							  EVENT_FOREVER;
 
+		if (d->state == DRIVER_READY && d->standby_at < at)
+			at = d->standby_at;
 		if (at < due)
 			due = at;
 	}
@@ -304,6 +316,7 @@ static const char *list(const struct json *request, struct json_out *reply)
 	for (unsigned i = 0; i < nr_drivers; i++) {
 		const struct driver *d = &drivers[i];
 		struct guise_domain_info info = { .handle = d->domain.handle };
+		struct guise_domain_info next = { .handle = d->standby.handle };
 
 		if (d->state == DRIVER_GONE)
 			continue;
@@ -318,6 +331,12 @@ static const char *list(const struct json *request, struct json_out *reply)
 			json_put_number(reply, "kernel_kib", (int64_t)info.kernel_frames * 4);
 			json_put_number(reply, "cpu_ns", (int64_t)info.cpu_ns);
 		}
+		if (d->standby.handle)
+			guise_domain(GUISE_DOMAIN_INFO, &next);
+		if (d->config.standby)
+			json_put_number(reply, "standby_kib", (int64_t)(next.frames + next.kernel_frames) * 4);
+		if (d->nr_stood_by)
+			json_put_number(reply, "stood_by", d->nr_stood_by);
 		if (d->why[0])
 			json_put_string(reply, "why", d->why);
 		if (d->nr_restarts)
@@ -408,6 +427,9 @@ static const char *policy(const struct json *request, struct json_out *reply)
 	if (config_machine("policy", text, strlen(text), &parsed, why, sizeof(why)))
 		return why;
 	d->config = config_driver(&parsed, d->device);
+	if (!d->config.standby)
+		driver_standby_end(d);
+	d->standby_at = d->config.standby ? time_ns() : PATIENCE_NEVER;
 	return NULL;
 }
 

@@ -85,6 +85,8 @@ ABI_LAYOUT(guise_handle_derive, 24);
 #define GUISE_PRIO_SERVER 1
 #define GUISE_PRIO_DRIVER 2
 
+#define GUISE_DOMID_LAST 0x7fef /* of the numbers from 1 on that a domain may have */
+
 #define GUISE_DOMAIN_STOCK  0 /* paging: tables are written by hypercall or through the unsynced list */
 #define GUISE_DOMAIN_NATIVE 1 /* paging: tables are plain memory, changes told by flushes only	*/
 
@@ -126,7 +128,7 @@ ABI_LAYOUT(guise_domain_copy, 32);
 /* Start vCPU 0.  The domain is created paused once: follow with GUISE_DOMAIN_UNPAUSE. */
 struct guise_domain_start {
 	uint32_t handle; /* in: DOMAIN						*/
-	uint32_t zero;	 /* in: 0						*/
+	uint32_t domid;	 /* in: 0, or another identity that it has from now on: not in use (else -EEXIST)	*/
 	uint64_t rip;	 /* in: first instruction				*/
 	uint64_t rsp;	 /* in							*/
 	uint64_t rsi;	 /* in: address of start_info in the domain		*/

@@ -38,22 +38,24 @@ static bool domain_move(struct domain *d, uint8_t to)
 	return true;
 }
 
+static struct domain *find(uint16_t id) MUST_HOLD(list_lock)
+{
+	list_for_each(l, &domains)
+		if (list_entry(l, struct domain, link)->id == id)
+			return list_entry(l, struct domain, link);
+	return NULL;
+}
+
 struct domain *domain_get(uint16_t id)
 {
-	struct domain *found = NULL;
+	struct domain *d;
 
 	spin_lock(&list_lock);
-	list_for_each(l, &domains) {
-		struct domain *d = list_entry(l, struct domain, link);
-
-		if (d->id == id) {
-			domain_ref(d);
-			found = d;
-			break;
-		}
-	}
+	d = find(id);
+	if (d)
+		domain_ref(d);
 	spin_unlock(&list_lock);
-	return found;
+	return d;
 }
 
 void domain_ref(struct domain *d)
@@ -84,16 +86,33 @@ static bool list_enter(struct domain *d)
 	bool ok;
 
 	spin_lock(&list_lock);
-	ok = nr_domains < MAX_DOMAINS;
-	list_for_each(l, &domains)
-		if (list_entry(l, struct domain, link)->id == d->id)
-			ok = false;
+	ok = nr_domains < MAX_DOMAINS && !find(d->id);
 	if (ok) {
 		list_add_tail(&domains, &d->link);
 		nr_domains++;
 	}
 	spin_unlock(&list_lock);
 	return ok;
+}
+
+/* Its frames name it by its id.  Where one is held, those before it are given back. */
+int domain_rename(struct domain *d, uint16_t id)
+{
+	uint16_t old = d->id;
+	int rc;
+
+	spin_lock(&list_lock);
+	spin_lock(&d->lock);
+	rc = find(id) ? -EEXIST : d->state != GUISE_STATE_PAUSED ? -EBUSY : d->frames > IOMMU_FRAMES ? -E2BIG : 0;
+	for (uint32_t m = d->frames_head; !rc && m != FRAME_NIL; m = frame_of(m)->next)
+		rc = frame_give(frame_of(m), old, id);
+	for (uint32_t m = d->frames_head; rc == -EBUSY && m != FRAME_NIL; m = frame_of(m)->next)
+		frame_give(frame_of(m), id, old);
+	if (!rc)
+		d->id = id;
+	spin_unlock(&d->lock);
+	spin_unlock(&list_lock);
+	return rc;
 }
 
 mfn_t domain_shared_frame(struct domain *d)

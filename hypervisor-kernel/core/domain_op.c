@@ -20,7 +20,7 @@ static long op_create(struct vcpu *v, guest_ptr_t p)
 	rc = handle_lookup(v->domain, how.memory, GUISE_HANDLE_MEMORY, &mem);
 	if (rc)
 		return rc;
-	if (how.domid == 0 || how.domid >= 0x7ff0u || how.priority > GUISE_PRIO_DRIVER ||
+	if (how.domid == 0 || how.domid > GUISE_DOMID_LAST || how.priority > GUISE_PRIO_DRIVER ||
 	    how.paging > GUISE_DOMAIN_NATIVE || how.max_vcpus == 0 || how.max_vcpus > MAX_VCPUS ||
 	    how.max_frames == 0 || how.max_frames > frame_max || how.cache_frames > frame_max)
 		return -EINVAL;
@@ -99,11 +99,13 @@ static long op_start(struct domain *d, const struct guise_domain_start *req)
 {
 	long rc;
 
-	if (req->zero)
+	if (req->domid > GUISE_DOMID_LAST)
 		return -EINVAL;
 	if (d->state != GUISE_STATE_PAUSED || !d->vcpu[0] || d->vcpu[0]->initialised)
 		return -EBUSY;
-	rc = arch_vcpu_start(d->vcpu[0], req->rip, req->rsp, req->rsi, req->cr3);
+	rc = req->domid ? domain_rename(d, (uint16_t)req->domid) : 0;
+	if (!rc)
+		rc = arch_vcpu_start(d->vcpu[0], req->rip, req->rsp, req->rsi, req->cr3);
 	if (!rc)
 		vcpu_start_first(d->vcpu[0]);
 	return rc;

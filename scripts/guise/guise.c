@@ -390,13 +390,15 @@ static int driver_list(struct guise *g)
 	answer = ask(g, NULL, guise_request_new("driver-list"), &rc);
 	if (!answer)
 		return rc;
-	printf("%-8s %4s %-22s %-9s %8s %9s  %s\n", "Device", "ID", "Program", "State", "Restarts", "Last(ms)", "Why");
+	printf("%-8s %4s %-22s %-9s %12s %8s %9s  %s\n", "Device", "ID", "Program", "State", "Standby(KiB)", "Restarts",
+	       "Last(ms)", "Why");
 	json_object_object_get_ex(answer, "drivers", &all);
 	for (size_t i = 0; i < json_object_array_length(all); i++) {
 		struct json_object *o = json_object_array_get_idx(all, i);
 
-		printf("%-8s %4ld %-22s %-9s %8ld %9.1f  %s\n", guise_string(o, "name"), (long)guise_number(o, "domid"),
-		       guise_string(o, "program"), guise_string(o, "state"), (long)guise_number(o, "restarts"),
+		printf("%-8s %4ld %-22s %-9s %12ld %8ld %9.1f  %s\n", guise_string(o, "name"),
+		       (long)guise_number(o, "domid"), guise_string(o, "program"), guise_string(o, "state"),
+		       (long)guise_number(o, "standby_kib"), (long)guise_number(o, "restarts"),
 		       (double)guise_number(o, "ready_us") / 1e3,
 		       json_object_object_get(o, "why") ? guise_string(o, "why") : "");
 	}

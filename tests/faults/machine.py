@@ -11,6 +11,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BOOT = 600  # seconds
 DISK_SIZE = 4 << 20
+STANDBY = 8 << 10  # KiB: a driver's pages; what the kernel has for it comes in addition
 DEVICES = {'virtio': 'virtio-blk-pci,drive=scratch,disable-legacy=on,iommu_platform=on',
            'nvme': 'nvme,drive=scratch,serial=scratch'}
 IN_GUEST = '''install -m 755 /run/guise/load /var/tmp/load
@@ -46,7 +47,8 @@ class Machine:
     """Runs from its construction, when the guest's work has begun, until stop()."""
     in_guest = IN_GUEST
     policies = {'all': 'restarts=1000000,backoff=0,limit=400'}
-    policies |= dict.fromkeys(('vdb', 'net0'), policies['all'] + ',stall=1000,window=1')
+    policies |= dict.fromkeys(('vdb', 'net0'),
+                              f'{policies["all"]},stall=1000,window=1,standby={os.environ.get("STANDBY") or 0}')
     drivers = "', '".join(f'{device},{policy}' for device, policy in policies.items())
     patience = 60  # seconds for an answer of the server
 
@@ -180,6 +182,14 @@ class Machine:
         """Whether so many more operations are done in time."""
         before = self.work[work][0]
         return self.wait(lambda: self.work[work][0] >= before + many, seconds)
+
+    def stands_by(self, device):
+        """Waits until the next incarnation is built."""
+        until = time.monotonic() + self.patience
+        while not any(d['name'] == device and d['standby_kib'] > STANDBY for d in self.ask('driver-list')['drivers']):
+            if time.monotonic() > until:
+                raise Lost('none stands by')
+            time.sleep(0.02)
 
     def complaint(self, device, since):
         """Why the guest does not go on: what the driver said last, and what the guest's kernel said."""

@@ -40,7 +40,7 @@ struct sched_share {
 };
 
 struct domain {
-	uint16_t id;	    /* fixed at birth; read freely			*/
+	uint16_t id;	    /* fixed once it is started; read freely		*/
 	uint8_t priority;   /* GUISE_PRIO_*, fixed				*/
 	uint8_t paging;	    /* GUISE_DOMAIN_STOCK or _NATIVE; a personality changes it once	*/
 	uint32_t max_vcpus; /* fixed						*/
@@ -104,6 +104,8 @@ void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 /* May one of the domain's vCPUs run? */
 bool domain_runnable(const struct domain *d);
+/* Another id for one that was never started: 0; -EEXIST: somebody has it; -EBUSY: others hold frames of it; -E2BIG. */
+int domain_rename(struct domain *d, uint16_t id);
 
 /* It may run again: its runnable vCPUs enter the queue. */
 void domain_wake(struct domain *d);

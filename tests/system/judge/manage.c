@@ -190,7 +190,9 @@ TEST("copy reaches frames of that domain only, and stays within one")
 TEST("a domain is started once, at a canonical address, with a root of its own")
 {
 	struct toy t = toy_make(count_code, sizeof(count_code));
-	struct guise_domain_start req = { .handle = (uint32_t)t.handle, .zero = 1, .cr3 = t.mfn[0] };
+	struct guise_domain_start req = { .handle = (uint32_t)t.handle,
+					  .domid = GUISE_DOMID_LAST + 1,
+					  .cr3 = t.mfn[0] };
 
 	expect_eq(guise_domain(GUISE_DOMAIN_START, &req), -XEN_EINVAL);
 	expect_eq(begin(&t, 0x8000000000000000, 0x1000, t.mfn[0]), -XEN_EINVAL);

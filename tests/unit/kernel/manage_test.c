@@ -4,6 +4,7 @@
  */
 #include "fake.h"
 
+#include <arch/iommu.h>
 #include <core/handle.h>
 #include <xen/event_channel.h>
 
@@ -176,13 +177,73 @@ START_TEST(a_domain_is_started_once_and_with_a_table_of_its_own)
 {
 	uint32_t h = make();
 	uint64_t mfn;
-	struct guise_domain_start odd = { .handle = h, .zero = 1 };
+	struct guise_domain_start odd = { .handle = h, .domid = GUISE_DOMID_LAST + 1 };
 
 	ck_assert_int_eq(populate(h, 0, 1, &mfn), 1);
 	ck_assert_int_eq(op(GUISE_DOMAIN_START, PTR(&odd)), -EINVAL);
 	ck_assert_int_eq(start(h, a.mfn[1]), -EPERM);
 	ck_assert_int_eq(start(h, mfn), 0);
 	ck_assert_int_eq(start(h, mfn), -EBUSY);
+}
+END_TEST
+
+static long start_as(uint32_t handle, uint64_t top, uint16_t id)
+{
+	struct guise_domain_start req = { .handle = handle, .domid = id, .rip = 0x1000, .rsp = 0x2000, .cr3 = top };
+
+	return op(GUISE_DOMAIN_START, PTR(&req));
+}
+
+/* All frames of the list. */
+static unsigned owned(const struct domain *d, uint16_t id)
+{
+	unsigned nr = 0;
+
+	for (uint32_t m = d->frames_head; m != FRAME_NIL; m = frame_of(m)->next)
+		nr += frame_owner(frame_of(m)) == id;
+	return nr;
+}
+
+START_TEST(a_domain_may_be_started_under_another_id_that_is_free)
+{
+	uint32_t h = make();
+	struct domain *d = domain_get(7);
+	uint64_t mfns[8], before = info(h).frames;
+	struct guise_domain_create how = plan();
+
+	ck_assert_int_eq(populate(h, 0, 8, mfns), 8);
+	ck_assert_int_eq(start_as(h, mfns[0], 5), -EEXIST);
+	ck_assert_int_eq(start_as(h, mfns[0], 7), -EEXIST);
+	ck_assert_uint_eq(owned(d, 7), before + 8);
+	ck_assert_int_eq(start_as(h, mfns[0], 9), 0);
+	ck_assert_ptr_null(domain_get(7));
+	ck_assert_ptr_eq(domain_get(9), d);
+	ck_assert_uint_eq(info(h).domid, 9);
+	ck_assert_uint_eq(owned(d, 9), before + 8);
+	ck_assert_int_gt(op(GUISE_DOMAIN_CREATE, PTR(&how)), 0); /* the old one is free */
+	ck_assert_int_eq(op(GUISE_DOMAIN_UNPAUSE, h), 0);
+	ck_assert_ptr_eq(schedule(), d->vcpu[0]);
+	ck_assert_int_eq(start_as(h, mfns[0], 10), -EBUSY);
+}
+END_TEST
+
+START_TEST(a_domain_whose_frames_are_held_or_too_many_keeps_its_id_and_all_of_them)
+{
+	uint32_t h = make();
+	struct domain *d = domain_get(7);
+	uint64_t mfns[8], all = info(h).frames + 8;
+
+	ck_assert_int_eq(populate(h, 0, 8, mfns), 8);
+	ck_assert_int_eq(frame_hold(frame_of(mfns[3]), 7), 0);
+	ck_assert_int_eq(start_as(h, mfns[0], 9), -EBUSY);
+	ck_assert_uint_eq(owned(d, 7), all);
+	ck_assert_ptr_eq(domain_get(7), d);
+	frame_release(frame_of(mfns[3]));
+	d->frames = IOMMU_FRAMES + 1;
+	ck_assert_int_eq(start_as(h, mfns[0], 9), -E2BIG);
+	ck_assert_uint_eq(owned(d, 7), all);
+	d->frames = all;
+	ck_assert_int_eq(start_as(h, mfns[0], 9), 0);
 }
 END_TEST
 
@@ -433,6 +494,8 @@ SUITE(manage)
 	tcase_add_test(tc, a_domain_whose_handle_finds_no_room_is_not_made);
 	tcase_add_test(tc, a_domain_is_filled_started_and_runs);
 	tcase_add_test(tc, a_domain_is_started_once_and_with_a_table_of_its_own);
+	tcase_add_test(tc, a_domain_may_be_started_under_another_id_that_is_free);
+	tcase_add_test(tc, a_domain_whose_frames_are_held_or_too_many_keeps_its_id_and_all_of_them);
 	tcase_add_test(tc, only_frames_of_the_domain_are_read_and_written);
 	tcase_add_test(tc, a_domain_gets_no_more_memory_than_it_may_have);
 	tcase_add_test(tc, memory_whose_numbers_cannot_be_told_still_belongs_to_the_domain);

@@ -256,7 +256,9 @@ START_TEST(a_driver_finds_everything_where_its_start_info_says)
 	const start_info_t *si;
 
 	domain_make(2048);
-	native_build(&d, &driver, &device, sizeof(device), "a driver");
+	native_fill(&d, &driver, sizeof(device), "a driver");
+	ck_assert_uint_eq(start.started, 0); /* it may stand by like this */
+	native_start(&d, &driver, &device, sizeof(device));
 	ck_assert_ptr_null(d.error);
 	ck_assert_uint_eq(start.rip, driver.entry);
 	for (uint64_t g = 0; g < d.nr; g++)

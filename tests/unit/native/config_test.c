@@ -285,7 +285,7 @@ START_TEST(drivers_have_what_is_given_for_them_or_for_all)
 	ck_assert_uint_eq(d.limit, 3000);
 	ck_assert_uint_eq(d.stall, 5000);
 	ck_assert_int_eq(
-		machine("drivers = [ 'all,limit=300', 'vda,restarts=3, window=9,backoff=0,period=50,limit=60,stall=0' ]\n"),
+		machine("drivers = [ 'all,limit=300', 'vda,restarts=3, window=9,backoff=0,period=50,limit=60,stall=0,standby=1' ]\n"),
 		0);
 	d = config_driver(&m, "vda");
 	ck_assert_uint_eq(d.restarts, 3);
@@ -294,9 +294,11 @@ START_TEST(drivers_have_what_is_given_for_them_or_for_all)
 	ck_assert_uint_eq(d.period, 50);
 	ck_assert_uint_eq(d.limit, 60);
 	ck_assert_uint_eq(d.stall, 0);
+	ck_assert_uint_eq(d.standby, 1);
 	d = config_driver(&m, "net0");
 	ck_assert_uint_eq(d.restarts, 10);
 	ck_assert_uint_eq(d.limit, 300);
+	ck_assert_uint_eq(d.standby, 0);
 }
 END_TEST
 
@@ -314,6 +316,7 @@ START_TEST(what_is_wrong_about_a_driver_is_named)
 		{ "drivers = [ 'vda,restarts=' ]\n", "'restarts' must be" },
 		{ "drivers = [ 'vda,restarts=x' ]\n", "'restarts' must be" },
 		{ "drivers = [ 'vda,limit=49' ]\n", "'limit' must be between 50 and 60000" },
+		{ "drivers = [ 'vda,standby=2' ]\n", "'standby' must be between 0 and 1" },
 		{ "drivers = [ 'vda,limit=60,limit=61' ]\n", "'limit' is given twice" },
 		{ "drivers = [ 'vda', 'all', 'vda' ]\n", "'vda' is given twice" },
 		{ "drivers = [ 'all', 'all' ]\n", "'all' is given twice" },
@@ -349,6 +352,6 @@ SUITE(config)
 	tcase_add_test(tc, too_much_of_anything_is_refused);
 	tcase_add_test(tc, more_guests_than_there_is_room_for_are_refused);
 	tcase_add_test(tc, drivers_have_what_is_given_for_them_or_for_all);
-	tcase_add_loop_test(tc, what_is_wrong_about_a_driver_is_named, 0, 12);
+	tcase_add_loop_test(tc, what_is_wrong_about_a_driver_is_named, 0, 13);
 	tcase_add_test(tc, a_message_that_does_not_fit_is_cut);
 }
