@@ -32,6 +32,7 @@ void asm_offsets(void)
 	OFFSET(VCPU_SS, struct vcpu, arch.regs.ss);
 	OFFSET(VCPU_KERNEL_MODE, struct vcpu, arch.kernel_mode);
 	OFFSET(VCPU_BOUNCE_SP, struct vcpu, arch.bounce_sp);
+	OFFSET(VCPU_FAULTED, struct vcpu, arch.faulted);
 	OFFSET(VCPU_CR3_USER, struct vcpu, arch.cr3[0]);
 	OFFSET(VCPU_CR3_KERNEL, struct vcpu, arch.cr3[1]);
 	OFFSET(VCPU_GS_BASE_USER, struct vcpu, arch.gs_base[0]);

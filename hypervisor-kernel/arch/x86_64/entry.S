@@ -351,7 +351,9 @@ syscall_of_kernel:
 	andl $3, %edx
 	cmpl $3, %edx
 	jne 9f
-	movq VCPU_CR3_USER(%rax), %rdx
+	cmpq $0, VCPU_FAULTED(%rax)
+	jne 12f
+13:	movq VCPU_CR3_USER(%rax), %rdx
 	testq %rdx, %rdx
 	jz iret_slow_pop
 	movb $0, INFO_MASK(%r11)
@@ -384,6 +386,12 @@ iret_leave:
 	movb $1, INFO_MASK(%r11)
 	swapgs
 	jmp iret_leave
+
+12:	PUSH rax, rdi, rsi, r8, r9, r10, r11
+	movq %rax, %rdi
+	call tlb_fill_answered
+	POP r11, r10, r9, r8, rsi, rdi, rax
+	jmp 13b
 
 11:	SMAP_SITE 0
 iret_slow_pop:

@@ -184,3 +184,19 @@ bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error)
 		root_load(v, mode);
 	return done;
 }
+
+void tlb_fill_answered(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	uint64_t va = v->arch.faulted;
+	enum walk_result result;
+	struct walk w;
+	uint32_t n;
+
+	v->arch.faulted = 0;
+	spin_lock(&d->tlb.lock);
+	n = walk_cached(d, v->arch.cr3[0], va, 0, &w, &result);
+	if (n != FRAME_NIL && result == WALK_OK)
+		*node_slot(&d->tlb, n, pt_index(va, 1)) = leaf_derive(d, w.table[1], pt_index(va, 1), w.entry[1]);
+	spin_unlock(&d->tlb.lock);
+}

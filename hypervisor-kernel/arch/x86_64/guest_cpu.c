@@ -206,6 +206,8 @@ long hc_iret(struct vcpu *v, const uint64_t *arg)
 			domain_crash(v->domain, "iret to user mode without user page tables");
 			return 0;
 		}
+		if (v->arch.faulted)
+			tlb_fill_answered(v);
 		toggle_mode(v);
 	}
 	r->rax = f.rax;

@@ -124,11 +124,9 @@ long hc_personality(struct vcpu *v, const uint64_t *arg)
 		return -ENOSYS;
 	if (!(v->domain->personality & needs[arg[0]]))
 		return -EPERM;
-	switch (arg[0]) {
-	case GUISE_PERSONALITY_AREA:
+	if (arg[0] == GUISE_PERSONALITY_AREA)
 		return area_register(v, arg[1]);
-	case GUISE_PERSONALITY_ROOTS:
+	if (arg[0] == GUISE_PERSONALITY_ROOTS)
 		return roots_load(v, ROOT_USER | ROOT_KERNEL, arg[1], arg[2]);
-	}
 	return tlb_refresh(v->domain, arg[1], arg[2], arg[3], arg[4]);
 }

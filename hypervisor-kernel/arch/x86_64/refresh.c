@@ -11,17 +11,9 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-#define COMPARED  64u		    /* tables that a refresh compares; leaves beyond are dropped unseen	*/
-#define VISITED	  512u		    /* tables that it goes through; if there are more, all is dropped	*/
-#define SINGLES	  32u		    /* pages that are flushed one by one in this CPU			*/
-#define VA_MASK	  0xffffffffffffull /* what a walk looks at						*/
-#define VA_KERNEL 0x800000000000ull /* here begins the kernel's half					*/
-
-/* Whose the frames are has not changed since: a frame that leaves takes all cached entries with it. */
-static bool leaf_holds(uint64_t cached, uint64_t entry)
-{
-	return (entry & (PTE_P | PTE_A)) == (PTE_P | PTE_A) && cached == leaf_value(entry, true);
-}
+#define COMPARED 64u		   /* tables that a refresh compares; leaves beyond are dropped unseen	*/
+#define VISITED	 512u		   /* tables that it goes through; if there are more, all is dropped	*/
+#define VA_MASK	 0xffffffffffffull /* what a walk looks at						*/
 
 /* Those of a table's lines in which [first, last] has an entry. */
 static uint64_t lines_between(uint64_t lines, unsigned first, unsigned last)
@@ -35,27 +27,31 @@ void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, 
 	unsigned level = t->node[n].level, low = pt_index(first, level), high = pt_index(last, level);
 	uint64_t lines = lines_between(t->node[n].lines, low, high), *cached = node_entries(t, n);
 	const uint64_t *guest = mfn_to_virt(t->node[n].table);
+	/* Whose the frames are has not changed since: a frame that leaves takes all cached entries with it.  So the
+	 * rights to one that is the domain's own need no look at whose it is; a stock kernel's may be a table. */
+	uint64_t same = d->paging == GUISE_DOMAIN_STOCK ? ~PTE_NX : ~(PTE_NX | PTE_RW | PTE_D);
 
 	if (++*visits > VISITED)
 		return;
 	node_demote(d, n); /* a run has entries where this node has none */
 	while (lines) {
-		unsigned line = line_next(&lines), end = MIN(line + 7, high);
+		unsigned line = line_next(&lines), end = MIN(line + 7, high), i = MAX(line, low);
 
-		for (unsigned i = MAX(line, low); i <= end; i++) {
-			uint64_t entry = READ_ONCE(guest[i]);
+		for (; i <= end; i++) {
+			uint64_t old = cached[i], entry = READ_ONCE(guest[i]), leaf;
 
-			if (!cached[i])
+			if (!old)
 				continue;
-			if (level > 1) {
-				if (!link_holds(t, cached[i], entry) || (level == 2 && *visits > COMPARED))
-					node_unlink(d, &cached[i]);
-				else
-					table_refresh(d, node_of_entry(cached[i]), i == low ? first : 0,
-						      i == high ? last : VA_MASK, visits);
-			} else if (!leaf_holds(cached[i], entry)) {
-				cached[i] = leaf_derive(d, t->node[n].table, i, entry);
-			}
+			leaf = leaf_value(entry, true) | PTE_OWN;
+			if (level == 1)
+				cached[i] = (~entry & (PTE_P | PTE_A)) | ((leaf ^ old) & same) ?
+						    leaf_derive(d, t->node[n].table, i, entry) :
+						    leaf;
+			else if (!link_holds(t, old, entry) || (level == 2 && *visits > COMPARED))
+				node_unlink(d, &cached[i]);
+			else
+				table_refresh(d, node_of_entry(old), i == low ? first : 0, i == high ? last : VA_MASK,
+					      visits);
 		}
 	}
 }
@@ -106,7 +102,7 @@ void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint
 
 /* A CPU that has another root loaded forgot these when it loaded it; one that is about to load them finds the tables
  * as they are now.  What the kernel's half says counts with every root. */
-static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t first, uint64_t last)
+static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t last)
 {
 	uint32_t loaded = 0;
 	struct cpu *c = this_cpu();
@@ -117,11 +113,7 @@ static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t first
 		if (last >= VA_KERNEL || has == cr3[0] || has == cr3[1])
 			loaded |= m & -m;
 	}
-	if (last - first >= SINGLES << PAGE_SHIFT)
-		flush_self(c);
-	else
-		for (uint64_t va = first & ~(PAGE_SIZE - 1ull); va <= last; va += PAGE_SIZE)
-			invlpg((uint64_t)((int64_t)(va << 16) >> 16));
+	flush_self(c); /* as each way between the guest's user and its kernel does: single pages save nothing */
 	flush_others(c, loaded);
 }
 
@@ -147,6 +139,6 @@ int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64
 	}
 	spin_unlock(&d->tlb.lock);
 	if (!rc)
-		flush_loaded(d, cr3, first, last);
+		flush_loaded(d, cr3, last);
 	return rc;
 }

@@ -88,6 +88,8 @@ uint64_t page_fault_from_guest(struct vcpu *v)
 	}
 	v->info->arch.cr2 = va;
 	v->arch.regs.error = error | PF_USER;
+	if (v->domain->personality & GUISE_PERSONALITY_MM && va < VA_KERNEL)
+		v->arch.faulted = va;
 	crossing_end(v);
 	cr3 = READ_ONCE(v->arch.cr3[1]);
 	if (!cr3)

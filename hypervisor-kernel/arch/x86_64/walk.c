@@ -86,18 +86,18 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 	return walk_leaf(w, access);
 }
 
-bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *cache)
+bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *bits)
 {
 	mfn_t m = pte_mfn(entry);
 
 	*writable = true;
-	*cache = 0;
-	if (frame_owned_by(m, d->id))
+	*bits = frame_owned_by(m, d->id) ? PTE_OWN : 0;
+	if (*bits)
 		return true;
 	if (grant_slot_allows(d, table, index, m, writable))
 		return true;
 	if ((m >= frame_max || frame_owner(frame_of(m)) == OWNER_NONE) && handle_covers(d, GUISE_HANDLE_MMIO, m, 1)) {
-		*cache = PTE_PCD | PTE_PWT;
+		*bits = PTE_PCD | PTE_PWT;
 		return true;
 	}
 	return false;
@@ -105,15 +105,15 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 
 uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
 {
-	uint64_t cache;
+	uint64_t bits;
 	bool writable;
 
-	if (!leaf_allowed(d, table, index, entry, &writable, &cache))
+	if (!leaf_allowed(d, table, index, entry, &writable, &bits))
 		return 0;
-	if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && frame_owned_by(pte_mfn(entry), d->id)) {
+	if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && bits & PTE_OWN) {
 		/* It maps its live tables read-only: what it maps writable is a table no more. */
 		frame_table[pte_mfn(entry)].flags &= (uint8_t)~FRAME_TABLE;
 		node_detach(d, pte_mfn(entry));
 	}
-	return leaf_value(entry, writable) | cache;
+	return leaf_value(entry, writable) | bits;
 }

@@ -16,6 +16,7 @@
 #define PTE_D	  (1ull << 6)
 #define PTE_PS	  (1ull << 7)
 #define PTE_G	  (1ull << 8)
+#define PTE_OWN	  (1ull << 9) /* of a cached leaf, for us: the frame is the domain's own */
 #define PTE_NX	  (1ull << 63)
 #define PTE_RUN	  512u /* entries that make a 2 MiB run	*/
 #define PTE_FRAME 0x000ffffffffff000ull
@@ -30,6 +31,7 @@ static inline unsigned pt_index(uint64_t va, unsigned level)
 	return va >> (12 + 9 * (level - 1)) & 511;
 }
 
+#define VA_KERNEL 0x800000000000ull /* here begins the kernel's half	*/
 /* Top-level slots of the kernel: a guest's entries there are ignored. */
 static inline bool slot_is_hypervisor(unsigned i)
 {
@@ -77,15 +79,17 @@ static inline uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index
 	f = frame_of(pte_mfn(entry));
 	if (!f || frame_owner(f) != d->id || (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE)))
 		return leaf_derive_rare(d, table, index, entry);
-	return leaf_value(entry, true);
+	return leaf_value(entry, true) | PTE_OWN;
 }
 
-/* May a guest entry of d name this frame as a leaf?  *cache: extra bits (uncached). */
-bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *cache);
+/* May a guest entry of d name this frame as a leaf?  *bits: to be added to it (own, uncached). */
+bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry, bool *writable, uint64_t *bits);
 
 /* fill.c.  Answer a page fault of v at va from the guest's tables.  true: filled, try again; false:
  * it is the guest's own fault, *error is what the guest shall see. */
 bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error);
+/* v's kernel goes back to the user after such a fault: enter what it may have entered, and spare the user a miss. */
+void tlb_fill_answered(struct vcpu *v);
 
 /* tlb.c: nodes */
 static inline uint64_t *node_entries(const struct tlb *t, uint32_t n)

@@ -33,6 +33,7 @@ struct arch_vcpu {
 	uint64_t kernel_mode; /* 1: guest kernel runs, 0: guest user		*/
 	uint64_t kernel_sp;   /* stack for bounces from user			*/
 	uint64_t bounce_sp;   /* the same, aligned and checked; 0: not usable	*/
+	uint64_t faulted;     /* where user mode had a fault that its kernel was told of, 0: none	*/
 	uint64_t cr3[2];      /* hardware root: [0] user, [1] kernel; 0 = must be made	*/
 	uint64_t gs_base[2];  /* of the mode that does not run			*/
 	uint64_t syscall_callback, event_callback, failsafe_callback, syscall32_callback;

@@ -13,6 +13,7 @@
 #include "pt.h"
 #include "smp.h"
 #include "trap.h"
+#include "user.h"
 
 #define SLOT_VA (1ull << 39)
 #define MB2	(2ull << 20)
@@ -268,6 +269,56 @@ static uint64_t any_frame(void)
 		return own ^ random64() % 4096;
 	default:
 		return random64() >> random64() % 60;
+	}
+}
+
+INSN(load, "mov (%rdi), %rax; ud2")
+
+/* Misses of this vCPU so far. */
+static uint32_t misses(void)
+{
+	uint32_t eax = GUISE_CPUID_CROSSINGS, ecx = GUISE_CROSSING_FILL;
+
+	__asm__ volatile("ud2; .ascii \"xen\"; cpuid" : "+a"(eax), "+c"(ecx) : : "ebx", "edx");
+	return eax;
+}
+
+TEST("what a personality enters after a fault of its user is there when the user goes on, if it is its own")
+{
+	uint64_t va = pt_space(), *entry = pt_entry(va, 1), *page = page_marked(5);
+	unsigned spared = 0;
+
+	user_init();
+	enable();
+	expect_eq(trap_set(TRAP_PF, 0, 1, trap_handler(TRAP_PF)), 0);
+	/* The first miss makes the tables, and now and then there is something else to do on the way back. */
+	for (unsigned round = 0; round < 20; round++) {
+		uint32_t before;
+
+		plain(entry, 0);
+		flush(va, va);
+		user_run(load, va, 0);
+		expect_eq(trapped.vector, TRAP_PF);
+		plain(entry, page_machine(page) | PTE_DATA);
+		shared->vcpu_info[0].evtchn_upcall_pending = 0;
+		before = misses();
+		user_run(load, va, 0);
+		spared += misses() == before;
+		expect_eq(trapped.vector, TRAP_UD);
+		expect_eq(trapped.gpr[GPR_AX], 5);
+	}
+	expect(spared > 0);
+	for (unsigned step = 0; step < 2000; step++) {
+		uint64_t mfn = any_frame() & PTE_FRAME >> PAGE_SHIFT;
+
+		if (mfn <= max_mfn() && (is_own(mfn) || is_lent(mfn)))
+			continue;
+		plain(entry, 0);
+		flush(va, va);
+		user_run(load, va, 0);
+		plain(entry, mfn << PAGE_SHIFT | PTE_DATA);
+		user_run(load, va, 0);
+		expect_eq(trapped.vector, TRAP_PF);
 	}
 }
 

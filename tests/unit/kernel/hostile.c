@@ -143,6 +143,8 @@ static void personality_step(void)
 {
 	uint64_t first = test_below(2) ? any_va() : test_random(), last = test_below(2) ? first : test_random();
 
+	g.v->arch.faulted = first & (VA_KERNEL - 1);
+	tlb_fill_answered(g.v);
 	if (test_below(4))
 		tlb_refresh(g.d, any_frame(), test_below(2) ? any_frame() : 0, first, last);
 	else if (hc(g.v, GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ROOTS, root[tables_loaded], any_frame(), 0) == 0)

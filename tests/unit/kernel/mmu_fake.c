@@ -257,6 +257,8 @@ static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
 		if (node->level == 1) {
 			check_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
 				  "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
+			check_msg(!(e & PTE_OWN) || frame_owned_by(pte_mfn(e), d->id),
+				  "node %u says that frame %lx is the domain's own", n, pte_mfn(e));
 			continue;
 		}
 		child = node_of_entry(e);

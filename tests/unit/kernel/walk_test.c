@@ -133,7 +133,7 @@ START_TEST(a_leaf_may_name_only_an_own_frame)
 	bool writable;
 
 	guest_make(&other, 6, 16, GUISE_DOMAIN_STOCK);
-	ck_assert(allowed(g.mfn[LAST], &writable, &cache) && writable && !cache);
+	ck_assert(allowed(g.mfn[LAST], &writable, &cache) && writable && cache == PTE_OWN);
 	ck_assert(!allowed(other.mfn[1], &writable, &cache));
 	ck_assert(!allowed(other.d->shared_mfn, &writable, &cache));
 	ck_assert(!allowed(virt_to_mfn(g.d->tlb.node), &writable, &cache));
@@ -204,7 +204,7 @@ START_TEST(available_and_reserved_bits_stay_out_of_the_cache)
 {
 	uint64_t leaf = derive(g.mfn[LAST] << PAGE_SHIFT | LEAF | 0x7ff0000000000e00);
 
-	ck_assert_uint_eq(leaf, g.mfn[LAST] << PAGE_SHIFT | LEAF);
+	ck_assert_uint_eq(leaf, g.mfn[LAST] << PAGE_SHIFT | LEAF | PTE_OWN);
 }
 END_TEST
 
