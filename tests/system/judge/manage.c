@@ -204,6 +204,26 @@ TEST("a domain is started once, at a canonical address, with a root of its own")
 	destroy(t.handle);
 }
 
+TEST("a domain that has not started takes another domain id, if nobody has it")
+{
+	struct toy t = toy_make(count_code, sizeof(count_code)), other = toy_make_as(10, NULL, 0);
+	struct guise_domain_start req = { .handle = (uint32_t)t.handle, .domid = 10, .rsp = 0x1000, .cr3 = t.mfn[0] };
+
+	expect_eq(guise_domain(GUISE_DOMAIN_START, &req), -XEN_EEXIST);
+	destroy(other.handle);
+	expect_eq(guise_domain(GUISE_DOMAIN_START, &req), 0);
+	expect_eq(info(&t).domid, 10);
+	other = toy_make(NULL, 0); /* with the id that is free now */
+	expect_eq(event_alloc(10, 0) > 0, 1);
+	expect_eq(copy(&other, GUISE_COPY_READ, t.mfn[4], 0, &req, 8), -XEN_EPERM);
+	guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t.handle);
+	for (unsigned i = 0; i < 200 && !counted(&t); i++)
+		sleep_ms(5);
+	expect(counted(&t));
+	destroy(t.handle);
+	destroy(other.handle);
+}
+
 TEST("a domain runs when it is started and not paused, and a pause counts")
 {
 	struct toy t = toy_make(count_code, sizeof(count_code));
