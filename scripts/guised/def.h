@@ -34,7 +34,7 @@ struct def_disk {
 struct def_driver {
 	char device[8];	  /* of the domain (xvda), or a network of the machine (net0)	*/
 	char program[24]; /* of the boot archive, below drivers/; "": the usual one	*/
-	char policy[96];  /* as an item of "drivers" in guise.cfg; "": the usual one	*/
+	char policy[128]; /* as an item of "drivers" in guise.cfg; "": the usual one	*/
 };
 
 struct def_vif {

@@ -21,12 +21,13 @@ xmlNodePtr def_metadata_element(xmlDocPtr doc, const char *uri)
 }
 
 /*
- * <drivers xmlns='urn:guise:domain:1'><driver device='xvda' program='virtio-blk' restarts='3' .../></drivers>
+ * <drivers xmlns='urn:guise:domain:1'><driver device='xvda' restarts='3' standby='1' .../></drivers>
  * within <metadata>.  The server knows the ranges of the numbers.
  */
 static int parse_driver(struct def *d, const xmlNode *n, struct error *e)
 {
-	static const char *const parts[] = { "restarts", "window", "backoff", "period", "limit" };
+	static const char *const parts[] = { "restarts", "window", "backoff", "period", "limit", "stall", "standby" };
+	static const unsigned nr_parts = sizeof(parts) / sizeof(parts[0]);
 	struct def_driver *driver = &d->driver[d->nr_drivers];
 	size_t used = 0;
 
@@ -37,19 +38,19 @@ static int parse_driver(struct def *d, const xmlNode *n, struct error *e)
 	for (const xmlAttr *a = n->properties; a && !e->code; a = a->next) {
 		const char *name = (const char *)a->name;
 		char *text = (char *)xmlNodeGetContent((const xmlNode *)a);
-		unsigned part = 0;
+		unsigned part = 0, most = !strcmp(name, "standby") ? 1 : 1000000;
 		uint64_t v;
 
-		while (part < 5 && strcmp(name, parts[part]))
+		while (part < nr_parts && strcmp(name, parts[part]))
 			part++;
 		if (!strcmp(name, "device") && strlen(text) < sizeof(driver->device))
 			strcpy(driver->device, text);
 		else if (!strcmp(name, "program") && strlen(text) < sizeof(driver->program) && !strchr(text, '/'))
 			strcpy(driver->program, text);
-		else if (part == 5)
+		else if (part == nr_parts)
 			REFUSE("metadata/drivers/driver: %.32s='%.32s' is not supported", name, text);
-		else if (xml_number(text, &v) || v > 1000000)
-			BAD("metadata/drivers/driver: %s='%.32s' is not between 0 and 1000000", name, text);
+		else if (xml_number(text, &v) || v > most)
+			BAD("metadata/drivers/driver: %s='%.32s' is not between 0 and %u", name, text, most);
 		else
 			used += (size_t)snprintf(driver->policy + used, sizeof(driver->policy) - used, "%s%s=%ju",
 						 used ? "," : "", name, (uintmax_t)v);

@@ -244,11 +244,12 @@ END_TEST
 static const struct {
 	const char *text, *error; /* NULL: none	*/
 } policies[] = {
-	{ DRIVERS("<g:driver device='xvda' program='nvme' restarts='3' limit='500'/><g:driver device='net1'/>"), NULL },
+	{ DRIVERS("<g:driver device='xvda' program='nvme' restarts='3' stall='500' standby='1'/><g:driver device='net1'/>"),
+	  NULL },
 	{ DRIVERS("<g:driver restarts='3'/>"), "metadata/drivers/driver: attribute 'device' is missing" },
 	{ DRIVERS("<g:driver device='xvdb'/>"), "device='xvdb' is no disk or network of the domain" },
 	{ DRIVERS("<g:driver device='net0'/>"), "device='net0' is no disk or network of the domain" },
-	{ DRIVERS("<g:driver device='xvda' standby='1'/>"), "driver: standby='1' is not supported" },
+	{ DRIVERS("<g:driver device='xvda' standby='2'/>"), "driver: standby='2' is not between 0 and 1" },
 	{ DRIVERS("<g:driver device='xvda' program='../x'/>"), "driver: program='../x' is not supported" },
 	{ DRIVERS("<g:driver device='xvda' limit='soon'/>"), "driver: limit='soon' is not between" },
 	{ DRIVERS("<g:driver device='xvda'/><g:driver device='xvda'/>"), "device='xvda' is there twice" },
@@ -268,7 +269,7 @@ START_TEST(the_policy_of_drivers_is_understood)
 	ck_assert_uint_eq(d->nr_drivers, 2);
 	ck_assert_str_eq(d->driver[0].device, "xvda");
 	ck_assert_str_eq(d->driver[0].program, "nvme");
-	ck_assert_str_eq(d->driver[0].policy, "restarts=3,limit=500");
+	ck_assert_str_eq(d->driver[0].policy, "restarts=3,stall=500,standby=1");
 	ck_assert_str_eq(d->driver[1].policy, "");
 }
 END_TEST
