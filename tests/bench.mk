@@ -17,11 +17,15 @@ bench: $(ALL) $(BENCH_PROGRAMS) ## measure native, Guise with both kernels, and 
 bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions, one boot of each
 	@RUNS=1 REPS=3 SYSTEMS='native guise xen' tests/bench/run $(B)
 
-.PHONY: bench-io bench-net
-bench-io: $(ALL) ## measure disks: native, Guise and Xen (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS)
+.PHONY: bench-io bench-disk bench-net
+bench-io: $(ALL) ## both of these, native, Guise and Xen (SYSTEMS, RUNS, OPS, MIB, IOMMU)
+	@tests/bench/io $(B)
+	@tests/bench/net $(B)
+
+bench-disk: $(ALL) ## measure disks by fio (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS, IOMMU)
 	@tests/bench/io $(B)
 
-bench-net: $(ALL) ## measure iperf3 to this machine: native, Guise and Xen (SYSTEMS, RUNS, MIB, NET_MODEL)
+bench-net: $(ALL) ## measure iperf3 to this machine and between guests (SYSTEMS, RUNS, MIB, ROWS, NET_MODEL, IOMMU)
 	@tests/bench/net $(B)
 
 .PHONY: bench-libvirt
