@@ -72,12 +72,15 @@ uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_
 /* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
 static inline uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock)
 {
+	mfn_t m = pte_mfn(entry);
 	const struct frame *f;
 
 	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
 		return 0;
-	f = frame_of(pte_mfn(entry));
-	if (!f || frame_owner(f) != d->id || (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE)))
+	if (m >= frame_max)
+		return leaf_derive_rare(d, table, index, entry);
+	f = &frame_table[m];
+	if (frame_owner(f) != d->id || (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE)))
 		return leaf_derive_rare(d, table, index, entry);
 	return leaf_value(entry, true) | PTE_OWN;
 }
