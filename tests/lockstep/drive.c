@@ -213,7 +213,7 @@ static void poke(mfn_t m, unsigned index, uint64_t value, enum m_how how)
 
 static bool has_root(struct dom *d, unsigned mode)
 {
-	bool has = d->m->root[mode] != M_NONE && m_owns(d->m, d->m->root[mode]);
+	bool has = m_root_load(d->m, mode);
 
 	same(root_cr3(d->g.v, mode) != 0, has, "there is a root");
 	return has;

@@ -130,6 +130,8 @@ void m_flush(struct m_domain *d);
 void m_invlpg(struct m_domain *d, uint64_t va);
 /* The root of user (mode 0) or kernel. */
 void m_root(struct m_domain *d, unsigned mode, uint64_t m);
+/* Is there one?  Then it is about to be loaded, and so is a table of level 4, whatever an access comes to. */
+bool m_root_load(const struct m_domain *d, unsigned mode);
 /* Nothing is cached any more. */
 void m_forget(struct m_domain *d);
 void m_pin(struct m_domain *d, uint64_t m, unsigned level);

@@ -350,6 +350,15 @@ void m_root(struct m_domain *d, unsigned mode, uint64_t m)
 		m_flush(d);
 }
 
+bool m_root_load(const struct m_domain *d, unsigned mode)
+{
+	bool has = m_owns(d, d->root[mode]);
+
+	if (has)
+		used(d->root[mode], 4);
+	return has;
+}
+
 void m_accessed(struct m_domain *d, unsigned mode, uint64_t va, const struct m_outcome *o)
 {
 	uint64_t table = d->root[mode];

@@ -49,6 +49,31 @@ static void node_forget_frame(struct tlb *t, uint32_t n)
 	t->node[n].table = FRAME_NIL;
 }
 
+static void node_clear(struct tlb *t, uint32_t n)
+{
+	uint64_t *e = node_entries(t, n), lines = t->node[n].lines;
+
+	while (lines) {
+		unsigned first = line_next(&lines);
+
+		for (unsigned i = first; i < first + 8; i++)
+			e[i] = 0;
+	}
+}
+
+/* The same, where entries may still point to the node: they will not learn what its table says from now on.  What was
+ * written there directly, and not looked at yet, counts as told: nothing from before may stay. */
+static void node_disown(struct tlb *t, uint32_t n)
+{
+	for (uint32_t i = 0; i < t->nr_unsynced && t->node[n].level == 1; i++) {
+		if (t->unsynced[i].table != t->node[n].table)
+			continue;
+		node_clear(t, n);
+		t->unsynced[i].table = FRAME_NIL;
+	}
+	node_forget_frame(t, n);
+}
+
 /* Nothing points to the node any more. */
 static void node_drop(struct tlb *t, uint32_t n)
 {
@@ -176,7 +201,7 @@ void node_detach(struct domain *d, mfn_t table)
 		return;
 	n = f->cached - 1;
 	if (d->tlb.node[n].level != 4)
-		node_forget_frame(&d->tlb, n);
+		node_disown(&d->tlb, n);
 	else if (!root_in_use(d, n, false))
 		root_drop(d, n);
 	/* else: what a guest does to a table while it is loaded harms that guest alone */
@@ -208,18 +233,6 @@ bool zombies_reap(struct domain *d)
 		zombie_reap(d);
 	}
 	return true;
-}
-
-static void node_clear(struct tlb *t, uint32_t n)
-{
-	uint64_t *e = node_entries(t, n), lines = t->node[n].lines;
-
-	while (lines) {
-		unsigned first = line_next(&lines);
-
-		for (unsigned i = first; i < first + 8; i++)
-			e[i] = 0;
-	}
 }
 
 /* The oldest root that no vCPU has loaded, or FRAME_NIL. */
@@ -267,7 +280,7 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 		n = f->cached - 1;
 		if (t->node[n].level == level)
 			return n;
-		node_forget_frame(t, n); /* the guest uses one frame at two levels */
+		node_disown(t, n); /* the guest uses one frame at two levels */
 	}
 	n = node_alloc(d);
 	if (n == FRAME_NIL) {

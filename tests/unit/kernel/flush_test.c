@@ -187,6 +187,35 @@ START_TEST(a_table_that_becomes_data_again_is_written_without_being_watched)
 }
 END_TEST
 
+START_TEST(what_was_written_directly_counts_after_the_table_is_unpinned)
+{
+	mfn_t t = table_of(VA);
+
+	mmuext(MMUEXT_PIN_L1_TABLE, t);
+	ck_assert(cpu_access(g.v, VA, 0).ok);
+	write_directly(t, pt_index(VA, 1), 0);
+	mmuext(MMUEXT_UNPIN_TABLE, t);
+	flush();
+	ck_assert(!cpu_access(g.v, VA, 0).ok);
+}
+END_TEST
+
+START_TEST(what_was_written_directly_counts_after_the_table_is_used_at_another_level)
+{
+	uint64_t va = VA + (1ull << 30);
+	mfn_t t = table_of(VA), upper = guest_table(&g, g.mfn[0], VA, 3, &next_table);
+
+	*guest_entry(t, pt_index(va, 2)) = g.mfn[300] << PAGE_SHIFT | LEAF;
+	*guest_entry(g.mfn[300], pt_index(va, 1)) = g.mfn[DATA + 1] << PAGE_SHIFT | LEAF;
+	*guest_entry(upper, pt_index(va, 3)) = t << PAGE_SHIFT | LEAF;
+	ck_assert(cpu_access(g.v, VA, 0).ok);
+	write_directly(t, pt_index(VA, 1), 0);
+	ck_assert_uint_eq(cpu_access(g.v, va, 0).m, g.mfn[DATA + 1]);
+	flush();
+	ck_assert(!cpu_access(g.v, VA, 0).ok);
+}
+END_TEST
+
 /* ---- hypercalls ---- */
 
 static long update(uint64_t ptr, uint64_t val)
@@ -371,6 +400,8 @@ SUITE(flush)
 	tcase_add_test(tc, a_read_only_page_that_is_no_table_stays_read_only);
 	tcase_add_test(tc, a_table_below_a_read_only_upper_entry_stays_read_only);
 	tcase_add_test(tc, a_table_that_becomes_data_again_is_written_without_being_watched);
+	tcase_add_test(tc, what_was_written_directly_counts_after_the_table_is_unpinned);
+	tcase_add_test(tc, what_was_written_directly_counts_after_the_table_is_used_at_another_level);
 	tcase_add_test(tc, an_update_changes_the_guests_table_and_the_cache_together);
 	tcase_add_test(tc, an_update_that_preserves_keeps_accessed_and_dirty);
 	tcase_add_test(tc, only_own_frames_can_be_updated);
