@@ -64,11 +64,14 @@ static int name_check(const char *name, struct error *e)
 
 static int parse_os(struct def *d, xmlNodePtr os, struct error *e)
 {
+	static const char *const of_os[] = { "type", "kernel", "initrd", "cmdline", "boot", NULL };
 	xmlNodePtr type = xml_child(os, "type");
 	char *text;
 
 	if (!os)
 		return BAD("element 'os' is missing");
+	if (xml_only(os, "os", of_os, e))
+		return -1;
 	if (!type)
 		return BAD("element 'os/type' is missing");
 	text = xml_content(type);
@@ -79,16 +82,12 @@ static int parse_os(struct def *d, xmlNodePtr os, struct error *e)
 	    xml_attribute_of(type, "arch", "os/type", e, "", "x86_64", NULL))
 		return -1;
 	for (xmlNodePtr n = xml_element(os->children, NULL); n; n = xml_element(n->next, NULL)) {
-		if (n->ns || xml_is(n, "type") || xml_is(n, "boot"))
-			continue;
 		if (xml_is(n, "kernel"))
 			free(d->kernel), d->kernel = xml_content(n);
 		else if (xml_is(n, "initrd"))
 			free(d->ramdisk), d->ramdisk = xml_content(n);
 		else if (xml_is(n, "cmdline"))
 			free(d->cmdline), d->cmdline = xml_content(n);
-		else
-			return REFUSE("os/%.64s is not supported", (const char *)n->name);
 	}
 	if (!d->kernel || !*d->kernel)
 		return BAD("element 'os/kernel' is missing");
@@ -145,20 +144,21 @@ static int parse_uuid(struct def *d, xmlNodePtr root, struct error *e)
 
 static int parse_vcpus(struct def *d, xmlNodePtr n, struct error *e)
 {
-	char *text = xml_content(n), *current = xml_attribute(n, "current");
-	char *set = xml_attribute(n, "cpuset");
+	static const char *const of_vcpu[] = { "@current", "@placement", NULL };
+	char *text, *current;
 	uint64_t v = 1, online;
 
+	if (xml_only(n, "vcpu", of_vcpu, e) || xml_attribute_of(n, "placement", "vcpu", e, "", "static", NULL))
+		return -1;
+	text = xml_content(n);
+	current = xml_attribute(n, "current");
 	if (text && (xml_number(text, &v) || v < 1 || v > VCPUS_MOST))
 		BAD("vcpu: '%.32s' is not between 1 and %u", text, VCPUS_MOST);
 	online = v;
 	if (!e->code && current && (xml_number(current, &online) || online < 1 || online > v))
 		BAD("vcpu: current='%.32s' is not between 1 and %ju", current, (uintmax_t)v);
-	if (!e->code && set)
-		REFUSE("vcpu: cpuset='%.32s' is not supported", set);
 	d->vcpus = (unsigned)v;
 	d->online = (unsigned)online;
-	free(set);
 	free(text);
 	free(current);
 	return e->code ? -1 : 0;
@@ -198,11 +198,14 @@ static int parse_cputune(struct def *d, xmlNodePtr n, struct error *e)
 
 static int parse_root(struct def *d, struct error *e)
 {
-	static const char *const no[] = { "bootloader",	 "numatune",	   "memtune",  "blkiotune",	"iothreads",
-					  "iothreadids", "launchSecurity", "genid",    "memoryBacking", "maxMemory",
-					  "idmap",	 "throttlegroups", "keywrap",  "perf",		"cpu",
-					  "vcpus",	 "sysinfo",	   "resource", "seclabel" };
-	xmlNodePtr root = xmlDocGetRootElement(d->doc), devices;
+	static const char *const of_domain[] = { "@type",    "name",	 "uuid",    "title",	   "description",
+						 "metadata", "vcpu",	 "cputune", "memory",	   "currentMemory",
+						 "os",	     "clock",	 "devices", "on_poweroff", "on_reboot",
+						 "on_crash", "features", NULL };
+	/* Those mean nothing to one without firmware. */
+	static const char *const of_features[] = { "acpi", "apic", "pae", NULL };
+	static const char *const of_clock[] = { "@offset", "@adjustment", NULL };
+	xmlNodePtr root = xmlDocGetRootElement(d->doc), devices, clock;
 	char *text;
 
 	if (!root || !xml_is(root, "domain"))
@@ -210,15 +213,12 @@ static int parse_root(struct def *d, struct error *e)
 	if (xml_attribute_of(root, "type", "domain", e, "xen", NULL))
 		return -1;
 	xmlUnsetProp(root, (const xmlChar *)"id");
-	for (xmlNodePtr n = xml_element(root->children, NULL); n; n = xml_element(n->next, NULL))
-		for (unsigned i = 0; i < sizeof(no) / sizeof(no[0]); i++)
-			if (xml_is(n, no[i]))
-				return REFUSE("%s is not supported", no[i]);
-	for (xmlNodePtr n = xml_child(xml_child(root, "features"), NULL); n; n = xml_element(n->next, NULL))
-		if (!xml_is(n, "acpi") && !xml_is(n, "apic") &&
-		    !xml_is(n, "pae")) /* which mean nothing to one without firmware */
-			return REFUSE("features/%.64s is not supported", (const char *)n->name);
-	if (xml_child(root, "clock") && xml_attribute_of(xml_child(root, "clock"), "offset", "clock", e, "utc", NULL))
+	clock = xml_child(root, "clock");
+	if (xml_only(root, "domain", of_domain, e) ||
+	    xml_only(xml_child(root, "features"), "features", of_features, e) ||
+	    xml_only(clock, "clock", of_clock, e) ||
+	    (clock && xml_attribute_of(clock, "offset", "clock", e, "utc", NULL)) ||
+	    xml_attribute_of(clock, "adjustment", "clock", e, "", "reset", NULL))
 		return -1;
 	text = xml_content(xml_child(root, "name"));
 	if (!text)

@@ -21,6 +21,12 @@ static bool machine_disk(const char *name)
 
 static int parse_disk(struct def *d, xmlNodePtr n, struct error *e)
 {
+	static const char *const of_disk[] = { "@type",	 "@device",  "driver",	     "source",
+					       "target", "readonly", "backingStore", NULL };
+	static const char *const of_driver[] = { "@name", "@type", "@cache", "@discard", NULL };
+	static const char *const of_source[] = { "@file", "@dev", NULL };
+	static const char *const of_target[] = { "@dev", "@bus", NULL };
+	static const char *const nothing[] = { NULL };
 	xmlNodePtr source = xml_child(n, "source"), driver = xml_child(n, "driver"), target = xml_child(n, "target");
 	struct def_disk *disk = &d->disk[d->nr_disks];
 	char *type = xml_attribute(n, "type"), *text;
@@ -36,7 +42,10 @@ static int parse_disk(struct def *d, xmlNodePtr n, struct error *e)
 	else if (strcmp(type, "file"))
 		REFUSE("disk: type='%.32s' is not supported", type);
 	free(type);
-	if (e->code || xml_attribute_of(n, "device", "disk", e, "", "disk", NULL))
+	if (e->code || xml_attribute_of(n, "device", "disk", e, "", "disk", NULL) || xml_only(n, "disk", of_disk, e) ||
+	    xml_only(driver, "disk/driver", of_driver, e) || xml_only(source, "disk/source", of_source, e) ||
+	    xml_only(target, "disk/target", of_target, e) ||
+	    xml_only(xml_child(n, "backingStore"), "disk/backingStore", nothing, e))
 		return -1;
 	text = xml_attribute(target, "dev");
 	if (!text)
@@ -64,21 +73,15 @@ static int parse_disk(struct def *d, xmlNodePtr n, struct error *e)
 	} else if (disk->source[0] != '/') {
 		return BAD("disk %s: source '%.128s' is no absolute path", disk->target, disk->source);
 	}
-	if (driver && (xml_attribute_of(driver, "type", "disk/driver", e, "", "raw", "qcow2", NULL) ||
-		       xml_attribute_of(driver, "name", "disk/driver", e, "", "qemu", "phy", "file", NULL)))
+	if (xml_attribute_of(driver, "type", "disk/driver", e, "", "raw", "qcow2", NULL) ||
+	    xml_attribute_of(driver, "name", "disk/driver", e, "", "qemu", "phy", "file", NULL) ||
+	    xml_attribute_of(driver, "cache", "disk/driver", e, "", "default", "writeback", NULL) ||
+	    xml_attribute_of(driver, "discard", "disk/driver", e, "", "unmap", NULL))
 		return -1;
 	text = xml_attribute(driver, "type");
 	disk->qcow2 = text && !strcmp(text, "qcow2");
 	free(text);
 	disk->read_only = xml_child(n, "readonly") != NULL;
-	for (xmlNodePtr c = xml_element(n->children, NULL); c; c = xml_element(c->next, NULL)) {
-		static const char *const no[] = { "auth",   "encryption",   "mirror",	 "throttlefilters",
-						  "iotune", "backingStore", "shareable", "transient" };
-
-		for (unsigned i = 0; i < sizeof(no) / sizeof(no[0]); i++)
-			if (xml_is(c, no[i]) && !(i == 5 && !c->children))
-				return REFUSE("disk/%s is not supported", no[i]);
-	}
 	return 0;
 }
 
@@ -116,13 +119,14 @@ static int parse_mac(struct def_vif *vif, xmlNodePtr n, struct error *e)
 /* A limit on what the guest sends: <bandwidth><outbound average='KiB a second'/>. */
 static int parse_bandwidth(struct def_vif *vif, xmlNodePtr n, struct error *e)
 {
+	static const char *const of_bandwidth[] = { "outbound", NULL }, *const of_outbound[] = { "@average", NULL };
 	xmlNodePtr outbound = xml_child(n, "outbound");
 	char *text = xml_attribute(outbound, "average");
 	uint64_t rate = 0;
 
-	if (xml_child(n, "inbound"))
-		REFUSE("interface/bandwidth/inbound is not supported");
-	else if (outbound && (xml_number(text, &rate) || !rate || rate > 1u << 24))
+	if (!xml_only(n, "interface/bandwidth", of_bandwidth, e) &&
+	    !xml_only(outbound, "interface/bandwidth/outbound", of_outbound, e) && outbound &&
+	    (xml_number(text, &rate) || !rate || rate > 1u << 24))
 		BAD("interface/bandwidth/outbound: average='%.32s' is no rate", text ? text : "");
 	vif->rate = (unsigned)rate;
 	free(text);
@@ -131,6 +135,7 @@ static int parse_bandwidth(struct def_vif *vif, xmlNodePtr n, struct error *e)
 
 static int parse_vif(struct def *d, xmlNodePtr n, struct error *e)
 {
+	static const char *const of_vif[] = { "@type", "mac", "source", "target", "model", "bandwidth", NULL };
 	struct def_vif *vif = &d->vif[d->nr_vifs];
 	xmlNodePtr source = xml_child(n, "source");
 	char *type = xml_attribute(n, "type"), *text;
@@ -149,29 +154,22 @@ static int parse_vif(struct def *d, xmlNodePtr n, struct error *e)
 		free(text);
 	} else if (!strcmp(type, "network")) {
 		text = xml_attribute(source, "network");
-		if (!text || strcmp(text, "default"))
-			REFUSE("interface/source: network='%.32s' is not supported, only 'default' (net0)",
-			       text ? text : "");
+		if (!text)
+			BAD("interface: attribute 'source/network' is missing");
+		else if (strcmp(text, "default"))
+			REFUSE("interface/source: network='%.32s' is not supported, only 'default' (net0)", text);
 		free(text);
 	} else if (strcmp(type, "user")) {
 		REFUSE("interface: type='%.32s' is not supported", type);
 	}
 	free(type);
-	if (e->code)
+	if (e->code || xml_only(n, "interface", of_vif, e))
 		return -1;
 	d->nr_vifs++;
 	vif->bridge = (unsigned)number_of;
 	if (xml_child(n, "model") &&
 	    xml_attribute_of(xml_child(n, "model"), "type", "interface/model", e, "netfront", "xen", NULL))
 		return -1;
-	for (xmlNodePtr c = xml_element(n->children, NULL); c; c = xml_element(c->next, NULL)) {
-		static const char *const no[] = { "script", "mtu",   "vlan",	"virtualport", "filterref", "tune",
-						  "ip",	    "route", "backend", "port",	       "coalesce" };
-
-		for (unsigned i = 0; i < sizeof(no) / sizeof(no[0]); i++)
-			if (xml_is(c, no[i]))
-				return REFUSE("interface/%s is not supported", no[i]);
-	}
 	text = xml_attribute(xml_child(n, "target"), "dev");
 	if (text)
 		snprintf(vif->target, sizeof(vif->target), "%s", text);
@@ -197,23 +195,27 @@ static void add_console(struct def *d, xmlNodePtr devices)
 
 int def_read_devices(struct def *d, xmlNodePtr devices, struct error *e)
 {
-	static const char *const no[] = { "hostdev", "redirdev", "smartcard", "filesystem", "graphics", "video",
-					  "sound",   "audio",	 "tpm",	      "watchdog",   "rng",	"shmem",
-					  "nvram",   "memory",	 "channel",   "parallel",   "hub",	"iommu",
-					  "vsock",   "panic",	 "crypto",    "lease",	    "input" };
+	/* Nothing is emulated for a guest, and its bus is there always: the last two are as they are in what Xen wrote. */
+	static const char *const of_devices[] = { "disk",	"interface",  "console",  "serial",
+						  "memballoon", "controller", "emulator", NULL };
+	static const char *const of_console[] = { "@type", "@tty", "source", "target", NULL };
+	static const char *const of_balloon[] = { "@model", NULL };
 
+	if (xml_only(devices, "devices", of_devices, e))
+		return -1;
 	for (xmlNodePtr n = xml_element(devices->children, NULL); n; n = xml_element(n->next, NULL)) {
-		for (unsigned i = 0; i < sizeof(no) / sizeof(no[0]); i++)
-			if (xml_is(n, no[i]))
-				return REFUSE("devices/%s is not supported", no[i]);
 		if (xml_is(n, "disk") && parse_disk(d, n, e))
 			return -1;
 		if (xml_is(n, "interface") && parse_vif(d, n, e))
 			return -1;
-		if (xml_is(n, "memballoon") && xml_attribute_of(n, "model", "memballoon", e, "xen", "none", NULL))
+		if (xml_is(n, "memballoon") && (xml_attribute_of(n, "model", "memballoon", e, "xen", "none", NULL) ||
+						xml_only(n, "memballoon", of_balloon, e)))
+			return -1;
+		if (xml_is(n, "controller") && xml_attribute_of(n, "type", "controller", e, "xenbus", NULL))
 			return -1;
 		if (xml_is(n, "console") || xml_is(n, "serial")) {
-			if (xml_attribute_of(n, "type", (const char *)n->name, e, "pty", NULL))
+			if (xml_attribute_of(n, "type", (const char *)n->name, e, "pty", NULL) ||
+			    xml_only(n, (const char *)n->name, of_console, e))
 				return -1;
 			/* libvirt shows the first serial line as a console, too. */
 			d->consoles += xml_is(n, "console");

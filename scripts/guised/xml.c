@@ -67,6 +67,30 @@ int xml_attribute_of(xmlNodePtr n, const char *name, const char *what, struct er
 	return rc;
 }
 
+int xml_only(xmlNodePtr n, const char *what, const char *const *names, struct error *e)
+{
+	const char *const *at;
+	char *value;
+
+	for (xmlNodePtr c = xml_child(n, NULL); c; c = xml_element(c->next, NULL)) {
+		for (at = names; *at && !xml_is(c, *at); at++)
+			;
+		if (!*at)
+			return REFUSE("%s/%.64s is not supported", what, (const char *)c->name);
+	}
+	for (xmlAttrPtr a = n ? n->properties : NULL; a; a = a->next) {
+		for (at = names; *at && (**at != '@' || a->ns || strcmp(*at + 1, (const char *)a->name)); at++)
+			;
+		if (*at)
+			continue;
+		value = (char *)xmlNodeGetContent((xmlNodePtr)a);
+		REFUSE("%s: %.64s='%.64s' is not supported", what, (const char *)a->name, value);
+		free(value);
+		return -1;
+	}
+	return 0;
+}
+
 int xml_number(const char *text, uint64_t *out)
 {
 	char *end;

@@ -33,6 +33,8 @@ char *xml_content(xmlNodePtr n);
 char *xml_attribute(xmlNodePtr n, const char *name);
 /* Is the attribute one of these (of "" if it is missing)?  0, or -1; what names the element in the error. */
 __attribute__((sentinel)) int xml_attribute_of(xmlNodePtr n, const char *name, const char *what, struct error *e, ...);
+/* Has it no other elements and attributes than these, up to a NULL?  "@name" is an attribute.  0, or -1. */
+int xml_only(xmlNodePtr n, const char *what, const char *const *names, struct error *e);
 
 /* 0: text (or NULL) is a decimal number of at most 18 digits. */
 int xml_number(const char *text, uint64_t *out);
