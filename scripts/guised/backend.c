@@ -192,18 +192,33 @@ static int create(const struct def *def, int *id, struct error *e)
 	return e->code ? -1 : 0;
 }
 
+/* Of somebody else's machine the memory is not known: it says itself what is too much. */
+static int fits(const struct def *def, struct error *e)
+{
+	uint64_t kib = machine_memory_kib();
+
+	return kib && def->max_kib > kib ?
+		       error_set(e, ERROR_CONFIG_UNSUPPORTED, "memory: %ju MiB are more than the machine's %ju",
+				 (uintmax_t)def->max_kib / 1024, (uintmax_t)kib / 1024) :
+		       0;
+}
+
+int backend_up(const struct domain *d, struct error *e)
+{
+	return fits(d->def, e) || machine_up(e) ? -1 : 0;
+}
+
 static int start(struct domain *d, bool paused, struct error *e)
 {
 	struct def *def;
 	int id = -1, rc;
 
-	if (machine_up(e))
-		return -1;
+	if (!machine_runs())
+		return error_set(e, ERROR_OPERATION_FAILED, "the machine has ended");
 	if (d->id >= 0)
 		return error_set(e, ERROR_OPERATION_INVALID, "domain is already running");
-	if (d->def->max_kib > machine_memory_kib())
-		return error_set(e, ERROR_CONFIG_UNSUPPORTED, "memory: %ju MiB are more than the machine's %ju",
-				 (uintmax_t)d->def->max_kib / 1024, (uintmax_t)machine_memory_kib() / 1024);
+	if (fits(d->def, e))
+		return -1;
 	def = def_copy(d->def); /* while we wait somebody may define it anew */
 	rc = def ? create(def, &id, e) : error_set(e, ERROR_NO_MEMORY, "for a definition");
 	if (!rc && paused)

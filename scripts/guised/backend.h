@@ -46,7 +46,9 @@ struct backend_machine {
 	uint64_t cpu_ns; /* that guests used	*/
 };
 
-/* Start a domain that is off, and the machine before it if none runs. */
+/* Have a machine that the domain can be started on, and start it if there is none.  For who has not begun. */
+int backend_up(const struct domain *d, struct error *e);
+/* Start a domain that is off. */
 int backend_start(struct domain *d, bool paused, struct error *e);
 int backend_shutdown(struct domain *d, struct error *e);
 int backend_reboot(struct domain *d, struct error *e);

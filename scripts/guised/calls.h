@@ -29,6 +29,9 @@ struct domain *call_domain(struct call *call);
 /* The same, and that it runs. */
 struct domain *call_active(struct call *call);
 
+/* Is it one of those that these flags of virConnectListAllDomains want? */
+bool domain_fits(const struct domain *d, uint32_t flags);
+
 #define CALL(number, name, flags) int call_##name(struct call *call);
 #include "calls.def"
 #undef CALL

@@ -17,6 +17,7 @@
 #define AFFECT_MAX    4u /* the maximum, of memory or vCPUs	*/
 
 #define DOMAINS_MOST 16384u
+#define STATS_WHICH  0xffu /* of the flags: the domains that are wanted, as in virConnectListAllDomainsFlags */
 
 /* virDomainStatsTypes */
 enum { STATS_STATE = 1, STATS_CPU = 2, STATS_BALLOON = 4, STATS_VCPU = 8, STATS_NET = 16, STATS_BLOCK = 32 };
@@ -413,7 +414,7 @@ int call_all_stats(struct call *call)
 		return fail(call, ERROR_NO_MEMORY, "for a list");
 	}
 	for (struct domain *d = domain_first(); d && nr < 2048; d = d->next) {
-		bool wanted = !n && (!(flags & 3) || flags & (d->id >= 0 ? 1 : 2));
+		bool wanted = !n && domain_fits(d, flags & STATS_WHICH);
 
 		for (uint32_t i = 0; i < n && !wanted; i++)
 			wanted = !memcmp(d->def->uuid, uuid[i], UUID_BYTES);

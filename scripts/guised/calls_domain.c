@@ -112,7 +112,7 @@ static bool group(uint32_t flags, uint32_t yes, uint32_t no, bool is)
 	return !(flags & (yes | no)) || (flags & yes && is) || (flags & no && !is);
 }
 
-static bool listed(const struct domain *d, uint32_t flags)
+bool domain_fits(const struct domain *d, uint32_t flags)
 {
 	uint32_t state = d->state == DOMAIN_RUNNING ? LIST_RUNNING :
 			 d->state == DOMAIN_PAUSED  ? LIST_PAUSED :
@@ -133,7 +133,7 @@ int call_list_all(struct call *call)
 	size_t mark = out_mark(&call->out);
 
 	for (struct domain *d = domain_first(); d; d = d->next) {
-		if (!listed(d, flags))
+		if (!domain_fits(d, flags))
 			continue;
 		n++;
 		if (wanted)
@@ -395,15 +395,18 @@ static int start(struct call *call, struct domain *d, uint32_t flags)
 
 	if (flags & START_REFUSED)
 		return fail(call, ERROR_INVALID_ARG, "unsupported flags (0x%x)", flags & START_REFUSED);
-	if (domain_begin(d, &call->error))
-		return -1;
 	if (d->id >= 0)
-		rc = fail(call, ERROR_OPERATION_INVALID, "domain is already running");
-	else
+		return fail(call, ERROR_OPERATION_INVALID, "domain is already running");
+	domain_get(d);
+	/* The machine takes its time, in which others may change the domain. */
+	rc = backend_up(d, &call->error) || domain_begin(d, &call->error) ? -1 : 0;
+	if (!rc) {
 		rc = backend_start(d, flags & START_PAUSED, &call->error);
-	if (!rc)
-		found(call, d);
-	domain_end(d);
+		if (!rc)
+			found(call, d);
+		domain_end(d);
+	}
+	domain_put(d);
 	return rc;
 }
 

@@ -70,7 +70,7 @@ bool machine_runs(void)
 
 uint64_t machine_memory_kib(void)
 {
-	return (uint64_t)options->memory * 1024;
+	return options->attach ? 0 : (uint64_t)options->memory * 1024;
 }
 
 static void gone(void);

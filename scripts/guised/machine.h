@@ -32,7 +32,7 @@ int machine_init(const struct machine_options *options, struct error *e);
 /* Wait, in a worker, until it runs; start it if it does not. */
 int machine_up(struct error *e);
 bool machine_runs(void);
-uint64_t machine_memory_kib(void); /* that one has, or would have */
+uint64_t machine_memory_kib(void); /* that ours has, or would have; 0: it is somebody else's */
 /* Every second: has QEMU ended? */
 void machine_tick(void);
 /* Have its kernel or ramdisk there; the name for a configuration. */

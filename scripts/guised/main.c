@@ -301,11 +301,13 @@ static void autostart(void *unused)
 		struct domain *next;
 
 		domain_get(d);
-		if (d->autostart && d->id < 0 && !domain_begin(d, &e)) {
-			if (d->id < 0 && backend_start(d, false, &e))
-				log_error("autostart of %s: %s", d->def->name, e.text);
+		if (d->autostart && d->id < 0 && !backend_up(d, &e) && !domain_begin(d, &e)) {
+			if (d->id < 0)
+				backend_start(d, false, &e);
 			domain_end(d);
 		}
+		if (e.code)
+			log_error("autostart of %s: %s", d->def->name, e.text);
 		next = d->listed ? d->next : domain_first(); /* those that run are passed over */
 		domain_put(d);
 		d = next;

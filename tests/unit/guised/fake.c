@@ -16,7 +16,7 @@ char fake_config[64], fake_run[64], fake_input[65536];
 const char *fake_error;
 unsigned fake_starts;
 size_t fake_input_len;
-void (*fake_disk)(void);
+void (*fake_disk)(void), (*fake_up)(void);
 
 static void (*held)(unsigned id, const char *error);
 static unsigned held_id;
@@ -57,6 +57,13 @@ int fake_fsync(int fd)
 static int done(struct error *e)
 {
 	return fake_error ? error_set(e, ERROR_OPERATION_FAILED, "%s", fake_error) : 0;
+}
+
+int backend_up(const struct domain *d, struct error *e)
+{
+	if (fake_up)
+		fake_up();
+	return done(e);
 }
 
 int backend_start(struct domain *d, bool paused, struct error *e)

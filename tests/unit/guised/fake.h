@@ -27,6 +27,8 @@ extern char fake_input[65536]; /* what guests were given to read	*/
 extern size_t fake_input_len;
 /* What happens while a disk is written to the next time. */
 extern void (*fake_disk)(void);
+/* What happens while the machine is started; NULL: nothing. */
+extern void (*fake_up)(void);
 /* The guest takes what it was given last. */
 void fake_taken(void);
 

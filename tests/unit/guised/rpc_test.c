@@ -295,6 +295,40 @@ START_TEST(a_guest_may_stop_while_its_definition_is_written)
 }
 END_TEST
 
+static void it_is_changed(void)
+{
+	struct error e = { 0 };
+	struct domain *d = domain_by_name("web");
+
+	ck_assert(!d->busy);
+	fake_up = NULL;
+	ck_assert_ptr_eq(domain_define(def_set_metadata(d->def, 1, "theirs", NULL, NULL, &e), &e), d);
+}
+
+static void it_goes(void)
+{
+	struct error e = { 0 };
+
+	ck_assert_int_eq(domain_undefine(domain_by_name("web"), &e), 0);
+}
+
+START_TEST(a_domain_may_change_while_its_machine_starts)
+{
+	struct client *c = fake_client(true);
+
+	ck_assert_int_eq(define(c, fake_xml("web", "", "")), 0);
+	fake_up = it_is_changed;
+	ck_assert_int_eq(ask(c, CREATE, "web"), 0);
+	ck_assert_ptr_null(fake_up);
+	ck_assert_str_eq(domain_by_name("web")->def->title, "theirs");
+	ck_assert_int_eq(ask(c, DESTROY, "web"), 0);
+	fake_up = it_goes;
+	ck_assert_int_eq(ask(c, CREATE, "web"), ERROR_NO_DOMAIN);
+	ck_assert_ptr_null(domain_first());
+	fake_up = NULL;
+}
+END_TEST
+
 START_TEST(a_running_domain_keeps_what_it_runs_with)
 {
 	struct client *c = fake_client(true);
@@ -518,6 +552,7 @@ SUITE(guised_rpc)
 	tcase_add_test(tc, what_is_defined_is_there_for_the_next_daemon);
 	tcase_add_test(tc, others_go_on_while_a_definition_is_written);
 	tcase_add_test(tc, a_guest_may_stop_while_its_definition_is_written);
+	tcase_add_test(tc, a_domain_may_change_while_its_machine_starts);
 	tcase_add_test(tc, a_running_domain_keeps_what_it_runs_with);
 	tcase_add_test(tc, events_go_to_those_who_asked);
 	tcase_add_test(tc, a_console_goes_both_ways);
