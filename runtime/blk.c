@@ -167,6 +167,7 @@ static struct job *take_one(struct vbd *v)
 		active++;
 		job->index = index;
 		job->sectors_done = 0;
+		job->gone = 0;
 		job->nr_extents = job->extents_done = job->nr_cookies = 0;
 		status = blk_command_decode(&job->cmd, &req, &v->limits);
 		if (status == BLKIF_RSP_OKAY)
@@ -241,6 +242,7 @@ static unsigned read_segments(struct job **batch, unsigned nr)
 		int status = BLKIF_RSP_OKAY;
 
 		if (job->cmd.indirect) {
+			job->gone = copy[at].status == GNTST_bad_domain;
 			status = rc || copy[at].status != GNTST_okay ?
 					 BLKIF_RSP_ERROR :
 					 blk_command_segments(&job->cmd, scratch[at], &job->vbd->limits);
@@ -293,6 +295,7 @@ static unsigned pin_pages(struct job **batch, unsigned nr)
 
 			if (rc || m->status) {
 				failed = 1;
+				job->gone |= m->status == GNTST_bad_domain;
 				continue;
 			}
 			job->cookie[job->nr_cookies++] = m->cookie;
@@ -380,6 +383,9 @@ static void answer_finished(void)
 
 	if (!finished.first)
 		return;
+	for (job = finished.first; job; job = job->next)
+		if (job->status != BLKIF_RSP_OKAY && !job->gone)
+			device_doubt("a request fails"); /* does not return, or it is so */
 	unpin_finished();
 	while ((job = list_take(&finished))) {
 		count(job);

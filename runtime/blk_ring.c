@@ -166,7 +166,15 @@ static struct journal *journal_of(blkif_sring_t *shared)
 	return (struct journal *)shared->__pad;
 }
 
-static void publish_one(struct blk_ring *ring, const blkif_response_t *rsp)
+/* Is it what was written?  Whoever wrote it may be out of his mind; it is not published yet. */
+static int stands(const union blkif_sring_entry *slot, const blkif_response_t *rsp)
+{
+	const volatile blkif_response_t *is = &slot->rsp;
+
+	return is->id == rsp->id && is->operation == rsp->operation && is->status == rsp->status;
+}
+
+static int publish_one(struct blk_ring *ring, const blkif_response_t *rsp)
 {
 	struct journal *journal = journal_of(ring->shared);
 
@@ -177,7 +185,10 @@ static void publish_one(struct blk_ring *ring, const blkif_response_t *rsp)
 	wmb(); /* valid before the request is lost */
 	slot_at(ring, ring->rsp_prod)->rsp = *rsp;
 	wmb(); /* the response before rsp_prod */
+	if (!ring->broken && !stands(slot_at(ring, ring->rsp_prod), rsp))
+		return 0;
 	index_write(&ring->shared->rsp_prod, ++ring->rsp_prod);
+	return 1;
 }
 
 int blk_ring_attach(struct blk_ring *ring, blkif_sring_t *shared)
@@ -192,7 +203,8 @@ int blk_ring_attach(struct blk_ring *ring, blkif_sring_t *shared)
 		return -XEN_EINVAL;
 	if (index_read(&journal->next) == ring->rsp_prod + 1 && index_read(&shared->req_prod) != ring->rsp_prod) {
 		memcpy(&torn, journal->rsp, sizeof(torn));
-		publish_one(ring, &torn);
+		if (!publish_one(ring, &torn))
+			return -XEN_EINVAL;
 	}
 	ring->req_cons = ring->rsp_prod;
 	return 0;
@@ -247,14 +259,16 @@ int blk_ring_publish(struct blk_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
 
+	if (blk_ring_busy(ring) > BLK_RING_SLOTS)
+		return -XEN_EINVAL;
 	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
 		const blkif_response_t *rsp = &ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
 
-		if (!ring->broken && !fits(slot_at(ring, ring->rsp_prod), rsp)) {
+		if ((!ring->broken && !fits(slot_at(ring, ring->rsp_prod), rsp)) || !publish_one(ring, rsp)) {
 			ring->broken = 1;
 			return -XEN_EINVAL;
 		}
-		publish_one(ring, rsp);
+		ring->slot[(ring->rsp_prod - 1) % BLK_RING_SLOTS].answered = 0;
 	}
 	if (ring->rsp_prod == old)
 		return 0;

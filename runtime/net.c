@@ -22,6 +22,7 @@
 #define SILENT_MOST  5u
 
 struct net_device *net_card;
+struct net_dialogue net_dialogue;
 uint64_t net_now, net_deadline;
 
 static uint64_t report_at; /* when to tell what was done; 0: nothing was since the last time */
@@ -42,7 +43,11 @@ void net_forward(struct packet *p, uint32_t ports, unsigned from)
 
 static void deliver(struct packet *p)
 {
-	net_forward(p, net_switch_forward(&net_switch, 0, p->piece[0].data, net_now) & ~1u, 0);
+	uint32_t ports = net_switch_forward(&net_switch, 0, p->piece[0].data, net_now) & ~1u;
+
+	if (ports)
+		net_dialogue_note(&net_dialogue, p->piece[0].data, p->piece[0].len, p->len);
+	net_forward(p, ports, 0);
 	packet_put(p);
 }
 
@@ -81,6 +86,8 @@ static void receive(int asked)
 
 	if (net_soon(look_at))
 		receive_due = 1;
+	if (asked && net_dialogue_ended(&net_dialogue, device_patience()))
+		device_doubt("streams go on no more");
 	asked = asked && !receive_due && !look_at;
 	if (receive_due || asked) {
 		nr = net_card->receive(net_card, RECEIVE_MOST);

@@ -4,6 +4,7 @@
  */
 #include <runtime/event.h>
 #include <runtime/grant.h>
+#include <runtime/print.h>
 #include <runtime/start.h>
 
 #include "net_parts.h"
@@ -127,9 +128,14 @@ void copies_then_put(struct packet *p)
 
 static void publish(struct vif *v)
 {
-	for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++)
-		if (net_rx_publish(&q->rx))
+	for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++) {
+		int rc = net_rx_publish(&q->rx);
+
+		if (rc < 0)
+			panic("%s: more buffers were filled than there are\n", net_card->name);
+		if (rc)
 			event_send(q->rx_port);
+	}
 }
 
 void copies_do(void)
@@ -142,7 +148,8 @@ void copies_do(void)
 		if (copy_for[i].queue)
 			net_rx_fail(&copy_for[i].queue->rx, copy_for[i].index);
 		if (copy_for[i].job)
-			copy_for[i].job->status = NETIF_RSP_ERROR;
+			copy_for[i].job->status = copies[i].status == GNTST_bad_domain ? NETIF_RSP_DROPPED :
+											 NETIF_RSP_ERROR;
 	}
 	nr_copies = 0;
 	for (struct vif *v = vif_first(); v; v = vif_next(v))

@@ -9,12 +9,15 @@
  */
 #pragma once
 
+#include <runtime/net_dialogue.h>
+
 #include "vif.h"
 
 /* ---- net.c ----------------------------------------------------------------------------------- */
 
 extern struct net_device *net_card;
-extern uint64_t net_now, net_deadline; /* of this round; when the next one is due in any case */
+extern struct net_dialogue net_dialogue; /* between guests and the world outside */
+extern uint64_t net_now, net_deadline;	 /* of this round; when the next one is due in any case */
 
 /* How long what just gave packets is left alone before it is looked at again, without asking for a
  * doorbell: a frontend that is told of each packet rings for each, and this domain, being of a higher

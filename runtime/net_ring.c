@@ -63,22 +63,40 @@ static union netif_tx_sring_entry *tx_slot(const struct net_tx_ring *ring, RING_
 	return &ring->shared->ring[at % NET_RING_SLOTS];
 }
 
-static void tx_publish(struct net_tx_ring *ring, struct journal entry)
+static int16_t status_of(const struct journal *entry, unsigned i)
+{
+	return i < 32 && entry->extras >> i & 1 ? NETIF_RSP_NULL : entry->status;
+}
+
+/* The id of a request lies behind what the response overwrites. */
+static uint16_t id_of(const union netif_tx_sring_entry *slot)
+{
+	return *(const volatile uint16_t *)&slot->req.id;
+}
+
+/* 0, or -EIO when something else stands there than was written: by a frontend, or by a backend out of its mind. */
+static int tx_publish(struct net_tx_ring *ring, struct journal entry)
 {
 	struct journal *journal = (struct journal *)ring->shared->__pad;
 
 	journal_begin(journal, ring->rsp_prod, entry);
 	for (unsigned i = 0; i < entry.nr; i++) {
 		union netif_tx_sring_entry *slot = tx_slot(ring, ring->rsp_prod + i);
-		int extra = i < 32 && entry.extras >> i & 1;
 
-		/* The request's id lies behind what the response overwrites. */
-		slot->rsp = (netif_tx_response_t){ .id = *(const volatile uint16_t *)&slot->req.id,
-						   .status = extra ? NETIF_RSP_NULL : entry.status };
+		slot->rsp = (netif_tx_response_t){ .id = id_of(slot), .status = status_of(&entry, i) };
 	}
 	wmb(); /* the responses before rsp_prod */
+	for (unsigned i = 0; i < entry.nr && !ring->broken; i++) {
+		const union netif_tx_sring_entry *slot = tx_slot(ring, ring->rsp_prod + i);
+		const volatile netif_tx_response_t *is = &slot->rsp;
+
+		ring->broken = is->id != id_of(slot) || is->status != status_of(&entry, i);
+		if (ring->broken)
+			return -XEN_EIO;
+	}
 	ring->rsp_prod += entry.nr;
 	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+	return 0;
 }
 
 int net_tx_attach(struct net_tx_ring *ring, netif_tx_sring_t *shared)
@@ -92,8 +110,8 @@ int net_tx_attach(struct net_tx_ring *ring, netif_tx_sring_t *shared)
 	nr = index_read(&shared->req_prod) - ring->rsp_prod;
 	if (nr > NET_RING_SLOTS)
 		return -XEN_EINVAL;
-	if (journal_read((struct journal *)shared->__pad, ring->rsp_prod, nr, &torn))
-		tx_publish(ring, torn);
+	if (journal_read((struct journal *)shared->__pad, ring->rsp_prod, nr, &torn) && tx_publish(ring, torn))
+		return -XEN_EINVAL;
 	ring->req_cons = ring->rsp_prod;
 	return 0;
 }
@@ -217,15 +235,21 @@ void net_tx_answer(struct net_tx_ring *ring, const struct net_request *req, int 
 int net_tx_publish(struct net_tx_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
+	int rc;
 
+	if (net_tx_busy(ring) > NET_RING_SLOTS)
+		return -XEN_EINVAL;
 	while (ring->rsp_prod != ring->req_cons && ring->packet[ring->rsp_prod % NET_RING_SLOTS].answered) {
 		unsigned at = ring->rsp_prod % NET_RING_SLOTS;
 
 		if (!ring->packet[at].nr || ring->packet[at].nr > net_tx_busy(ring))
 			return -XEN_EINVAL;
-		tx_publish(ring, (struct journal){ .nr = ring->packet[at].nr,
-						   .status = ring->packet[at].status,
-						   .extras = ring->packet[at].extras });
+		rc = tx_publish(ring, (struct journal){ .nr = ring->packet[at].nr,
+							.status = ring->packet[at].status,
+							.extras = ring->packet[at].extras });
+		if (rc)
+			return rc;
+		ring->packet[at].answered = 0;
 	}
 	if (ring->rsp_prod == old)
 		return 0;
@@ -319,6 +343,8 @@ int net_rx_publish(struct net_rx_ring *ring)
 
 	if (old == ring->req_cons)
 		return 0;
+	if (ring->req_cons - old > NET_RING_SLOTS)
+		return -XEN_EINVAL;
 	journal_begin((struct journal *)ring->shared->__pad, old, (struct journal){ .nr = ring->req_cons - old });
 	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++)
 		memcpy(&ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS],

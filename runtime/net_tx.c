@@ -270,6 +270,8 @@ static int route(struct tx_job *job)
 	}
 	look_for_address(job->queue->vif, job->head, head_len(job));
 	ports = net_switch_forward(&net_switch, job->queue->vif->port, job->head, net_now);
+	if (!ports || ports & 1) /* a switch gone mad drops them, too */
+		net_dialogue_note(&net_dialogue, job->head, head_len(job), job->req.len);
 	if (!ports) {
 		job_refuse(job, NETIF_RSP_DROPPED);
 		return 0;
@@ -312,7 +314,7 @@ static void pin_and_submit(struct tx_job **batch, unsigned nr)
 			const struct net_slot *slot = &job->req.slot[s];
 
 			if (rc || m->status) {
-				job->status = NETIF_RSP_ERROR;
+				job->status = m->status == GNTST_bad_domain ? NETIF_RSP_DROPPED : NETIF_RSP_ERROR;
 				continue;
 			}
 			job->cookie[job->nr_cookies++] = m->cookie;
@@ -393,6 +395,9 @@ void jobs_answer(void)
 {
 	if (!finished)
 		return;
+	for (struct tx_job *job = finished; job; job = job->next)
+		if (job->status == NETIF_RSP_ERROR)
+			device_doubt("a packet cannot be sent"); /* does not return, or it is so */
 	unpin_finished();
 	while (finished) {
 		struct tx_job *job = finished;
@@ -410,6 +415,9 @@ void jobs_answer(void)
 				break;
 			case 1:
 				event_send(q->tx_port);
+				break;
+			case -XEN_EIO:
+				v->backend.broken = "the frontend changed an answer";
 				break;
 			default:
 				panic("%s: an answer belongs to no packet\n", net_card->name);

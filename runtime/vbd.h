@@ -18,6 +18,7 @@ struct job {
 	struct job *next; /* in the one list it is in	*/
 	RING_IDX index;
 	int status; /* BLKIF_RSP_*			*/
+	int gone;   /* so is its frontend		*/
 	struct blk_command cmd;
 	struct blk_request io; /* the part that the device has now	*/
 	uint64_t sectors_done; /* of earlier parts			*/

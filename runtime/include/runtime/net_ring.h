@@ -35,6 +35,7 @@ struct net_tx_ring {
 	netif_tx_sring_t *shared;
 	RING_IDX req_cons; /* next request to take					*/
 	RING_IDX rsp_prod; /* next response to publish; [rsp_prod, req_cons) is ours	*/
+	int broken;	   /* an answer was not what was written: from then on none has to be */
 	struct {
 		uint16_t nr; /* slots that it takes		*/
 		int16_t status;
@@ -58,7 +59,7 @@ int net_tx_wait(struct net_tx_ring *ring);
 void net_tx_answer(struct net_tx_ring *ring, const struct net_request *req, int status);
 
 /* Publish all answers that are in turn; returns 1 when the frontend wants an event for them, -EINVAL when one belongs
- * to no packet that was taken. */
+ * to no packet that was taken, -EIO when one is not what was written, so that somebody else wrote, too. */
 int net_tx_publish(struct net_tx_ring *ring);
 
 /* Requests that it holds, taken or not. */
@@ -103,7 +104,8 @@ void net_rx_fail(struct net_rx_ring *ring, RING_IDX index);
 /* The slot behind the first of a packet holds this instead of data. */
 void net_rx_gso(struct net_rx_ring *ring, RING_IDX index, const struct net_meta *meta);
 
-/* Publish the answers to all that was taken; returns 1 when the frontend wants an event. */
+/* Publish the answers to all that was taken; returns 1 when the frontend wants an event, -EINVAL when more was taken
+ * than a ring holds. */
 int net_rx_publish(struct net_rx_ring *ring);
 
 /* Ask for an event when there are nr buffers; returns 1 when there are already. */

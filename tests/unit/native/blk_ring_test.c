@@ -262,6 +262,51 @@ START_TEST(an_answer_to_another_request_is_not_published)
 }
 END_TEST
 
+static void changes_the_answer(void)
+{
+	shared.ring.ring[0].rsp.id = 7;
+}
+
+START_TEST(an_answer_that_is_not_what_was_written_is_not_published)
+{
+	blkif_request_t r;
+	RING_IDX index;
+
+	ask(100);
+	ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+	blk_ring_answer(&ring, index, 100, BLKIF_OP_READ, 0);
+	torn_other(changes_the_answer);
+	ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 0);
+	ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), -XEN_EINVAL);
+	torn_other(NULL);
+	/* The next backend knows from the journal what it is. */
+	ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), 0);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 1);
+	ck_assert_uint_eq(shared.ring.ring[0].rsp.id, 100);
+}
+END_TEST
+
+START_TEST(a_backend_that_has_lost_its_place_publishes_nothing)
+{
+	blkif_request_t r;
+	RING_IDX index;
+
+	ask(100);
+	ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+	blk_ring_answer(&ring, index, 100, BLKIF_OP_READ, 0);
+	ck_assert_int_ge(blk_ring_publish(&ring), 0);
+	ask(101);
+	ring.rsp_prod = 1000;
+	ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 1);
+	/* Not within the ring either. */
+	ring.rsp_prod = ring.req_cons - BLK_RING_SLOTS;
+	ck_assert_int_eq(blk_ring_publish(&ring), 0);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 1);
+}
+END_TEST
+
 START_TEST(a_request_that_comes_before_the_wait_is_not_missed)
 {
 	blkif_request_t r;
@@ -451,6 +496,8 @@ SUITE(blk_ring)
 	tcase_add_test(tc, responses_leave_in_the_order_of_requests);
 	tcase_add_test(tc, a_request_that_comes_before_the_wait_is_not_missed);
 	tcase_add_test(tc, an_answer_to_another_request_is_not_published);
+	tcase_add_test(tc, an_answer_that_is_not_what_was_written_is_not_published);
+	tcase_add_test(tc, a_backend_that_has_lost_its_place_publishes_nothing);
 	tcase_add_test(tc, a_ring_whose_indices_cannot_be_is_given_up);
 	tcase_add_test(tc, another_backend_finds_all_that_is_unanswered);
 	tcase_add_test(tc, a_backend_may_die_at_any_store_and_no_request_is_lost);

@@ -242,6 +242,68 @@ START_TEST(answers_leave_in_the_order_of_requests)
 }
 END_TEST
 
+static void changes_the_answer(void)
+{
+	tx_slot(1)->rsp.id = 7;
+}
+
+START_TEST(an_answer_that_is_not_what_was_written_is_not_published)
+{
+	put(60, 0, 0);
+	put(60, 0, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+		net_tx_answer(&tx, &req, NETIF_RSP_OKAY);
+	}
+	torn_other(changes_the_answer);
+	ck_assert_int_eq(net_tx_publish(&tx), -XEN_EIO);
+	ck_assert_uint_eq(tx_page.ring.rsp_prod, 1);
+	ck_assert_int_eq(net_tx_attach(&tx, &tx_page.ring), -XEN_EINVAL);
+	torn_other(NULL);
+	/* The next backend knows from the journal what it is. */
+	ck_assert_int_eq(net_tx_attach(&tx, &tx_page.ring), 0);
+	ck_assert_uint_eq(tx_page.ring.rsp_prod, 2);
+	ck_assert_uint_eq(tx_slot(1)->rsp.id, 1);
+}
+END_TEST
+
+START_TEST(a_backend_that_closes_a_changed_ring_comes_to_its_end)
+{
+	put(60, 0, 0);
+	put(60, 0, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+		net_tx_answer(&tx, &req, NETIF_RSP_OKAY);
+	}
+	torn_other(changes_the_answer);
+	ck_assert_int_eq(net_tx_publish(&tx), -XEN_EIO);
+	ck_assert_int_ge(net_tx_publish(&tx), 0);
+	torn_other(NULL);
+	ck_assert_uint_eq(net_tx_busy(&tx), 0);
+}
+END_TEST
+
+START_TEST(a_backend_that_has_lost_its_place_publishes_nothing)
+{
+	RING_IDX index;
+
+	put(60, 0, 0);
+	ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+	net_tx_answer(&tx, &req, NETIF_RSP_OKAY);
+	ck_assert_int_ge(net_tx_publish(&tx), 0);
+	tx.rsp_prod = 1000;
+	ck_assert_int_eq(net_tx_publish(&tx), -XEN_EINVAL);
+	tx.rsp_prod = tx.req_cons - NET_RING_SLOTS;
+	ck_assert_int_eq(net_tx_publish(&tx), 0);
+	ck_assert_uint_eq(tx_page.ring.rsp_prod, 1);
+	rx_page.ring.req_prod = 5;
+	net_rx_take(&rx, &index);
+	rx.rsp_prod = 1000;
+	ck_assert_int_eq(net_rx_publish(&rx), -XEN_EINVAL);
+	ck_assert_uint_eq(rx_page.ring.rsp_prod, 0);
+}
+END_TEST
+
 START_TEST(a_frontend_that_waits_for_later_answers_is_not_told)
 {
 	tx_page.ring.rsp_event = 2;
@@ -449,6 +511,9 @@ SUITE(net_ring)
 	tcase_add_test(tc, extra_information_without_an_end_or_a_type_breaks_the_ring);
 	tcase_add_test(tc, indices_that_cannot_be_break_the_ring);
 	tcase_add_test(tc, answers_leave_in_the_order_of_requests);
+	tcase_add_test(tc, an_answer_that_is_not_what_was_written_is_not_published);
+	tcase_add_test(tc, a_backend_that_closes_a_changed_ring_comes_to_its_end);
+	tcase_add_test(tc, a_backend_that_has_lost_its_place_publishes_nothing);
 	tcase_add_test(tc, a_frontend_that_waits_for_later_answers_is_not_told);
 	tcase_add_test(tc, an_adopted_ring_begins_where_answers_end);
 	tcase_add_test(tc, waiting_tells_of_what_came_meanwhile);

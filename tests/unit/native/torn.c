@@ -14,13 +14,21 @@ static uint32_t moment[MOMENTS][WORDS];
 static unsigned nr;
 static void *watched;
 static bool watching;
+static void (*somebody)(void);
 
 void fake_wmb(void)
 {
+	if (somebody)
+		somebody();
 	if (!watching)
 		return;
 	ck_assert_uint_lt(nr, MOMENTS);
 	memcpy(moment[nr++], watched, PAGE_SIZE);
+}
+
+void torn_other(void (*other)(void))
+{
+	somebody = other;
 }
 
 void torn_watch(void *page)

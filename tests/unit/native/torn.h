@@ -6,6 +6,8 @@
 
 #include "fake.h"
 
+/* Somebody else is called at each barrier from now on, who may write to the page; NULL: nobody any more. */
+void torn_other(void (*other)(void));
 /* Look at page at each barrier from now on. */
 void torn_watch(void *page);
 /* Look a last time: how many stretches between barriers there are. */
