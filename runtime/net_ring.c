@@ -284,6 +284,7 @@ int net_rx_attach(struct net_rx_ring *ring, netif_rx_sring_t *shared)
 	ring->req_cons = ring->rsp_prod = index_read(&shared->rsp_prod);
 	if (net_rx_room(ring) < 0)
 		return -XEN_EINVAL;
+	ring->adopted = ring->rsp_prod + net_rx_room(ring);
 	rx_mend(ring);
 	return 0;
 }
@@ -325,6 +326,13 @@ void net_rx_answer(struct net_rx_ring *ring, RING_IDX index, uint32_t len, uint1
 void net_rx_fail(struct net_rx_ring *ring, RING_IDX index)
 {
 	ring->slot[index % NET_RING_SLOTS].rsp.status = NETIF_RSP_ERROR;
+	if ((int32_t)(ring->adopted - index) <= 0)
+		return;
+	/* An earlier backend may have written over it, and over all others that it knew.  They would cost a packet each. */
+	while ((int32_t)(ring->adopted - ring->req_cons) > 0) {
+		net_rx_take(ring, &index);
+		ring->slot[index % NET_RING_SLOTS].rsp.status = NETIF_RSP_ERROR;
+	}
 }
 
 void net_rx_gso(struct net_rx_ring *ring, RING_IDX index, const struct net_meta *meta)

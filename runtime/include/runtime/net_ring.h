@@ -78,6 +78,7 @@ static inline unsigned net_tx_busy(const struct net_tx_ring *ring)
 struct net_rx_ring {
 	netif_rx_sring_t *shared;
 	RING_IDX req_cons, rsp_prod;
+	RING_IDX adopted; /* what was posted before it was so to an earlier backend, or at the start */
 	union {
 		netif_rx_response_t rsp;
 		netif_extra_info_t extra;
@@ -98,7 +99,7 @@ unsigned net_rx_slots(uint32_t len, const struct net_meta *meta);
 /* What is in a buffer taken: len bytes from its start; NETRXF_*. */
 void net_rx_answer(struct net_rx_ring *ring, RING_IDX index, uint32_t len, uint16_t flags);
 
-/* It could not be filled. */
+/* It could not be filled.  Other buffers that were adopted may have been taken, and fail with it. */
 void net_rx_fail(struct net_rx_ring *ring, RING_IDX index);
 
 /* The slot behind the first of a packet holds this instead of data. */

@@ -375,6 +375,35 @@ START_TEST(the_answer_to_a_buffer_goes_to_its_own_slot)
 }
 END_TEST
 
+START_TEST(adopted_buffers_go_back_if_one_of_them_cannot_be_filled)
+{
+	RING_IDX index;
+
+	rx_page.ring.req_prod = rx_page.ring.rsp_prod = 0xfffffffe; /* wraps on the way */
+	rx_page.ring.req_prod += 10;
+	for (RING_IDX i = 0xfffffffe; i != 8; i++)
+		rx_slot(i)->req = (netif_rx_request_t){ .id = (uint16_t)(i + 42), .gref = i };
+	ck_assert_int_eq(net_rx_attach(&rx, &rx_page.ring), 0);
+	rx_page.ring.req_prod += 5;
+	for (unsigned i = 0; i < 3; i++) {
+		net_rx_take(&rx, &index);
+		net_rx_answer(&rx, index, 100, 0);
+	}
+	net_rx_fail(&rx, 0xffffffff);
+	net_rx_publish(&rx);
+	ck_assert_uint_eq(rx_page.ring.rsp_prod, 8);
+	for (RING_IDX i = 0xfffffffe; i != 8; i++) {
+		ck_assert_uint_eq(rx_slot(i)->rsp.id, i + 42);
+		ck_assert_int_eq(rx_slot(i)->rsp.status, i == 0xfffffffe || i == 0 ? 100 : NETIF_RSP_ERROR);
+	}
+	/* Those that came later are looked at one by one. */
+	ck_assert_int_eq(net_rx_room(&rx), 5);
+	net_rx_take(&rx, &index);
+	net_rx_fail(&rx, index);
+	ck_assert_int_eq(net_rx_room(&rx), 4);
+}
+END_TEST
+
 /* Packets of one, three and two slots; in the second the middle one is no data. */
 static void tx_answers_are_right(void)
 {
@@ -518,6 +547,7 @@ SUITE(net_ring)
 	tcase_add_test(tc, an_adopted_ring_begins_where_answers_end);
 	tcase_add_test(tc, waiting_tells_of_what_came_meanwhile);
 	tcase_add_test(tc, the_answer_to_a_buffer_goes_to_its_own_slot);
+	tcase_add_test(tc, adopted_buffers_go_back_if_one_of_them_cannot_be_filled);
 	tcase_add_test(tc, a_backend_may_die_at_any_store_and_no_packet_is_answered_in_part);
 	tcase_add_test(tc, a_backend_may_die_at_any_store_and_every_buffer_is_given_back_once);
 	tcase_add_test(tc, a_journal_that_a_frontend_wrote_moves_nothing_beyond_its_slots);
