@@ -7,7 +7,7 @@ RETPOLINES := $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk
 # With DEBUG=1 undefined behaviour is an exception (UD2), arrays on the stack have a guard word, and tests/debug/checks.c
 # looks after memory, and after CPUs that wait.
 KERNEL_DEBUG := -DDEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error -fstack-protector-strong -mstack-protector-guard=global
-KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax cpu_idle return_to_guest trap_paranoid apic_init_cpu
+KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax arch_idle return_to_guest trap_paranoid apic_init_cpu
 KERNEL_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=. \

@@ -186,15 +186,6 @@ static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
 			     sizeof(at->crossing));
 }
 
-static long op_destroy(struct vcpu *v, struct domain *d, uint32_t handle)
-{
-	long rc = domain_destroy(d);
-
-	if (!rc)
-		handle_drop(v->domain, handle);
-	return rc;
-}
-
 /* Bytes of the request; 0: the argument is the handle itself. */
 static const uint8_t request_size[] = {
 	[GUISE_DOMAIN_POPULATE] = sizeof(struct guise_domain_populate),
@@ -223,8 +214,13 @@ static long request(struct vcpu *v, struct domain *d, uint64_t op, union request
 	}
 	if (d == v->domain)
 		return -EINVAL;
-	if (op == GUISE_DOMAIN_DESTROY)
-		return op_destroy(v, d, r->handle);
+	if (op == GUISE_DOMAIN_DESTROY) {
+		long rc = domain_destroy(d);
+
+		if (!rc)
+			handle_drop(v->domain, r->handle);
+		return rc;
+	}
 	if (op == GUISE_DOMAIN_PAUSE)
 		domain_pause(d);
 	else

@@ -38,14 +38,10 @@ static long machphys(guest_ptr_t p)
 
 /* The balloon gives frames back.  They stop being the domain's first, then every cached
  * translation goes, the CPUs' and the devices', and only then may somebody else get them. */
-static long decrease(struct vcpu *v, const struct xen_memory_reservation *r, uint64_t done, uint64_t nr)
+static long decrease(struct domain *d, const uint64_t *mfns, uint64_t nr)
 {
-	struct domain *d = v->domain;
-	uint64_t mfns[BATCH];
 	uint64_t n, given = 0;
 
-	if (copy_from_guest(mfns, (guest_ptr_t)r->extent_start.p + done * 8, nr * 8))
-		return -EFAULT;
 	for (n = 0; n < nr; n++) {
 		struct frame *f = frame_of(mfns[n]);
 
@@ -67,16 +63,15 @@ static long decrease(struct vcpu *v, const struct xen_memory_reservation *r, uin
 	return (long)given;
 }
 
-static long increase(struct vcpu *v, const struct xen_memory_reservation *r, uint64_t done, uint64_t nr)
+/* The numbers of those that it gets are written to p. */
+static long increase(struct domain *d, const uint64_t *gfns, guest_ptr_t p, uint64_t nr)
 {
-	uint64_t gfns[BATCH], mfns[BATCH], n;
+	uint64_t mfns[BATCH], n;
 
-	if (copy_from_guest(gfns, (guest_ptr_t)r->extent_start.p + done * 8, nr * 8))
-		return -EFAULT;
 	for (n = 0; n < nr; n++)
-		if (gfns[n] >= 1ull << 36 || !domain_populate(v->domain, gfns[n], 1, &mfns[n]))
+		if (gfns[n] >= 1ull << 36 || !domain_populate(d, gfns[n], 1, &mfns[n]))
 			break;
-	if (copy_to_guest((guest_ptr_t)r->extent_start.p + done * 8, mfns, n * 8))
+	if (copy_to_guest(p, mfns, n * 8))
 		return -EFAULT;
 	return (long)n;
 }
@@ -92,9 +87,13 @@ static long reservation(struct vcpu *v, const uint64_t *arg, bool up)
 	if (r.extent_order || (r.domid != DOMID_SELF && r.domid != v->domain->id) || done > r.nr_extents)
 		return -EINVAL;
 	while (done < r.nr_extents) {
-		uint64_t n = MIN(r.nr_extents - done, BATCH);
-		long got = up ? increase(v, &r, done, n) : decrease(v, &r, done, n);
+		uint64_t frames[BATCH], n = MIN(r.nr_extents - done, BATCH);
+		guest_ptr_t p = (guest_ptr_t)r.extent_start.p + done * 8;
+		long got;
 
+		if (copy_from_guest(frames, p, n * 8))
+			return -EFAULT;
+		got = up ? increase(v->domain, frames, p, n) : decrease(v->domain, frames, n);
 		if (got < 0)
 			return got;
 		done += (uint64_t)got;

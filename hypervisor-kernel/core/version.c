@@ -31,6 +31,7 @@ static long features(guest_ptr_t p)
 long hc_xen_version(struct vcpu *v, const uint64_t *arg)
 {
 	xen_platform_parameters_t params = { .virt_start = 0xffff800000000000 };
+	static const uint8_t none[16];
 
 	(void)v;
 	switch (arg[0]) {
@@ -48,11 +49,8 @@ long hc_xen_version(struct vcpu *v, const uint64_t *arg)
 		return features(arg[1]);
 	case XENVER_pagesize:
 		return 4096;
-	case XENVER_guest_handle: {
-		static const uint8_t none[16];
-
+	case XENVER_guest_handle:
 		return copy_to_guest(arg[1], none, sizeof(none));
-	}
 	}
 	return -ENOSYS;
 }

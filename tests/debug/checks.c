@@ -32,8 +32,8 @@ void __real_kmain(void);
 void __wrap_kmain(void);
 void __real_arch_relax(void);
 void __wrap_arch_relax(void);
-void __real_cpu_idle(void);
-void __wrap_cpu_idle(void);
+void __real_arch_idle(void);
+void __wrap_arch_idle(void);
 void __real_return_to_guest(struct vcpu *v) __attribute__((noreturn));
 void __wrap_return_to_guest(struct vcpu *v) __attribute__((noreturn));
 void __real_apic_init_cpu(void);
@@ -123,10 +123,10 @@ void __wrap_arch_relax(void)
 	__real_arch_relax();
 }
 
-void __wrap_cpu_idle(void)
+void __wrap_arch_idle(void)
 {
 	waits_since[arch_cpu_id()] = 0;
-	__real_cpu_idle();
+	__real_arch_idle();
 }
 
 /* ---- NMIs ---- */

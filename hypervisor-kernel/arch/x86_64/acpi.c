@@ -53,7 +53,7 @@ static paddr_t rsdp_scan(void)
 	for (paddr_t p = 0xe0000; p < 0x100000; p += 16)
 		if (!memcmp(phys(p), "RSD PTR ", 8))
 			return p;
-	return 0;
+	panic("no ACPI tables found: interrupts cannot be routed");
 }
 
 paddr_t acpi_init(paddr_t rsdp_at)
@@ -63,11 +63,7 @@ paddr_t acpi_init(paddr_t rsdp_at)
 	paddr_t root_at;
 	unsigned width;
 
-	if (!rsdp_at)
-		rsdp_at = rsdp_scan();
-	if (!rsdp_at)
-		panic("no ACPI tables found: interrupts cannot be routed");
-	rsdp = phys(rsdp_at);
+	rsdp = phys(rsdp_at ? rsdp_at : rsdp_scan());
 	width = rsdp->revision >= 2 && rsdp->xsdt ? 8 : 4;
 	root_at = width == 8 ? rsdp->xsdt : rsdp->rsdt;
 	root = phys(root_at);

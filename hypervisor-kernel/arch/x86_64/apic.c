@@ -128,14 +128,10 @@ void apic_start(uint32_t apic_id, paddr_t at)
 
 static void timer_calibrate(void)
 {
-	uint64_t start;
-
 	apic_write(APIC_TDCR, 0xb);
 	apic_write(APIC_LVTT, LVT_MASKED | VECTOR_TIMER);
 	apic_write(APIC_TMICT, 0xffffffff);
-	start = rdtsc();
-	while (rdtsc() - start < (uint64_t)tsc_khz * 10)
-		__builtin_ia32_pause();
+	delay_us(10000);
 	ticks_per_ms = (0xffffffffu - apic_read(APIC_TMCCT)) / 10;
 	apic_write(APIC_TMICT, 0);
 	BUG_ON(!ticks_per_ms);

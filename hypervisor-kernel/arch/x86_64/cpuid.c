@@ -33,21 +33,18 @@
 #define AVX512 0xdc230000u /* leaf 7 EBX */
 
 /* Of each leaf, EAX to EDX: which bits of the CPU's are shown, and what is added.  All others are 0. */
-#define WHOLE                      \
-	{                          \
-		~0u, ~0u, ~0u, ~0u \
-	}
+#define ALL ~0u, ~0u, ~0u, ~0u
 static const struct view {
 	uint32_t leaf, keep[4], set[4];
 } views[] = {
-	{ 0, WHOLE, { 0 } },
+	{ 0, { ALL }, { 0 } },
 	{ 1,
 	  { ~0u, 0xff00, ~HIDE_1_ECX, ~HIDE_1_EDX },
 	  { 0, 1u << 16, 1u << 31 | 1u << 27 } }, /* hypervisor, OSXSAVE */
-	{ 2, WHOLE, { 0 } },
-	{ 4, WHOLE, { 0 } },
+	{ 2, { ALL }, { 0 } },
+	{ 4, { ALL }, { 0 } },
 	{ 7, { 0, ~HIDE_7_EBX, ~HIDE_7_ECX, KEEP_7_EDX }, { 0 } },
-	{ 0xd, WHOLE, { 0 } },
+	{ 0xd, { ALL }, { 0 } },
 	{ 0x40000000, { 0 }, { 0x40000005, 0x566e6558, 0x65584d4d, 0x4d4d566e } }, /* XenVMMXenVMM */
 	{ 0x40000001, { 0 }, { 4u << 16 | 17 } },
 	{ 0x40000002, { 0 }, { 1, 0x40000200, 1 } }, /* MMU_PT_UPDATE_PRESERVE_AD */
@@ -57,11 +54,11 @@ static const struct view {
 	{ GUISE_CPUID_FEATURES, { 0 }, { PERSONALITY_OFFERED } },
 	{ 0x80000000, { 0 }, { 0x80000021 } },
 	{ 0x80000001, { ~0u, ~0u, ~HIDE_EXT_ECX, ~HIDE_EXT_EDX }, { 0, 0, 0, 1u << 11 } }, /* SYSCALL */
-	{ 0x80000002, WHOLE, { 0 } },
-	{ 0x80000003, WHOLE, { 0 } },
-	{ 0x80000004, WHOLE, { 0 } },
-	{ 0x80000005, WHOLE, { 0 } },
-	{ 0x80000006, WHOLE, { 0 } },
+	{ 0x80000002, { ALL }, { 0 } },
+	{ 0x80000003, { ALL }, { 0 } },
+	{ 0x80000004, { ALL }, { 0 } },
+	{ 0x80000005, { ALL }, { 0 } },
+	{ 0x80000006, { ALL }, { 0 } },
 	{ 0x80000007, { 0 }, { 0, 0, 0, 1u << 8 } }, /* the TSC is invariant: the kernel keeps time by it */
 	{ 0x80000008, { ~0u, 1u << 0 }, { 0 } },     /* CLZERO; nothing with an MSR */
 	{ 0x80000021, { 0 }, { 1u << 6 } },	     /* a null selector clears the base */

@@ -65,16 +65,13 @@ bool emulate_soft_interrupt(struct vcpu *v)
 
 /* A port that the guest does not have reads as ones; those of the PIT as zeros, which ends Linux's calibration loop
  * at once.  IN to EAX clears the upper half. */
-static bool port_in(struct vcpu *v, uint16_t port, unsigned bytes)
+static void port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
 	uint64_t *rax = &v->arch.regs.rax, ones = (1ull << bytes * 8) - 1;
 
-	if (!v->arch.iopl)
-		return false;
 	*rax &= bytes == 4 ? 0 : ~ones;
 	if (port != 0x42 && port != 0x43 && port != 0x61)
 		*rax |= ones;
-	return true;
 }
 
 #define REX_B 1u
@@ -167,29 +164,19 @@ bool emulate_privileged(struct vcpu *v)
 	if (i >= n)
 		return false;
 	switch (code[i]) {
+	case 0xf4: /* hlt */
 	case 0xfa: /* cli, sti: the virtual flag is memory; Linux means no more than that */
 	case 0xfb:
+		if (code[i] == 0xf4)
+			vcpu_block(v);
 		done = true;
 		break;
-	case 0xf4: /* hlt */
-		vcpu_block(v);
-		done = true;
-		break;
-	case 0xe4: /* in imm8 */
-	case 0xe5:
-		len = 2;
-		done = i + 1 < n && port_in(v, code[i + 1], code[i] == 0xe4 ? 1 : bytes);
-		break;
-	case 0xec: /* in dx */
-	case 0xed:
-		done = port_in(v, (uint16_t)r->rdx, code[i] == 0xec ? 1 : bytes);
-		break;
-	case 0xe6: /* out imm8 */
-	case 0xe7:
-	case 0xee: /* out dx */
-	case 0xef:
+	case 0xe4 ... 0xe7: /* in imm8, out imm8 */
+	case 0xec ... 0xef: /* in dx, out dx */
 		len = code[i] < 0xe8 ? 2 : 1;
 		done = i + len <= n && v->arch.iopl;
+		if (done && !(code[i] & 2))
+			port_in(v, len == 2 ? code[i + 1] : (uint16_t)r->rdx, code[i] & 1 ? bytes : 1);
 		break;
 	case 0x0f:
 		if (i + 1 < n)

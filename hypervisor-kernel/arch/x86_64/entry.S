@@ -566,9 +566,9 @@ load_selector_gs:
 	jmp 1b
 	EXTABLE 2b, 1b
 
-/* cpu_idle() - wait for one interrupt with interrupts on; the interrupt is handled on return. */
-	.globl cpu_idle
-cpu_idle:
+/* arch_idle() - wait for one interrupt with interrupts on; the interrupt is handled on return. */
+	.globl arch_idle
+arch_idle:
 	sti
 	hlt
 	cli

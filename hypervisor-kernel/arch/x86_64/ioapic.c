@@ -39,8 +39,7 @@ void ioapic_add(uint8_t id, paddr_t base, uint32_t gsi)
 
 	if (nr_ioapics == MAX_IOAPICS)
 		return;
-	a->mmio = mfn_to_virt(base >> PAGE_SHIFT);
-	a->mmio = (volatile uint32_t *)((uint64_t)a->mmio + (base & (PAGE_SIZE - 1)));
+	a->mmio = (volatile uint32_t *)((char *)mfn_to_virt(base >> PAGE_SHIFT) + base % PAGE_SIZE);
 	a->gsi = gsi;
 	a->id = id;
 	a->pins = (ioapic_read(a, 1) >> 16 & 0xff) + 1;

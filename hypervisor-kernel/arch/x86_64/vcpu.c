@@ -102,11 +102,6 @@ int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)
 	return 0;
 }
 
-void arch_idle(void)
-{
-	cpu_idle();
-}
-
 void arch_resched(void)
 {
 	this_cpu()->resched = true;

@@ -58,12 +58,14 @@
 #define REMAP_SIZE  7 /* 2^8 entries: a page */
 #define HANG_MS	    10000
 
+struct entry {
+	uint64_t lo, hi;
+};
+
 struct unit {
 	volatile char *regs;
 	uint64_t cap, ecap;
-	struct {
-		uint64_t lo, hi;
-	} * queue; /* QUEUE of them	*/
+	struct entry *queue; /* QUEUE of them	*/
 	unsigned tail;
 	volatile uint32_t done; /* the unit's answer to the last in the queue	*/
 };
@@ -73,9 +75,7 @@ struct dmar dmar;
 static struct unit units[DMAR_UNITS];
 static bool x2apic;
 static struct timer fault_timer;
-static struct {
-	uint64_t lo, hi;
-} * remap; /* by vector; iommu_lock */
+static struct entry *remap; /* by vector; iommu_lock */
 
 #define REG32(u, reg) (*(volatile uint32_t *)((u)->regs + (reg)))
 #define REG64(u, reg) (*(volatile uint64_t *)((u)->regs + (reg)))
@@ -139,8 +139,7 @@ static void queue_run(struct unit *u)
 
 void vtd_invalidate(uint16_t id, bool contexts)
 {
-	for_each_unit(u)
-	{
+	for_each_unit(u) {
 		if (contexts)
 			queue_add(u, 1u << 4 | 1, 0); /* all contexts */
 		queue_add(u, (uint64_t)id << 16 | CAP_DRAIN(u->cap) << 6 | 2u << 4 | 2,
@@ -162,8 +161,7 @@ bool vtd_remap(uint8_t vector, uint32_t apic_id, bool level, uint16_t bdf)
 	WRITE_ONCE(remap[vector].hi, verify | bdf);
 	WRITE_ONCE(remap[vector].lo, to | (uint64_t)vector << 16 | (level ? 1u << 4 : 0) | 1);
 	vtd_publish(&remap[vector], sizeof(remap[vector]));
-	for_each_unit(u)
-	{
+	for_each_unit(u) {
 		queue_add(u, (uint64_t)vector << 32 | 1u << 4 | 4, 0); /* this entry */
 		queue_run(u);
 	}
@@ -200,8 +198,7 @@ static void faults_report(struct unit *u)
 /* A device that faults without end costs an interrupt now and then, not all the time. */
 void vtd_interrupt(void)
 {
-	for_each_unit(u)
-	{
+	for_each_unit(u) {
 		REG32(u, FECTL) = F_MASKED;
 		faults_report(u);
 	}
@@ -210,8 +207,7 @@ void vtd_interrupt(void)
 
 static void faults_again(void *arg)
 {
-	for_each_unit(u)
-	{
+	for_each_unit(u) {
 		faults_report(u);
 		REG32(u, FECTL) = 0;
 	}
@@ -226,8 +222,7 @@ static const char *capabilities(void)
 	unsigned bits = 64;
 
 	vtd.nr_ids = 1u << 16;
-	for_each_unit(u)
-	{
+	for_each_unit(u) {
 		u->regs = mfn_to_virt(dmar.unit[u - units] >> PAGE_SHIFT);
 		u->cap = REG64(u, CAP);
 		u->ecap = REG64(u, ECAP);
@@ -300,14 +295,14 @@ static const char *start(const void *table, size_t most)
 	if (root == INVALID_MFN || !remap)
 		return "too little memory for its tables";
 	vtd_publish(remap, PAGE_SIZE);
-	for_each_unit(u)
-	{
+	for_each_unit(u) {
 		u->queue = kpages_alloc(0, NULL);
 		if (!u->queue)
 			return "too little memory for its queue";
 	}
 	timer_init(&fault_timer, faults_again, NULL);
-	for_each_unit(u) unit_start(u, root);
+	for_each_unit(u)
+		unit_start(u, root);
 	vtd.on = true;
 	return NULL;
 }

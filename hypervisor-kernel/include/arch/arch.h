@@ -29,7 +29,6 @@ void load_selector_ds(uint16_t sel);
 void load_selector_es(uint16_t sel);
 void load_selector_fs(uint16_t sel);
 uint64_t load_selector_gs(uint16_t sel);
-void cpu_idle(void);
 
 /* segment.c */
 void segment_init_cpu(struct cpu *c);

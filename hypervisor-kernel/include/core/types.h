@@ -41,8 +41,6 @@ typedef uint64_t guest_ptr_t; /* guest virtual address, only copied through	*/
 #define EPERM	  1
 #define ENOENT	  2
 #define ESRCH	  3
-#define EINTR	  4
-#define EIO	  5
 #define E2BIG	  7
 #define EAGAIN	  11
 #define ENOMEM	  12

@@ -124,7 +124,7 @@ void arch_timer_program(uint64_t deadline_ns)
 	fake.programmed = deadline_ns;
 }
 
-void cpu_idle(void)
+void arch_idle(void)
 {
 	if (fake.programmed == ~0ull)
 		panic("the CPU would idle for ever");
