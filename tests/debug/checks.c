@@ -129,15 +129,55 @@ void __wrap_arch_idle(void)
 	__real_arch_idle();
 }
 
+/* ---- a kernel that hides ---- */
+
+extern const char _gate_text[], _gate_text_end[], _gate_data[], _gate_data_end[];
+
+/* In the gate: code, the data that is marked so, and the stacks that the CPU itself changes to. */
+static bool may_be_shown(uint64_t va)
+{
+	uint64_t stack = va - (uint64_t)cpu_stacks;
+
+	if (va >= (uint64_t)_gate_text && va < (uint64_t)_gate_text_end)
+		return true;
+	if (va >= (uint64_t)_gate_data && va < (uint64_t)_gate_data_end)
+		return true;
+	return stack < sizeof(cpu_stacks) && stack % sizeof(struct stacks) < offsetof(struct stacks, guard);
+}
+
+/* Below an entry of the guests' roots stands nothing but the gate, at its own addresses, and not for ring 3. */
+static void gate_check(uint64_t e, unsigned level, uint64_t va)
+{
+	if (!(e & PTE_P))
+		return;
+	if (level == 0) {
+		BUG_ON(!may_be_shown(va) || e & PTE_U || (e & PTE_FRAME) != va - KERNEL_VIRT);
+		return;
+	}
+	BUG_ON(level < 3 && e & PTE_PS);
+	for (unsigned i = 0; i < 512; i++)
+		gate_check(((const uint64_t *)mfn_to_virt((e & PTE_FRAME) >> PAGE_SHIFT))[i], level - 1,
+			   va + ((uint64_t)i << (12 + 9 * (level - 1))));
+}
+
+/* The root that is about to be loaded for ring 3 has of the kernel's slots the gate alone, and what the guest's kernel
+ * may read if it was loaded for that, too. */
+static void root_check(void)
+{
+	const uint64_t *root = mfn_to_virt(this_cpu()->cr3 >> PAGE_SHIFT);
+
+	BUG_ON(root[SLOT_M2P] && root[SLOT_M2P] != boot_l4[SLOT_M2P]);
+	BUG_ON(root[SLOT_KERNEL] != guest_l4[SLOT_KERNEL] || root[SLOT_KERNEL] == boot_l4[SLOT_KERNEL]);
+	for (unsigned i = SLOT_DIRECT; i < SLOT_END; i++)
+		BUG_ON(root[i]);
+}
+
 /* ---- NMIs ---- */
 
 #define NMIS_TOLD  100 /* from one line to the next */
 #define APIC_LINT1 0x360
 #define LVT_NMI	   0x400u
 #define X2APIC	   (1u << 10) /* in MSR_APIC_BASE */
-
-/* entry.S: the first of the ways in; uaccess_copy stands behind the last way out. */
-extern const uint8_t trap_stubs[256][16];
 
 static uint64_t nmis_in_guests, nmis_at_entry, nmis_between, nmis_elsewhere;
 
@@ -164,7 +204,7 @@ void __wrap_trap_paranoid(struct regs *r)
 			where = &nmis_in_guests;
 		else if (r->rip == (uint64_t)syscall_entry) /* the GS base is still the guest's */
 			where = &nmis_at_entry;
-		else if (r->rip >= (uint64_t)trap_stubs && r->rip < (uint64_t)uaccess_copy)
+		else if (r->rip >= (uint64_t)_gate_text && r->rip < (uint64_t)_gate_text_end)
 			where = &nmis_between;
 		__atomic_add_fetch(where, 1, __ATOMIC_RELAXED);
 	}
@@ -187,6 +227,8 @@ void __wrap_return_to_guest(struct vcpu *v)
 {
 	waits_since[arch_cpu_id()] = 0;
 	nmis_tell();
+	if (speculation & SPECULATION_HIDDEN)
+		root_check();
 	__real_return_to_guest(v);
 }
 
@@ -253,6 +295,8 @@ void __wrap_kmain(void)
 	table_check(boot_l4, 4, 0, 512);
 	stacks_check();
 	bits_check();
+	if (speculation & SPECULATION_HIDDEN)
+		gate_check(guest_l4[SLOT_KERNEL], 3, KERNEL_VIRT);
 	__real_kmain();
 }
 

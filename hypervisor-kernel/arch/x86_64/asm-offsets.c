@@ -19,6 +19,8 @@ void asm_offsets(void)
 	OFFSET(CPU_CR3, struct cpu, cr3);
 	OFFSET(CPU_FLUSH_EPOCH, struct cpu, flush_epoch);
 	OFFSET(CPU_RESCHED, struct cpu, resched);
+	OFFSET(CPU_TSS_RSP0, struct cpu, tss.rsp[0]);
+	NUMBER(CPU_GATE_END, offsetof(struct cpu, gate) + sizeof(((struct cpu *)0)->gate));
 	NUMBER(STACKS_SIZE, sizeof(struct stacks));
 	OFFSET(VCPU_RCX, struct vcpu, arch.regs.rcx);
 	OFFSET(VCPU_R11, struct vcpu, arch.regs.r11);

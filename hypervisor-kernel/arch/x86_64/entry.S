@@ -24,21 +24,28 @@
 #define PUSH_GPRS PUSH rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
 #define POP_GPRS  POP r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
 
-/* A NOP that becomes STAC or CLAC at boot where the CPU has SMAP. */
-	.macro SMAP_SITE open
-9999:	.byte 0x0f, 0x1f, 0x00
-	.pushsection .smap_sites, "a"
-	.quad 9999b, \open
+/* What follows may become something else at boot (patch_init()). */
+	.macro SITE what
+	.pushsection .patch_sites, "a"
+	.quad 9999f, \what
 	.popsection
+9999:
+	.endm
+
+/* A NOP that becomes STAC or CLAC where the CPU has SMAP. */
+	.macro SMAP_SITE open
+	SITE \open
+	.byte 0x0f, 0x1f, 0x00
 	.endm
 
 /* What the kernel left in the CPU's buffers is overwritten (SDM, MD_CLEAR); a NOP where that is not needed. */
 	.macro CLEAR_BUFFERS
-9998:	verw kernel_ss(%rip)
-	.pushsection .smap_sites, "a"
-	.quad 9998b, 2
-	.popsection
+	SITE 2
+	verw kernel_ss(%rip)
 	.endm
+
+/* HIDE to - a jump to there where the kernel hides, in place of the next 5 bytes or more, which nobody jumps into. */
+#define HIDE SITE
 
 /* A fault of an instruction at one of these places goes on at to. */
 	.macro EXTABLE to, from:vararg
@@ -49,7 +56,7 @@
 	.popsection
 	.endm
 
-	.text
+	.section .gate, "ax"
 /*
  * trap_stubs - one 16-byte stub a vector: equalise the error code, push the vector.
  */
@@ -83,6 +90,7 @@ trap_stubs:
  */
 	.balign 16
 trap_entry:
+	HIDE gate_trap
 	testb $3, 24(%rsp)
 	jz trap_in_kernel
 	swapgs
@@ -97,19 +105,15 @@ trap_save:
 	ud2
 
 trap_in_kernel:
-	pushq %rax
-	leaq return_iretq(%rip), %rax
-	cmpq %rax, 24(%rsp)
-	popq %rax
+	cmpl $return_iretq - KERNEL_VIRT, 16(%rsp)	/* of rip, the half that differs */
 	je return_fault
 	PUSH_GPRS
 	cld
 	movq %rsp, %rdi
-	movq %rsp, %rbx
 	movq %rsp, %rbp
 	andq $-16, %rsp
 	call trap_from_kernel
-	movq %rbx, %rsp
+	movq %rbp, %rsp
 	POP_GPRS
 	addq $16, %rsp
 	iretq
@@ -173,6 +177,7 @@ return_fault:
 	.globl syscall_entry
 syscall_entry:
 	swapgs
+	HIDE gate_syscall
 	movq %rsp, %gs:CPU_SCRATCH
 	movq %gs:CPU_STACK_TOP, %rsp
 	pushq %rax
@@ -410,9 +415,11 @@ iret_slow:
  */
 	.balign 16
 page_fault_entry:
+	HIDE gate_trap
 	testb $3, 24(%rsp)
 	jz trap_in_kernel
 	swapgs
+page_fault_save:
 	SMAP_SITE 0
 	cld
 	PUSH_GPRS
@@ -478,7 +485,9 @@ page_fault_entry:
 	.globl syscall32_entry
 syscall32_entry:
 	swapgs
+	HIDE gate_syscall32
 	movq %rsp, %gs:CPU_SCRATCH
+syscall32_save:
 	SYSCALL_SAVE SEL_GUEST_CS32, $VECTOR_SYSCALL32
 
 /* return_to_guest(struct vcpu *v) - load v's registers and leave ring 0. */
@@ -487,6 +496,7 @@ syscall32_entry:
 return_to_guest:
 	movq %rdi, %rsp
 	POP_GPRS
+	HIDE gate_leave
 	addq $16, %rsp
 	swapgs
 	CLEAR_BUFFERS
@@ -494,8 +504,79 @@ return_iretq:
 	iretq
 
 /*
- * paranoid_entry - NMI, double fault, machine check: they may hit between an entry and its SWAPGS,
- * so the GS base says nothing.  Each has a stack of its own whose top holds the CPU's address.
+ * Where the kernel hides (speculation.c), guests' roots have of it the gate alone: this section and the data IN_GATE.
+ * The root changes here, and registers move between the gate's stack and the vCPU.  What stands in the gate can be
+ * read by any guest: of the one that was here it is the frame that IRET takes, and no other register.
+ */
+	.macro KERNEL_ROOT	/* rax is lost */
+	movl $boot_l4 - KERNEL_VIRT, %eax
+	movq %rax, %cr3
+	.endm
+
+/* gate_trap - trap_entry and page_fault_entry.  With the kernel's own root, too, which is loaded again. */
+	.balign 16
+gate_trap:
+	pushq %rax
+	KERNEL_ROOT
+	testb $3, 32(%rsp)
+	jz 1f
+	swapgs
+	movq %gs:CPU_REGS_END, %rax
+	popq -64(%rax)		/* the guest's rax waits where rdi will be */
+	movq $0, -8(%rsp)
+	.irp to, 56, 48, 40, 32, 24, 16, 8
+	popq -\to(%rax)
+	.endr
+	leaq -56(%rax), %rsp
+	movq -8(%rsp), %rax
+	cmpl $14, (%rsp)
+	je page_fault_save
+	jmp trap_save
+1:	xchgq %rax, (%rsp)	/* and what waited is wiped */
+	addq $8, %rsp
+	jmp trap_in_kernel
+
+/* gate_syscall, gate_syscall32 - syscall_entry and syscall32_entry behind SWAPGS; all is for C. */
+	.macro GATE_SYSCALL
+	movq %rsp, %gs:CPU_SCRATCH
+	movq %rax, %gs:CPU_SCRATCH + 16
+	KERNEL_ROOT
+	xchgq %rax, %gs:CPU_SCRATCH + 16
+	.endm
+gate_syscall:
+	GATE_SYSCALL
+	movq $VECTOR_SYSCALL, %gs:CPU_SCRATCH + 8
+	jmp syscall_save
+gate_syscall32:
+	GATE_SYSCALL
+	jmp syscall32_save
+
+/*
+ * gate_leave - the end of return_to_guest.  In: all but rsp, the GS base and the root are the guest's; rsp is 7 words
+ * below the end of its register area.  Nothing can interrupt, so rsp serves as a register.
+ */
+gate_leave:
+	addq $16, %rsp
+	movq %gs:0, %rax
+	.irp to, 40, 32, 24, 16, 8
+	popq CPU_GATE_END - \to(%rax)
+	.endr
+	movq VCPU_RAX - VCPU_SS - 8(%rsp), %rsp
+	movq %rsp, CPU_GATE_END - 48(%rax)
+	leaq CPU_GATE_END(%rax), %rsp
+	movq %rsp, CPU_TSS_RSP0(%rax)
+	subq $48, %rsp
+	movq CPU_CR3(%rax), %rax
+	swapgs
+	CLEAR_BUFFERS
+	movq %rax, %cr3
+	xchgq %rax, (%rsp)
+	addq $8, %rsp
+	jmp return_iretq
+
+/*
+ * paranoid_entry - NMI, double fault, machine check: they may hit between an entry and its SWAPGS, and with any root,
+ * so GS base and root say nothing.  Each has a stack of its own, in the gate, whose top holds the CPU's address.
  */
 	.balign 16
 paranoid_entry:
@@ -504,16 +585,21 @@ paranoid_entry:
 	rdgsbase %r12
 	movq 176(%rsp), %rax
 	wrgsbase %rax
+	movq %cr3, %r13
+	KERNEL_ROOT
 	movq %rsp, %rdi
-	movq %rsp, %rbx
 	xorl %ebp, %ebp
 	call trap_paranoid
-	movq %rbx, %rsp
 	wrgsbase %r12
-	POP_GPRS
-	addq $16, %rsp
 	CLEAR_BUFFERS
+	movq %r13, %cr3
+	POP_GPRS
+1:	pushq $0		/* the stack is wiped, but for the frame	*/
+	testl $4095, %esp
+	jnz 1b
+	addq $4096 - 16 - 40, %rsp
 	iretq
+	.text
 
 /*
  * uaccess_copy(dst, src, len) - one side is guest memory, range already checked.
@@ -521,9 +607,10 @@ paranoid_entry:
  */
 	.globl uaccess_copy
 uaccess_copy:
-	SMAP_SITE 1
+	HIDE uaccess_hidden
 	movq %rdx, %rcx
 	shrq $3, %rcx
+	SMAP_SITE 1
 1:	rep movsq
 	movl %edx, %ecx
 	andl $7, %ecx

@@ -14,17 +14,19 @@
 void load_cr3(uint64_t cr3)
 {
 	struct cpu *c = this_cpu();
-	bool none = !cr3;
 
-	if (none)
-		cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
-	c->cr3 = cr3;
 	c->flush_epoch++;
 	if (c->current)
 		c->current->crossing[GUISE_CROSSING_FLUSH].count++;
-	write_cr3(cr3);
-	if (none)
+	if (!cr3) {
+		c->cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
+		write_cr3(c->cr3);
 		tlb_entered(c, NULL);
+		return;
+	}
+	c->cr3 = cr3;
+	if (!(speculation & SPECULATION_HIDDEN)) /* the gate loads it, and has flushed at the crossing */
+		write_cr3(cr3);
 }
 
 /*

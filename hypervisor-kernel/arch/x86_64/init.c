@@ -13,9 +13,11 @@
 #define LOW_LIMIT (1ull << 30) /* mapped by head.S: early allocations come from here */
 
 struct boot_info boot_info;
-struct cpu boot_cpu __attribute__((aligned(4096)));
+struct cpu boot_cpu IN_GATE;
+uint64_t guest_l4[512];
 struct stacks cpu_stacks[MAX_CPUS] __attribute__((aligned(4096)));
 extern char _start_kernel[], _data_kernel[], _end_kernel[];
+extern char _gate_text[], _gate_text_end[], _gate_data[], _gate_data_end[];
 
 static paddr_t early_next; /* bump allocator behind the kernel image, until the allocator is fed */
 static uint64_t *m2p;
@@ -155,29 +157,46 @@ static uint64_t *table_at(uint64_t *entry)
 	return early_virt(*entry & PTE_FRAME);
 }
 
-static void map_2m(uint64_t va, paddr_t p, uint64_t flags)
+/* The entry for va at this level, below one of a root. */
+static uint64_t *entry_at(uint64_t *e, uint64_t va, unsigned level)
 {
-	uint64_t *l3 = table_at(&boot_l4[pt_index(va, 4)]);
-	uint64_t *l2 = table_at(&l3[pt_index(va, 3)]);
-
-	l2[pt_index(va, 2)] = p | flags | PTE_P | PTE_A | PTE_D | PTE_PS;
+	for (unsigned l = 3; l >= level; l--)
+		e = &table_at(e)[pt_index(va, l)];
+	return e;
 }
 
-/* The image alone, page by page: text and constants not writable, data not executable. */
+static void map_2m(uint64_t va, paddr_t p, uint64_t flags)
+{
+	*entry_at(&boot_l4[pt_index(va, 4)], va, 2) = p | flags | PTE_P | PTE_A | PTE_D | PTE_PS;
+}
+
+static bool in(uint64_t va, const char *from, const char *end)
+{
+	return va >= (uint64_t)from && va < (uint64_t)end;
+}
+
+/* The image alone, page by page: text and constants not writable, data not executable.  The gate is where the CPU is
+ * while it changes between a guest's root and the kernel's, and what it looks at by itself. */
 static void map_kernel(void)
 {
-	uint64_t slot = 0, data = (uint64_t)_data_kernel;
+	uint64_t slot = 0, gate = 0, data = (uint64_t)_data_kernel;
 
 	for (uint64_t va = (uint64_t)_start_kernel; va < (uint64_t)_end_kernel; va += PAGE_SIZE) {
 		uint64_t stack = va - (uint64_t)cpu_stacks, at = stack % sizeof(struct stacks);
-		uint64_t *l3 = table_at(&slot), *l2 = table_at(&l3[pt_index(va, 3)]),
-			 *l1 = table_at(&l2[pt_index(va, 2)]);
+		uint64_t e = (va - KERNEL_VIRT) | PTE_P | PTE_A | PTE_D | (va < data ? 0 : PTE_RW | PTE_NX);
 
 		if (stack < sizeof(cpu_stacks) && at <= offsetof(struct stacks, guard) && !(at & PAGE_SIZE))
 			continue;
-		l1[pt_index(va, 1)] = (va - KERNEL_VIRT) | PTE_P | PTE_A | PTE_D | (va < data ? 0 : PTE_RW | PTE_NX);
+		*entry_at(&slot, va, 1) = e;
+		if (in(va, _gate_text, _gate_text_end) || in(va, _gate_data, _gate_data_end) ||
+		    (stack < sizeof(cpu_stacks) && at < offsetof(struct stacks, guard)))
+			*entry_at(&gate, va, 1) = e;
 	}
 	boot_l4[SLOT_KERNEL] = slot;
+	if (speculation & SPECULATION_HIDDEN)
+		guest_l4[SLOT_KERNEL] = gate;
+	else
+		memcpy(guest_l4, boot_l4, sizeof(guest_l4));
 }
 
 static bool is_ram(paddr_t start, paddr_t end)
@@ -280,7 +299,7 @@ void boot_entry(uint32_t kind, paddr_t at)
 		panic("started by neither PVH nor multiboot2");
 	fpu_init_cpu();
 	speculation_init();
-	smap_init();
+	patch_init();
 	write_cr4(read_cr4() | (cpuid(7, 0).ebx & 1u << 7 ? X86_CR4_SMEP : 0) |
 		  (cpuid(7, 0).ecx & 1u << 2 ? X86_CR4_UMIP : 0));
 	memory_init();

@@ -11,27 +11,16 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-struct gate {
-	uint16_t low, sel;
-	uint8_t ist, type;
-	uint16_t mid;
-	uint32_t high, zero;
-};
-
-static struct gate idt[256];
+static uint64_t idt[256][2] IN_GATE; /* SDM 3A, figure 6-8 */
 extern const uint8_t trap_stubs[256][16];
 
 static void gate_set(unsigned n, unsigned ist, unsigned dpl)
 {
 	uint64_t a = (uint64_t)trap_stubs[n];
 
-	idt[n] = (struct gate){ (uint16_t)a,
-				SEL_KERNEL_CS,
-				(uint8_t)ist,
-				(uint8_t)(0x8e | dpl << 5),
-				(uint16_t)(a >> 16),
-				(uint32_t)(a >> 32),
-				0 };
+	idt[n][0] = (a & 0xffff) | (uint64_t)SEL_KERNEL_CS << 16 | (uint64_t)ist << 32 | (0x8eull | dpl << 5) << 40 |
+		    (a >> 16 & 0xffff) << 48;
+	idt[n][1] = a >> 32;
 }
 
 /* One table for all CPUs. */
@@ -118,14 +107,14 @@ void segment_load_gdt(struct cpu *c, const struct vcpu *v)
 
 /* ---- the local descriptor table: a checked copy in kernel pages charged to the domain ---- */
 
-#define LDT_MAX 8192
-
 void segment_load_ldt(struct cpu *c, const struct vcpu *v)
 {
 	uint64_t at = (uint64_t)v->arch.ldt, *g = &c->gdt[SEL_LDT / 8];
 
 	if (!at && !c->ldt_loaded)
 		return;
+	if (at && speculation & SPECULATION_HIDDEN)
+		at = (uint64_t)memcpy(c->ldt, v->arch.ldt, v->arch.ldt_entries * 8ull);
 	if (at) {
 		g[0] = (v->arch.ldt_entries * 8ull - 1) | (at & 0xffffff) << 16 | 0x82ull << 40 |
 		       (at >> 24 & 0xff) << 56;

@@ -14,6 +14,7 @@
 
 extern const char trampoline[], trampoline_end[];
 
+static struct cpu others[MAX_CPUS - 1] IN_GATE;
 static struct cpu *cpus[MAX_CPUS] = { &boot_cpu };
 static uint32_t nr_cpus = 1;
 static uint32_t found[MAX_CPUS], nr_found; /* APIC ids, of the boot CPU too	*/
@@ -103,10 +104,8 @@ void cpu_entry(struct cpu *c)
 static struct cpu *cpu_make(uint32_t apic_id)
 {
 	static unsigned made;
-	struct cpu *c = kpages_alloc(order_of(sizeof(*c)), NULL);
+	struct cpu *c = &others[made];
 
-	if (!c)
-		return NULL;
 	c->self = c;
 	c->stacks = &cpu_stacks[++made];
 	c->stack_top = (uint64_t)(c->stacks + 1);
@@ -123,8 +122,6 @@ static bool cpu_start(uint32_t apic_id)
 	struct cpu *c = cpu_make(apic_id);
 	uint64_t since = time_now();
 
-	if (!c)
-		return false;
 	cpu_starting = c;
 	apic_start(apic_id, TRAMPOLINE);
 	while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) {

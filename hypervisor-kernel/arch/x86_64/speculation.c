@@ -27,6 +27,11 @@ uint32_t speculation_decide(bool intel, uint32_t edx7, uint32_t ebx8, uint32_t e
 	       ((edx7 & 1u << 26) || (ebx8 & 1u << 12) ? SPECULATION_IBPB : 0);
 }
 
+uint32_t speculation_hide(uint32_t s, bool hide, bool meltdown)
+{
+	return hide || (s & SPECULATION_MELTDOWN && !meltdown) ? (s & ~SPECULATION_MELTDOWN) | SPECULATION_HIDDEN : s;
+}
+
 void speculation_init_cpu(void)
 {
 	if (speculation & SPECULATION_IBRS)
@@ -38,7 +43,8 @@ void speculation_init_cpu(void)
 /* Before the kernel's text is mapped for good.  An emulator executes nothing before its time. */
 void speculation_init(void)
 {
-	static const char *const word[] = { "MELTDOWN", "LEAKS", "IBRS", "automatic IBRS", "IBPB", "returns", "VERW" };
+	static const char *const word[] = { "MELTDOWN", "LEAKS",   "IBRS", "automatic IBRS",
+					    "IBPB",	"returns", "VERW", "hidden" };
 	struct cpuid seven = cpuid(7, 0), amd = cpuid(0x80000000, 0);
 	uint64_t caps = seven.edx & 1u << 29 ? rdmsr(MSR_ARCH_CAPS) : 0;
 	bool emulated = cpuid(1, 0).ecx >> 31 && cpuid(0x40000000, 0).ebx == 0x54474354; /* TCGT */
@@ -47,13 +53,12 @@ void speculation_init(void)
 		speculation = speculation_decide(cpuid(0, 0).ebx == 0x756e6547 /* Genu */, seven.edx,
 						 cpuid(0x80000008, 0).ebx,
 						 amd.eax < 0x80000021 ? 0 : cpuid(0x80000021, 0).eax, caps);
+	speculation = speculation_hide(speculation, boot_flag("hide"), boot_flag("meltdown"));
 	printk("guise: speculation: retpolines");
 	for (unsigned i = 0; i < ARRAY_SIZE(word); i++)
 		if (speculation & 1u << i)
 			printk(", %s", word[i]);
 	printk(emulated ? "; an emulated CPU needs no more\n" : "\n");
-	if (speculation & SPECULATION_MELTDOWN && !boot_flag("meltdown"))
-		panic("on this CPU guests can read all memory (Meltdown); the option 'meltdown' lets them");
 	speculation_init_cpu();
 }
 

@@ -295,7 +295,7 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 	f->flags = (uint8_t)(level == 1 ? f->flags | FRAME_TABLE : f->flags & ~FRAME_TABLE);
 	if (level == 4) {
 		for (unsigned i = SLOT_KERNEL; i < SLOT_END; i++)
-			e[i] = boot_l4[i];
+			e[i] = guest_l4[i];
 		t->node[n].lines = LINES_HYPERVISOR;
 		list_add_tail(&t->roots, &t->node[n].link);
 	}

@@ -6,6 +6,8 @@
  * in the exception table, never in the kernel.
  */
 #include <arch/arch.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
@@ -37,6 +39,59 @@ int copy_to_guest(guest_ptr_t dst, const void *src, size_t len)
 	return 0;
 }
 
+/* What the hardware would find for va in the cached tables with this root, RW as all levels have it; 0: nothing. */
+static uint64_t leaf_cached(uint64_t cr3, uint64_t va)
+{
+	uint64_t e = cr3, rw = PTE_RW;
+
+	for (unsigned level = 4; e && level > 0; level--) {
+		e = READ_ONCE(((const uint64_t *)mfn_to_virt(pte_mfn(e)))[pt_index(va, level)]);
+		rw &= e;
+		if (e & PTE_PS)
+			return (e & (rw | ~PTE_RW)) + (va & 0x1ff000);
+	}
+	return e & (rw | ~PTE_RW);
+}
+
+/* A kernel that hides has no guest's root loaded, so it looks into the tables itself.  Whoever takes a frame away
+ * passes the lock before anybody else gets it. */
+int copy_hidden(guest_ptr_t va, void *kernel, size_t len, bool write)
+{
+	struct vcpu *v = this_cpu()->current;
+	char *p = kernel;
+
+	while (len) {
+		size_t n = MIN(len, PAGE_SIZE - va % PAGE_SIZE);
+		uint64_t leaf, error = write ? PF_WRITE : 0;
+		bool hit, ok;
+
+		spin_lock(&v->domain->tlb.lock);
+		leaf = leaf_cached(v->arch.cr3[v->arch.kernel_mode], va);
+		hit = leaf & (write ? PTE_RW : PTE_P);
+		ok = hit && frame_of(pte_mfn(leaf)); /* no device */
+		if (ok) {
+			char *at = (char *)mfn_to_virt(pte_mfn(leaf)) + va % PAGE_SIZE;
+
+			memcpy(write ? at : p, write ? p : at, n);
+			va += n;
+			p += n;
+			len -= n;
+		}
+		spin_unlock(&v->domain->tlb.lock);
+		if (!ok && (hit || !tlb_fill(v, va, &error)))
+			return 1;
+	}
+	return 0;
+}
+
+/* entry.S: in place of uaccess_copy(). */
+int uaccess_hidden(void *dst, const void *src, size_t len)
+{
+	bool write = !slot_is_hypervisor(pt_index((uint64_t)dst, 4));
+
+	return copy_hidden((guest_ptr_t)(write ? dst : src), (void *)(uintptr_t)(write ? src : dst), len, write);
+}
+
 struct extable_entry {
 	uint64_t rip, fixup;
 };
@@ -54,16 +109,20 @@ bool extable_fixup(struct regs *r)
 	return false;
 }
 
-extern const uint64_t _smap_sites[], _smap_sites_end[];
+extern const uint64_t _patch_sites[], _patch_sites_end[];
 
 /* Where the CPU has SMAP, the kernel touches guest memory only between STAC and CLAC.  VERW becomes a NOP where
- * it is not needed. */
-void smap_init(void)
+ * it is not needed.  Where the kernel hides, it goes other ways. */
+void patch_init(void)
 {
 	bool smap = cpuid(7, 0).ebx >> 20 & 1;
 
-	for (const uint64_t *s = _smap_sites; s < _smap_sites_end; s += 2)
-		if (s[1] == 2 && !(speculation & SPECULATION_VERW))
+	for (const uint64_t *s = _patch_sites; s < _patch_sites_end; s += 2)
+		if (s[1] > 2 && speculation & SPECULATION_HIDDEN) {
+			uint64_t jmp = 0xe9 | (s[1] - s[0] - 5) << 8;
+
+			memcpy((void *)s[0], &jmp, 5);
+		} else if (s[1] == 2 && !(speculation & SPECULATION_VERW))
 			memcpy((void *)s[0], "\x0f\x1f\x80\0\0\0\0", 7);
 		else if (s[1] < 2 && smap)
 			memcpy((void *)s[0], s[1] ? "\x0f\x01\xcb" : "\x0f\x01\xca", 3);

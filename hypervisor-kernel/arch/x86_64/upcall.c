@@ -20,10 +20,9 @@ bool handler_ok(uint64_t handler)
 
 void trap_set(struct vcpu *v, unsigned vector, const struct trap_info *t)
 {
-	bool masks = t->flags & 4;
+	bool masks = t->flags & 4, fast = masks && handler_ok(t->address) && !(speculation & SPECULATION_HIDDEN);
 
-	v->arch.trap[vector] =
-		(struct trap_entry){ t->address, t->cs, t->flags & 3, masks, masks && handler_ok(t->address) };
+	v->arch.trap[vector] = (struct trap_entry){ t->address, t->cs, t->flags & 3, masks, fast };
 }
 
 void syscall_fast_update(struct vcpu *v)
@@ -115,8 +114,11 @@ void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error)
 void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error)
 {
 	v->info->arch.cr2 = va;
-	if (!v->arch.kernel_mode)
+	if (!v->arch.kernel_mode) {
 		error |= PF_USER;
+		if (v->domain->personality & GUISE_PERSONALITY_MM && va < VA_KERNEL)
+			v->arch.faulted = va;
+	}
 	bounce_trap(v, TRAP_PF, error);
 }
 

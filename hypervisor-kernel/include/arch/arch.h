@@ -17,14 +17,18 @@ struct trap_info;
 struct vcpu;
 
 extern struct cpu boot_cpu;
-extern uint64_t boot_l3[512]; /* head.S: the first GiB */
-extern uint64_t boot_l4[512]; /* kernel half only; the root while no domain is loaded	*/
+extern uint64_t boot_l3[512];  /* head.S: the first GiB */
+extern uint64_t boot_l4[512];  /* kernel half only; the root while no domain is loaded	*/
+extern uint64_t guest_l4[512]; /* what a guest's root has of it: all, or only the gate */
 
 /* entry.S */
 void syscall_entry(void);
 void syscall32_entry(void);
 void return_to_guest(struct vcpu *v) __attribute__((noreturn));
 int uaccess_copy(void *dst, const void *src, size_t len);
+int uaccess_hidden(void *dst, const void *src, size_t len);
+/* What that does, with the guest's side and the kernel's told apart. */
+int copy_hidden(guest_ptr_t va, void *kernel, size_t len, bool write);
 void load_selector_ds(uint16_t sel);
 void load_selector_es(uint16_t sel);
 void load_selector_fs(uint16_t sel);
@@ -100,16 +104,19 @@ void fpu_init_vcpu(struct vcpu *v);
 extern uint64_t fpu_xcr0;
 
 /* speculation.c */
-#define SPECULATION_MELTDOWN  1u  /* user mode reads what is mapped for the kernel			*/
-#define SPECULATION_LEAKS     2u  /* buffers would have to be cleared, and the CPU does not know how	*/
-#define SPECULATION_IBRS      4u  /* set once: user mode does not steer the kernel's branches	*/
-#define SPECULATION_AUTO_IBRS 8u  /* the same, in EFER						*/
-#define SPECULATION_IBPB      16u /* branch predictions are forgotten between domains		*/
-#define SPECULATION_RETURNS   32u /* so are return addresses					*/
-#define SPECULATION_VERW      64u /* buffers are cleared on the way to a guest			*/
+#define SPECULATION_MELTDOWN  1u   /* user mode reads what is mapped for the kernel			*/
+#define SPECULATION_LEAKS     2u   /* buffers would have to be cleared, and the CPU does not know how	*/
+#define SPECULATION_IBRS      4u   /* set once: user mode does not steer the kernel's branches	*/
+#define SPECULATION_AUTO_IBRS 8u   /* the same, in EFER						*/
+#define SPECULATION_IBPB      16u  /* branch predictions are forgotten between domains		*/
+#define SPECULATION_RETURNS   32u  /* so are return addresses					*/
+#define SPECULATION_VERW      64u  /* buffers are cleared on the way to a guest			*/
+#define SPECULATION_HIDDEN    128u /* guests' roots do not map the kernel: it cannot be read by Meltdown	*/
 extern uint32_t speculation;
 /* From CPUID 7 EDX, 0x80000008 EBX and 0x80000021 EAX, and IA32_ARCH_CAPABILITIES, 0 if there is none. */
 uint32_t speculation_decide(bool intel, uint32_t edx7, uint32_t ebx8, uint32_t eax21, uint64_t caps);
+/* Does the kernel hide on such a CPU, given the options of these names? */
+uint32_t speculation_hide(uint32_t s, bool hide, bool meltdown);
 void speculation_init(void);
 void speculation_init_cpu(void);
 void speculation_switch(void);
@@ -146,4 +153,4 @@ extern uint64_t tsc_base;
 /* uaccess.c */
 bool extable_fixup(struct regs *r);
 bool guest_range_ok(guest_ptr_t p, size_t len);
-void smap_init(void);
+void patch_init(void);

@@ -20,7 +20,9 @@ struct tss {
 	uint8_t iomap[8192 + 1];
 } __attribute__((packed, aligned(16)));
 
-/* A CPU's stacks, each above a page that is not mapped: to grow into it is a double fault. */
+#define LDT_MAX 8192 /* descriptors */
+
+/* A CPU's stacks, each above a page that is not mapped: to grow into it is a double fault.  ist: IN_GATE. */
 struct stacks {
 	struct {
 		uint8_t guard[4096], stack[4096];
@@ -29,6 +31,10 @@ struct stacks {
 };
 extern struct stacks cpu_stacks[MAX_CPUS]; /* the first are the boot CPU's */
 
+/* The only data of the kernel that guests' roots map when it hides (docs/security.md): no secrets here. */
+#define IN_GATE __attribute__((section(".bss.gate"), aligned(4096)))
+
+/* IN_GATE */
 struct cpu {
 	struct cpu *self;
 	struct vcpu *current; /* whose registers a trap saves; the idle vCPU never is	*/
@@ -53,8 +59,11 @@ struct cpu {
 	uint64_t iomap_change;		/* which state of whose ports the I/O bitmap shows	*/
 	uint32_t iomap_low, iomap_high; /* its bytes that open any		*/
 	uint32_t irq_looks;		/* of a long hypercall, whether an interrupt waits	*/
+	/* The stack of the gate (entry.S). */
+	uint64_t gate[32] __attribute__((aligned(16)));
 	struct tss tss;
 	uint64_t gdt[GDT_BYTES / 8] __attribute__((aligned(4096)));
+	uint64_t ldt[LDT_MAX]; /* loaded from here when the kernel hides	*/
 };
 
 static inline struct cpu *this_cpu(void)

@@ -17,12 +17,12 @@
 struct fake fake;
 struct fake_bases fake_bases;
 struct cpu boot_cpu;
-uint64_t boot_l4[512];
+uint64_t boot_l4[512], guest_l4[512];
 struct boot_info boot_info;
 uint64_t fpu_xcr0 = 7, tsc_base;
 uint32_t tsc_khz = 1000000, pvclock_mul = 0x80000000;
 int8_t pvclock_shift = 1;
-const uint64_t _extable[2], _extable_end[1], _smap_sites[2], _smap_sites_end[1];
+const uint64_t _extable[2], _extable_end[1], _patch_sites[2], _patch_sites_end[1];
 const uint8_t trap_stubs[256][16];
 
 static char *arena;
@@ -40,7 +40,7 @@ void fake_boot(mfn_t frames)
 	frame_add_ram(0, frames - FAKE_DEVICE);
 	boot_cpu.self = &boot_cpu;
 	for (unsigned i = SLOT_M2P; i < SLOT_END; i++)
-		boot_l4[i] = 0xdead0000000ull + i;
+		boot_l4[i] = guest_l4[i] = 0xdead0000000ull + i;
 	load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);
 	sched_init();
 }

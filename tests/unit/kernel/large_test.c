@@ -95,6 +95,61 @@ START_TEST(a_run_of_own_frames_becomes_one_entry)
 }
 END_TEST
 
+START_TEST(a_hidden_kernel_copies_across_pages_and_sets_a_and_d)
+{
+	uint64_t at = VA + 3 * PAGE_SIZE - 5, word = 0x1122334455667788, back = 0;
+	uint64_t *e = guest_entry(guest_table(&g, g.mfn[0], VA, 1, &next_table), 0);
+
+	for (unsigned i = 0; i < 4; i++)
+		e[i] &= ~(PTE_A | PTE_D);
+	ck_assert_int_eq(copy_hidden(at, &back, 8, false), 0);
+	ck_assert_uint_eq(back, 0);
+	ck_assert_uint_eq(e[2] & e[3] & PTE_A, PTE_A);
+	ck_assert_uint_eq((e[2] | e[3]) & PTE_D, 0);
+	ck_assert_int_eq(copy_hidden(at, &word, 8, true), 0);
+	ck_assert_uint_eq(e[2] & e[3] & PTE_D, PTE_D);
+	ck_assert_int_eq(copy_hidden(at, &back, 8, false), 0);
+	ck_assert_uint_eq(back, word);
+	ck_assert_int_eq(memcmp((char *)mfn_to_virt(g.mfn[FIRST + 2]) + PAGE_SIZE - 5, &word, 5), 0);
+	ck_assert_int_eq(memcmp(mfn_to_virt(g.mfn[FIRST + 3]), (char *)&word + 5, 3), 0);
+	check();
+}
+END_TEST
+
+START_TEST(a_hidden_kernel_copies_what_one_entry_maps)
+{
+	uint64_t word = 77, back = 0;
+
+	use(VA);
+	ck_assert(is_large(VA));
+	ck_assert_int_eq(copy_hidden(VA + 300 * PAGE_SIZE + 8, &word, 8, true), 0);
+	ck_assert_uint_eq(((uint64_t *)mfn_to_virt(g.mfn[FIRST + 300]))[1], 77);
+	ck_assert_int_eq(copy_hidden(VA + 300 * PAGE_SIZE + 8, &back, 8, false), 0);
+	ck_assert_uint_eq(back, 77);
+}
+END_TEST
+
+START_TEST(a_hidden_kernel_copies_only_what_the_guest_may_reach)
+{
+	uint64_t *e = guest_entry(guest_table(&g, g.mfn[0], VA, 1, &next_table), 0), word = 1;
+	struct handle h = { .kind = GUISE_HANDLE_MMIO, .first = frame_max + 9, .nr = 1 };
+	mfn_t foreign = frame_alloc(0, OWNER_KERNEL);
+
+	e[1] &= ~(PTE_RW | PTE_D);
+	e[2] = 0;
+	e[3] = foreign << PAGE_SHIFT | LEAF;
+	e[4] = (frame_max + 5) << PAGE_SHIFT | LEAF;
+	ck_assert_int_gt(handle_add(g.d, &h), 0);
+	e[5] = h.first << PAGE_SHIFT | LEAF; /* it may, but by itself */
+	for (unsigned i = 1; i < 6; i++)
+		ck_assert_int_eq(copy_hidden(VA + i * PAGE_SIZE, &word, 8, true), 1);
+	for (unsigned i = 2; i < 6; i++)
+		ck_assert_int_eq(copy_hidden(VA + i * PAGE_SIZE, &word, 8, false), 1);
+	ck_assert_int_eq(copy_hidden(VA + PAGE_SIZE, &word, 8, false), 0);
+	ck_assert_int_eq(copy_hidden(VA + 2 * PAGE_SIZE - 4, &word, 8, false), 1);
+}
+END_TEST
+
 START_TEST(a_run_with_one_entry_that_differs_does_not)
 {
 	static const uint64_t other[] = { 0, RO, LEAF | PTE_NX, LEAF & ~PTE_A, LEAF & ~PTE_D, LEAF | 1ull << 9 };
@@ -276,6 +331,9 @@ SUITE(large)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, a_run_of_own_frames_becomes_one_entry);
+	tcase_add_test(tc, a_hidden_kernel_copies_across_pages_and_sets_a_and_d);
+	tcase_add_test(tc, a_hidden_kernel_copies_what_one_entry_maps);
+	tcase_add_test(tc, a_hidden_kernel_copies_only_what_the_guest_may_reach);
 	tcase_add_loop_test(tc, a_run_with_one_entry_that_differs_does_not, 0, 6);
 	tcase_add_test(tc, a_run_with_a_frame_that_is_not_the_domains_does_not);
 	tcase_add_test(tc, an_update_of_one_entry_ends_the_run);
@@ -292,5 +350,8 @@ SUITE(large_native)
 {
 	tcase_add_checked_fixture(tc, setup_native, NULL);
 	tcase_add_test(tc, a_run_of_own_frames_becomes_one_entry);
+	tcase_add_test(tc, a_hidden_kernel_copies_across_pages_and_sets_a_and_d);
+	tcase_add_test(tc, a_hidden_kernel_copies_what_one_entry_maps);
+	tcase_add_test(tc, a_hidden_kernel_copies_only_what_the_guest_may_reach);
 	tcase_add_test(tc, a_native_domain_ends_a_run_by_invlpg);
 }

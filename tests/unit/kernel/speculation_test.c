@@ -59,8 +59,21 @@ START_TEST(an_amd_cpu_has_no_meltdown_and_tells_of_barriers_elsewhere)
 }
 END_TEST
 
+START_TEST(a_cpu_with_meltdown_is_hidden_from_and_others_if_it_is_wished)
+{
+	uint32_t bad = SPECULATION_MELTDOWN | SPECULATION_RETURNS, good = SPECULATION_RETURNS;
+
+	ck_assert_uint_eq(speculation_hide(bad, false, false), SPECULATION_HIDDEN | SPECULATION_RETURNS);
+	ck_assert_uint_eq(speculation_hide(bad, true, true), SPECULATION_HIDDEN | SPECULATION_RETURNS);
+	ck_assert_uint_eq(speculation_hide(bad, false, true), bad);
+	ck_assert_uint_eq(speculation_hide(good, false, false), good);
+	ck_assert_uint_eq(speculation_hide(good, true, false), SPECULATION_HIDDEN | SPECULATION_RETURNS);
+}
+END_TEST
+
 SUITE(speculation)
 {
+	tcase_add_test(tc, a_cpu_with_meltdown_is_hidden_from_and_others_if_it_is_wished);
 	tcase_add_test(tc, an_intel_cpu_that_says_nothing_has_all_faults);
 	tcase_add_test(tc, buffers_are_cleared_where_the_cpu_knows_how);
 	tcase_add_test(tc, a_recent_intel_cpu_has_neither_meltdown_nor_leaks_and_sets_ibrs_once);
