@@ -58,6 +58,8 @@ rings_net = $(call rings,net,$(1),-netdev user$(comma)id=n$(comma)restrict=on -d
 # The smallest PV guest, of which there are many.
 TINY_CFLAGS := -std=gnu11 -Iruntime/include -O2 -ffreestanding -fno-pic -mcmodel=kernel -fno-stack-protector -mgeneral-regs-only \
 	-mno-red-zone -fno-asynchronous-unwind-tables $(WARN) $(DEPS)
+tiny_link = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+	-T tests/system/many/tiny.lds -o $@ $(1)
 TINY_OBJS := $(addprefix $(S)/many/, tiny.o entry.o)
 $(S)/many/%.o: tests/system/many/%.c
 	@mkdir -p $(@D)
@@ -68,8 +70,7 @@ $(S)/many/%.o: tests/system/many/%.S
 	$(Q)$(CC) $(TINY_CFLAGS) -c -o $@ $<
 
 $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
-	$(Q)ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
-		-T tests/system/many/tiny.lds -o $@ $(TINY_OBJS)
+	$(Q)$(call tiny_link,$(TINY_OBJS))
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
 .PHONY: test-l4linux test-claims test-hide test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test

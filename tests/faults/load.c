@@ -6,12 +6,12 @@
  *
  * The disk, of DISK_SIZE bytes, is written and read past the page cache; what a block must hold follows from its place
  * and from how often it was written.  To the host's server go random bytes, which it sends back.  Memory that no driver
- * is ever given is looked at all the time.  Twenty times a second a line tells how far it is:
+ * is ever given, all that is free, is looked at all the time.  Twenty times a second a line tells how far it is:
  *
- *	load disk OPERATIONS ERRORS WRONG net OPERATIONS ERRORS WRONG rounds ROUNDS memory WRONG
+ *	load disk OPERATIONS ERRORS WRONG net OPERATIONS ERRORS WRONG rounds ROUNDS memory WRONG MIB PASSES
  *
- * OPERATIONS are those that came to a good end, WRONG counts bytes, ROUNDS how often each part of the disk was read as a whole.  What the guest's kernel has to
- * complain of comes as a line, too: kernel TEXT.
+ * OPERATIONS are those that came to a good end, WRONG counts bytes, ROUNDS and PASSES how often each part of the disk
+ * was read and all of MIB looked at.  What the guest's kernel has to complain of comes as a line, too: kernel TEXT.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define WORKERS	  4
@@ -32,14 +34,16 @@
 #define BLOCKS	  (DISK_SIZE / BLOCK / WORKERS)
 #define FLUSH	  16 /* writes from one fdatasync to the next */
 #define MESSAGE	  (32u << 10)
-#define MEMORY	  (32u << 20)
+#define STEP	  (16u << 20) /* of memory, each second */
+#define SPARE	  (96u << 20) /* memory that is left to others */
 
 struct counters {
 	atomic_ulong operations, errors, wrong;
 };
 
 static struct counters disk_counters, net_counters;
-static atomic_ulong rounds[WORKERS], memory_wrong;
+static atomic_ulong rounds[WORKERS], memory_wrong, passes;
+static size_t memory_size;
 static const char *disk;
 static struct sockaddr_in server = { .sin_family = AF_INET };
 
@@ -202,23 +206,41 @@ static void *net_worker(void *arg)
 
 /* ---- the rest of the guest ---- */
 
+static uint64_t *memory, *memory_should;
+
+/* Before all else: later many would want the CPU. */
+static void memory_fill(void)
+{
+	struct sysinfo info;
+	size_t room = sysinfo(&info) ? 0 : info.freeram * info.mem_unit;
+
+	memory_size = room > SPARE + STEP ? (room - SPARE) / STEP * STEP : STEP;
+	memory = mmap(NULL, memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (memory == MAP_FAILED) {
+		fprintf(stderr, "load: no memory\n");
+		exit(1);
+	}
+	memory_should = get(BLOCK);
+	fill(memory_should, BLOCK, 1);
+	/* Not by memcpy(): "rep movsb" is slow where a CPU is emulated. */
+	for (size_t i = 0; i < memory_size / 8; i++)
+		memory[i] = memory_should[i % (BLOCK / 8)];
+}
+
 static void *memory_worker(void *arg)
 {
-	unsigned char *memory = get(MEMORY), *should = get(BLOCK);
+	for (;; atomic_fetch_add(&passes, 1)) {
+		for (size_t at = 0; at < memory_size; at += BLOCK) {
+			unsigned char *block = (unsigned char *)memory + at, *should = (unsigned char *)memory_should;
+			unsigned long wrong = differing(block, should, BLOCK);
 
-	fill(should, BLOCK, 1);
-	for (size_t at = 0; at < MEMORY; at += BLOCK)
-		memcpy(memory + at, should, BLOCK);
-	for (;;) {
-		for (size_t at = 0; at < MEMORY; at += BLOCK) {
-			unsigned long wrong = differing(memory + at, should, BLOCK);
-
+			if (at % STEP == 0)
+				sleep(1);
 			if (!wrong)
 				continue;
 			atomic_fetch_add(&memory_wrong, wrong);
-			memcpy(memory + at, should, BLOCK);
+			memcpy(block, should, BLOCK);
 		}
-		sleep(1);
 	}
 	return arg;
 }
@@ -269,6 +291,7 @@ int main(int argc, char **argv)
 	disk = argv[1];
 	server.sin_port = htons((uint16_t)atoi(argv[3]));
 	setlinebuf(stdout);
+	memory_fill();
 	start(kernel_worker, 1);
 	start(memory_worker, 1);
 	start(disk_worker, WORKERS);
@@ -278,9 +301,9 @@ int main(int argc, char **argv)
 
 		for (unsigned i = 1; i < WORKERS; i++)
 			least = rounds[i] < least ? rounds[i] : least;
-		printf("load disk %lu %lu %lu net %lu %lu %lu rounds %lu memory %lu\n", disk_counters.operations,
-		       disk_counters.errors, disk_counters.wrong, net_counters.operations, net_counters.errors,
-		       net_counters.wrong, least, memory_wrong);
+		printf("load disk %lu %lu %lu net %lu %lu %lu rounds %lu memory %lu %lu %lu\n",
+		       disk_counters.operations, disk_counters.errors, disk_counters.wrong, net_counters.operations,
+		       net_counters.errors, net_counters.wrong, least, memory_wrong, memory_size >> 20, passes);
 		usleep(50000);
 	}
 }

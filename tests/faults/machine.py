@@ -10,17 +10,36 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BOOT = 600  # seconds
-DISK_SIZE = 4 << 20
+DISK_SIZE = 4 << 20  # that tests/faults/load.c works with
+FIO_SIZE = 12 << 20  # behind it
 STANDBY = 8 << 10  # KiB: a driver's pages; what the kernel has for it comes in addition
 DEVICES = {'virtio': 'virtio-blk-pci,drive=scratch,disable-legacy=on,iommu_platform=on',
            'nvme': 'nvme,drive=scratch,serial=scratch'}
 IN_GUEST = '''install -m 755 /run/guise/load /var/tmp/load
-exec /var/tmp/load /dev/xvdb 10.0.2.2 {port}
+{fio}exec /var/tmp/load /dev/xvdb 10.0.2.2 {port}
+'''
+FIO = f'''fio --name=verify --filename=/dev/xvdb --offset={DISK_SIZE} --size={FIO_SIZE} --direct=1 --ioengine=libaio --iodepth=4 \\
+	--rw=randrw --bs=16k --rate_iops=50 --verify=crc32c --verify_backlog=16 --continue_on_error=all --time_based \\
+	--runtime=9999999 --status-interval=2 --output-format=terse &
 '''
 
 
 class Lost(Exception):
     """The machine or its guest is no longer what it was; the text says why."""
+
+
+def tree(build, to, other):
+    """A build in which some files are others, or are more; what is in drivers-vm comes into the boot archive."""
+    files = {name: f'{build}/{name}' for name in ('hypervisor-kernel/guise', 'vmm/vmm', 'guise')}
+    for name in os.listdir(f'{build}/drivers-vm'):
+        if os.path.isfile(f'{build}/drivers-vm/{name}'):
+            files[f'drivers-vm/{name}'] = f'{build}/drivers-vm/{name}'
+    for name, target in (files | other).items():
+        os.makedirs(os.path.dirname(f'{to}/{name}'), exist_ok=True)
+        if os.path.lexists(f'{to}/{name}'):
+            os.unlink(f'{to}/{name}')
+        os.symlink(os.path.abspath(target), f'{to}/{name}')
+    return to
 
 
 def echo():
@@ -46,22 +65,23 @@ def echo():
 class Machine:
     """Runs from its construction, when the guest's work has begun, until stop()."""
     in_guest = IN_GUEST
-    policies = {'all': 'restarts=1000000,backoff=0,limit=400'}
-    policies |= dict.fromkeys(('vdb', 'net0'),
-                              f'{policies["all"]},stall=1000,window=1,standby={os.environ.get("STANDBY") or 0}')
+    policies = {'all': 'restarts=1000000,backoff=0'}  # a busy host is no driver that hangs
+    policies |= dict.fromkeys(('vdb', 'net0'), f'{policies["all"]},limit=400,stall=1000,window=1,'
+                                               f'standby={os.environ.get("STANDBY") or 0}')
     drivers = "', '".join(f'{device},{policy}' for device, policy in policies.items())
     patience = 60  # seconds for an answer of the server
 
-    def __init__(self, build, folder, port, number):
+    def __init__(self, build, folder, port, number, fio=False):
         self.changed = threading.Condition()
-        self.events, self.answers, self.kernel = [], {}, []
+        self.events, self.answers, self.kernel, self.crashed = [], {}, [], {}
+        self.dots, self.fio, self.fio_complains = 0, [], 0
         self.work, self.said, self.ended = None, '', False
         self.requests = 0
         self.name = f'faults-{os.getpid()}-{number}'
         self.log = f'{folder}/console-{number}.log'
         scratch = f'{folder}/scratch.img'
         with open(scratch, 'wb') as f:
-            f.truncate(DISK_SIZE)
+            f.truncate(DISK_SIZE + FIO_SIZE)
         bus = os.environ.get('DISK_BUS') or 'virtio'
         env = {k: v for k, v in os.environ.items() if k not in ('EXEC', 'UNTIL', 'DISK', 'ARCHIVE', 'APPEND', 'TIMEOUT')}
         env |= {
@@ -72,7 +92,9 @@ class Machine:
             'DISKS': "'vda,xvda,w', 'vdb,xvdb,w'",
             'QEMU_ARGS': f'-drive if=none,id=scratch,file={scratch},format=raw,cache=unsafe -device {DEVICES[bus]} '
                           + env.get('QEMU_ARGS', ''),
-            'FILES': f'load={build}/faults/load', 'EXEC': self.in_guest.format(port=port)}
+            'FILES': f'load={build}/faults/load', 'EXEC': self.in_guest.format(port=port, fio=FIO if fio else '')}
+        if fio:
+            env['IMAGE'] = 'bench'
         # pylint: disable=consider-using-with # it lives longer
         self.run = subprocess.Popen(['setpriv', '--pdeathsig', 'TERM', f'{TOP}/scripts/run'], env=env, text=True,
                                     errors='replace', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -90,11 +112,15 @@ class Machine:
 
     def read_guest(self):
         for line in self.run.stdout:
-            match = re.match(r'load disk (\d+) (\d+) (\d+) net (\d+) (\d+) (\d+) rounds (\d+) memory (\d+)$', line)
+            match = re.match(r'load disk (\d+) (\d+) (\d+) net (\d+) (\d+) (\d+) rounds (\d+) '
+                             r'memory (\d+) (\d+) (\d+)$', line)
             with self.changed:
                 if match:
                     n = [int(x) for x in match.groups()]
-                    self.work = {'disk': n[0:3], 'net': n[3:6], 'rounds': n[6], 'memory': n[7]}
+                    self.work = {'disk': n[0:3], 'net': n[3:6], 'rounds': n[6], 'memory': n[7], 'canaries': n[8],
+                                 'passes': n[9]}
+                elif re.match(r'3;fio-[\d.]+;verify;', line):
+                    self.fio = line.split(';')  # terse version 3 in fio(1): [5] KiB read, [46] written
                 elif line.startswith('kernel '):
                     self.kernel.append(line[7:].strip())
                 else:
@@ -110,6 +136,7 @@ class Machine:
         for line in self.run.stderr:
             with self.changed:
                 self.said = line.strip() or self.said
+                self.fio_complains += line.startswith(('fio:', 'verify:'))
 
     def end(self):
         with self.changed:
@@ -133,6 +160,10 @@ class Machine:
                         self.answers[message.get('id')] = message
                     elif message['event'].startswith('driver-'):
                         self.events.append((message['event'][7:], message['guest'], message['text']))
+                    elif message['event'] == 'crashed':
+                        self.crashed[message['guest']] = message['text']
+                    elif message['event'] == 'console':
+                        self.dots += len(message['data'])
                     self.changed.notify_all()
         except OSError:
             pass
@@ -202,6 +233,21 @@ class Machine:
         """All of the disk is read once more, so that nothing wrong is left for later."""
         rounds = self.work['rounds']
         self.wait(lambda: self.work['rounds'] >= rounds + 2, 300, 'the guest reads its disk no more')
+
+    def canary(self):
+        """Another domain, which looks at its memory: tests/faults/canary.c."""
+        answer = self.ask('create', file='canary', config=(
+            "name = 'canary'\nkernel = 'drivers/canary'\nmemory = 64\ncap = 5\non_crash = 'destroy'\n"))
+        if isinstance(answer, dict):
+            answer = self.ask('console', guest='canary')
+        if not isinstance(answer, dict):
+            raise Lost(f'no canary can be made: {answer}')
+
+    def look_at_memory(self):
+        """All of it, the guest's and the canary's, is looked at once more."""
+        passes, dots = self.work['passes'], self.dots
+        self.wait(lambda: 'canary' in self.crashed or (self.work['passes'] >= passes + 2 and self.dots >= dots + 2), 600,
+                  'nobody looks at the memory any more')
 
     def stop(self):
         if self.run.poll() is None:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * entry.S - the first instruction of the tiny guest, and the notes that make it a PV kernel
+ * entry.S - the first instruction of a tiny guest, and the notes that make it a PV kernel
  * (xen/elfnote.h; the format is that of ELF notes).
  */
 #include <xen/elfnote.h>
@@ -9,7 +9,7 @@
 	.globl	entry
 entry:
 	mov	%rsi, %rdi
-	call	tiny
+	call	guest
 
 	.macro	note type, value:vararg
 	.balign	4

@@ -75,8 +75,8 @@ static void obey(char c)
 	say(&c, 1);
 }
 
-void tiny(start_info_t *si);
-void tiny(start_info_t *si)
+void guest(start_info_t *si);
+void guest(start_info_t *si)
 {
 	unsigned len = 0;
 
