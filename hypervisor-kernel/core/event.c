@@ -359,6 +359,7 @@ static int send(struct vcpu *v, uint32_t n)
 	case PORT_INTERDOMAIN:
 		r = domain_get(copy.remote_dom);
 		if (r) {
+			sched_rang(d, r);
 			event_raise(r, copy.remote_port);
 			domain_put(r);
 		}

@@ -8,6 +8,9 @@
  * LAG_NS: so it gets the CPU soon when it wakes, and cannot keep others from it.  A domain with a cap has a
  * budget for each period; what it overdraws is missing in the next one.
  *
+ * A driver works for guests, and ahead of them.  The guest that rings one pays, in virtual time, for what it did since
+ * a guest rang last, whoever that was: by and by each pays for about as much as it asked for.
+ *
  * Only runnable vCPUs that are on no CPU stand in the queue; those of a domain that is paused or has no
  * budget are left out until it may run again.  All CPUs share one queue and its lock, so there is nothing to
  * be stolen, and shares hold across CPUs.  The lock also guards each vCPU's state.
@@ -20,9 +23,10 @@
 
 #define NR_PRIORITIES 3
 #define SLICE_NS      10000000ull
-#define WAKE_NS	      500000ull	 /* how long one that wakes waits for one that had more	*/
-#define BATCH_NS      1000000ull /* and for one of less priority, which may have more work for it	*/
-#define LAG_NS	      5000000ull /* of run time			*/
+#define WAKE_NS	      500000ull	  /* how long one that wakes waits for one that had more	*/
+#define BATCH_NS      1000000ull  /* and for one of less priority, which may have more work for it	*/
+#define LAG_NS	      5000000ull  /* of run time			*/
+#define DEBT_NS	      50000000ull /* that one who rings pays at the most	*/
 #define PERIOD_NS     50000000ull
 #define QUOTA_NS      (PERIOD_NS / 100) /* for each percent	*/
 
@@ -110,6 +114,7 @@ static void kick_locked(struct domain *d) MUST_HOLD(queue_lock)
 static void charge(struct domain *d, uint64_t ns, uint64_t now) MUST_HOLD(queue_lock)
 {
 	d->sched.virtual += virtual_of(d, ns);
+	d->sched.unpaid = MIN(d->sched.unpaid + ns, DEBT_NS);
 	if (!d->sched.cap)
 		return;
 	d->sched.budget -= (int64_t)ns;
@@ -119,6 +124,16 @@ static void charge(struct domain *d, uint64_t ns, uint64_t now) MUST_HOLD(queue_
 		timer_set(&d->sched.refill, d->sched.period + PERIOD_NS);
 		kick_locked(d);
 	}
+}
+
+void sched_rang(struct domain *d, struct domain *server)
+{
+	if (d->priority != GUISE_PRIO_GUEST || server->priority == GUISE_PRIO_GUEST)
+		return;
+	spin_lock(&queue_lock);
+	d->sched.virtual += virtual_of(d, server->sched.unpaid);
+	server->sched.unpaid = 0;
+	spin_unlock(&queue_lock);
 }
 
 void sched_domain_init(struct domain *d)

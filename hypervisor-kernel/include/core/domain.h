@@ -33,6 +33,7 @@ struct sched_share {
 	uint32_t weight;  /* 1..65535				*/
 	uint32_t cap;	  /* percent of one CPU, 0 = none	*/
 	uint64_t virtual; /* run time by weight, ns at the default one	*/
+	uint64_t unpaid;  /* not a guest: run time since one rang, ns	*/
 	int64_t budget;	  /* of a capped one in this period, ns; what was overdrawn is negative */
 	uint64_t period;  /* when this period began		*/
 	bool spent;	  /* it waits for refill	*/

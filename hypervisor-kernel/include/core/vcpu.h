@@ -121,6 +121,8 @@ void sched_domain_init(struct domain *d);
 void sched_domain_end(struct domain *d);
 /* weight 1..65535; cap in percent of one CPU, 0 for none. */
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap);
+/* d sent an event to server: if d is a guest, it pays for what server, which is none, did. */
+void sched_rang(struct domain *d, struct domain *server);
 /* Run time up to now. */
 uint64_t sched_cpu_ns(const struct vcpu *v);
 void sched_counters(uint64_t *idle_ns, uint64_t *switches);

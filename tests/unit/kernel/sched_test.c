@@ -6,6 +6,7 @@
 
 #include <arch/arch.h>
 #include <arch/percpu.h>
+#include <xen/event_channel.h>
 #include <xen/sched.h>
 
 #define SLICE 10000000ull
@@ -250,6 +251,37 @@ START_TEST(the_least_weight_is_not_starved_by_the_greatest)
 }
 END_TEST
 
+/* All want the CPU; the third is a driver that the first rings, and that works for half a millisecond then. */
+START_TEST(who_rings_a_driver_pays_for_its_time)
+{
+	evtchn_alloc_unbound_t a = { .dom = DOMID_SELF, .remote_dom = g[0].d->id };
+	evtchn_bind_interdomain_t b = { .remote_dom = g[2].d->id };
+
+	guest_run(&g[2]);
+	ck_assert_int_eq(hc(g[2].v, __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, PTR(&a), 0, 0), 0);
+	vcpu_block(g[2].v);
+	g[2].d->priority = GUISE_PRIO_DRIVER;
+	b.remote_port = a.port;
+	guest_run(&g[0]);
+	ck_assert_int_eq(hc(g[0].v, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, PTR(&b), 0, 0), 0);
+	from_now();
+	for (unsigned i = 0; i < 4000; i++) {
+		run_for(1000000);
+		if (boot_cpu.current == g[2].v) {
+			fake.now += 500000;
+			vcpu_block(g[2].v);
+			next();
+		} else if (boot_cpu.current == g[0].v) {
+			hc(g[0].v, __HYPERVISOR_event_channel_op, EVTCHNOP_send, PTR(&b.local_port), 0, 0);
+			vcpu_wake(g[2].v);
+		}
+	}
+	ck_assert_uint_ge(percent(2), 10);
+	ck_assert(percent(1) >= 48 && percent(1) <= 52);
+	ck_assert(percent(0) + percent(2) >= 48);
+}
+END_TEST
+
 START_TEST(a_cap_holds_on_an_idle_cpu_and_below_the_share)
 {
 	for (unsigned busy = 0; busy < 2; busy++) {
@@ -446,6 +478,7 @@ SUITE(sched)
 	tcase_add_test(tc, equal_weights_get_equal_time);
 	tcase_add_test(tc, time_is_shared_by_weight);
 	tcase_add_test(tc, the_least_weight_is_not_starved_by_the_greatest);
+	tcase_add_test(tc, who_rings_a_driver_pays_for_its_time);
 	tcase_add_test(tc, a_cap_holds_on_an_idle_cpu_and_below_the_share);
 	tcase_add_test(tc, one_that_sleeps_saves_up_little);
 	tcase_add_test(tc, one_that_had_less_preempts_soon_when_it_wakes);
