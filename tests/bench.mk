@@ -18,14 +18,14 @@ bench-quick: $(ALL) $(BENCH_PROGRAMS) ## the same in a few minutes: instructions
 	@RUNS=1 REPS=3 SYSTEMS='native guise xen' tests/bench/run $(B)
 
 .PHONY: bench-io bench-disk bench-net
-bench-io: $(ALL) ## both of these, native, Guise and Xen (SYSTEMS, RUNS, OPS, MIB, IOMMU)
+bench-io: $(ALL) ## both of these, native, Guise and Xen (MODE, SYSTEMS, RUNS, OPS, MIB, IOMMU)
 	@tests/bench/io $(B)
 	@tests/bench/net $(B)
 
-bench-disk: $(ALL) ## measure disks by fio (SYSTEMS, RUNS, OPS, ROWS, DISK_BUS, IOMMU)
+bench-disk: $(ALL) ## measure disks by fio (MODE, SYSTEMS, RUNS, OPS, ROWS, DISK_BUS, IOMMU)
 	@tests/bench/io $(B)
 
-bench-net: $(ALL) ## measure iperf3 to this machine and between guests (SYSTEMS, RUNS, MIB, ROWS, NET_MODEL, IOMMU)
+bench-net: $(ALL) ## measure iperf3 to this machine and between guests (MODE, SYSTEMS, RUNS, MIB, ROWS, NET_MODEL, IOMMU)
 	@tests/bench/net $(B)
 
 .PHONY: bench-libvirt
