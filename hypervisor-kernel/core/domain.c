@@ -58,6 +58,14 @@ struct domain *domain_get(uint16_t id)
 	return d;
 }
 
+struct domain *domain_get_next(struct domain *d, uint16_t id)
+{
+	if (d && d->id == id)
+		return d;
+	domain_put(d);
+	return domain_get(id);
+}
+
 void domain_ref(struct domain *d)
 {
 	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
@@ -65,7 +73,7 @@ void domain_ref(struct domain *d)
 
 void domain_put(struct domain *d)
 {
-	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+	if (d && __atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0) {
 		grant_free(d);
 		event_free(d);
 		for (uint32_t i = 0; i < d->max_vcpus; i++)

@@ -248,8 +248,7 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 		d = handle_domain(v->domain, r.handle);
 	}
 	rc = d ? request(v, d, op, &r, arg[1]) : -EPERM;
-	if (d)
-		domain_put(d);
+	domain_put(d);
 	return rc;
 }
 

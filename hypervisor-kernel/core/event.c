@@ -216,8 +216,7 @@ out:
 	unlock_both(d, other);
 	if (irq < NR_IRQS)
 		irq_unbind(d, irq);
-	if (peer)
-		domain_put(peer);
+	domain_put(peer);
 	return rc;
 }
 

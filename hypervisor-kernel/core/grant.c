@@ -6,6 +6,7 @@
  * granter cannot withdraw it.  A use is undone in this order: no new translation can be made, cached
  * ones are dropped and flushed, then the bits are cleared and the hold given back.
  */
+#include <arch/iommu.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
@@ -193,7 +194,7 @@ static struct grant_map *map_at(struct grant_table *g, uint32_t n)
 	return &g->map[n / MAPS_PER_PAGE][n % MAPS_PER_PAGE];
 }
 
-int grant_map_add(struct domain *d, const struct grant_map *map)
+int grant_map_add(struct domain *d, struct grant_map *map)
 {
 	struct grant_table *g = d->grants;
 	int rc = -ENOSPC;
@@ -206,6 +207,9 @@ int grant_map_add(struct domain *d, const struct grant_map *map)
 			break;
 		if (map_at(g, n)->kind != GRANT_MAP_FREE)
 			continue;
+		/* With the lock: nobody can undo it before the device reaches it. */
+		if (map->kind == GRANT_MAP_DMA)
+			map->va = iommu_grant(d, n, map->m, map->writable);
 		*map_at(g, n) = *map;
 		g->nr_maps++;
 		g->low_map = n + 1;
@@ -215,15 +219,6 @@ int grant_map_add(struct domain *d, const struct grant_map *map)
 	}
 	spin_unlock(&g->lock);
 	return rc;
-}
-
-void grant_map_ready(struct domain *d, uint32_t n, uint8_t kind)
-{
-	struct grant_table *g = d->grants;
-
-	spin_lock(&g->lock);
-	map_at(g, n)->kind = kind;
-	spin_unlock(&g->lock);
 }
 
 int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out)
@@ -243,18 +238,23 @@ int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map 
 	return rc;
 }
 
-void grant_map_end(struct domain *d, uint32_t n, const struct grant_map *map)
+void grant_map_end(struct domain *d, const uint32_t *n, const struct grant_map *map, uint64_t nr)
 {
-	struct domain *from = domain_get(map->from);
 	struct grant_table *g = d->grants;
+	struct domain *from = NULL;
 
-	BUG_ON(!from); /* a held frame keeps its owner listed */
-	grant_unpin(from, map->ref, map->writable, map->m);
+	for (uint64_t i = 0; i < nr; i++) {
+		from = domain_get_next(from, map[i].from);
+		BUG_ON(!from); /* a held frame keeps its owner listed */
+		grant_unpin(from, map[i].ref, map[i].writable, map[i].m);
+	}
 	domain_put(from);
 	spin_lock(&g->lock);
-	map_at(g, n)->kind = GRANT_MAP_FREE;
-	g->nr_maps--;
-	g->low_map = MIN(g->low_map, n);
+	for (uint64_t i = 0; i < nr; i++) {
+		map_at(g, n[i])->kind = GRANT_MAP_FREE;
+		g->low_map = MIN(g->low_map, n[i]);
+	}
+	g->nr_maps -= (uint32_t)nr;
 	while (g->top_map && map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
 		g->top_map--;
 	spin_unlock(&g->lock);
@@ -282,7 +282,7 @@ void grant_unmap_all(struct domain *d)
 		tlb_drop_all(d);
 	for (uint32_t n = d->grants->top_map; n-- > 0;)
 		if (!grant_map_take(d, n, GRANT_MAP_DMA, &map))
-			grant_map_end(d, n, &map);
+			grant_map_end(d, &n, &map, 1);
 }
 
 bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, bool *writable)
@@ -343,8 +343,7 @@ static void map_ref(struct vcpu *v, gnttab_map_grant_ref_t *op)
 unpin:
 	grant_unpin(from, op->ref, map.writable, map.m);
 out:
-	if (from)
-		domain_put(from);
+	domain_put(from);
 }
 
 static void unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
@@ -356,7 +355,7 @@ static void unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
 		return;
 	}
 	arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
-	grant_map_end(v->domain, op->handle, &map);
+	grant_map_end(v->domain, &op->handle, &map, 1);
 	op->status = GNTST_okay;
 }
 

@@ -90,8 +90,10 @@ struct domain {
 
 /* A reference to the living domain with this id, or NULL. */
 struct domain *domain_get(uint16_t id);
+/* ... instead of d, which is counted, or NULL: most often the same. */
+struct domain *domain_get_next(struct domain *d, uint16_t id);
 void domain_ref(struct domain *d);
-void domain_put(struct domain *d);
+void domain_put(struct domain *d); /* or NULL */
 
 extern bool crossings_timed; /* domains begin with the time of crossings taken	*/
 /* Build an empty, paused domain (pauses == 1) with one vCPU.  Negative errno in *err. */

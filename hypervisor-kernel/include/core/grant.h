@@ -35,7 +35,7 @@ struct grant_map {
 	uint8_t writable;
 	uint32_t ref;
 	mfn_t m;
-	uint64_t va; /* GRANT_MAP_CPU: where			*/
+	uint64_t va; /* GRANT_MAP_CPU: where, _DMA: for the device	*/
 	mfn_t table; /* and in which entry			*/
 	uint32_t index;
 	uint32_t zero;
@@ -43,11 +43,9 @@ struct grant_map {
 
 enum { GRANT_MAP_FREE, GRANT_MAP_CPU, GRANT_MAP_DMA, GRANT_MAP_GOING };
 
-/* Remember *map for d; its number or -ENOSPC. */
-int grant_map_add(struct domain *d, const struct grant_map *map);
-/* Mapping n was added as GRANT_MAP_GOING while it was being made: now it is of that kind. */
-void grant_map_ready(struct domain *d, uint32_t n, uint8_t kind);
+/* Remember *map for d; its number or -ENOSPC.  From then on d's devices reach one of GRANT_MAP_DMA. */
+int grant_map_add(struct domain *d, struct grant_map *map);
 /* Take mapping n of that kind out of use (it becomes GRANT_MAP_GOING): its content, or -EINVAL. */
 int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out);
-/* Undo the pin and free the number. */
-void grant_map_end(struct domain *d, uint32_t n, const struct grant_map *map);
+/* Undo the pins of nr of them and free the numbers. */
+void grant_map_end(struct domain *d, const uint32_t *n, const struct grant_map *map, uint64_t nr);

@@ -30,7 +30,7 @@
 #endif
 
 struct CAPABILITY spinlock {
-	uint32_t held; /* 1 + the CPU that has it, 0 = nobody	*/
+	uint32_t held; /* 0 = nobody; DEBUG: 1 + the CPU that has it	*/
 };
 
 /* This CPU waits for another one: let it go on that waits for this one. */
@@ -40,13 +40,15 @@ uint32_t arch_cpu_id(void);
 #ifdef DEBUG
 void lock_misused(void) __attribute__((noreturn));
 #define lock_assert(x) ((x) ? (void)0 : lock_misused())
+#define lock_holder()  (1 + arch_cpu_id())
 #else
 #define lock_assert(x) ((void)0)
+#define lock_holder()  1u
 #endif
 
 static inline void spin_lock(struct spinlock *l) TAKES(*l) NO_LOCK_CHECK
 {
-	uint32_t nobody = 0, me = 1 + arch_cpu_id();
+	uint32_t nobody = 0, me = lock_holder();
 
 	while (!__atomic_compare_exchange_n(&l->held, &nobody, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		lock_assert(nobody != me);
@@ -57,6 +59,6 @@ static inline void spin_lock(struct spinlock *l) TAKES(*l) NO_LOCK_CHECK
 
 static inline void spin_unlock(struct spinlock *l) GIVES(*l) NO_LOCK_CHECK
 {
-	lock_assert(l->held == 1 + arch_cpu_id());
+	lock_assert(l->held == lock_holder());
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
