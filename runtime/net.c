@@ -25,7 +25,7 @@ struct net_device *net_card;
 struct net_dialogue net_dialogue;
 uint64_t net_now, net_deadline;
 
-static uint64_t report_at; /* when to tell what was done; 0: nothing was since the last time */
+static uint64_t report_at; /* from when on it may be told what was done */
 static int receive_due;	   /* the device may have packets */
 static uint64_t look_at;   /* when to look for them without an interrupt, 0: it interrupts */
 static unsigned silent;	   /* signs of life at which it had some, and no interrupt had come */
@@ -163,11 +163,10 @@ static void report(void)
 			v->ip, ip6_text(ip6, v->ip6[0]), ip6_text(of_link, v->ip6[1]));
 	}
 	if (!any)
-		report_at = 0;
-	else if (net_now >= report_at)
+		return;
+	if (net_now >= report_at)
 		report_at = net_now + REPORT_NS;
-	if (report_at)
-		net_due(report_at);
+	net_due(report_at);
 }
 
 /* Returns 1 when there is work for another round right away. */
