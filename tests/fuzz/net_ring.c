@@ -72,7 +72,7 @@ static void receive(netif_rx_sring_t *shared, unsigned op)
 {
 	struct net_meta meta = { .gso = (uint8_t)(op & 1), .gso_size = 1448 };
 	unsigned slots = net_rx_slots(1 + (uint32_t)input_number(2), &meta);
-	RING_IDX index;
+	RING_IDX index = 0;
 	int room;
 
 	switch (op % 4) {
@@ -91,9 +91,9 @@ static void receive(netif_rx_sring_t *shared, unsigned op)
 				net_rx_gso(&rx, index, &meta);
 			else
 				net_rx_answer(&rx, index, 1, 0);
-			if (op & 128)
-				net_rx_fail(&rx, index);
 		}
+		if ((int)slots <= room && op & 128)
+			net_rx_fail(&rx, index);
 		break;
 	default:
 		net_rx_publish(&rx);

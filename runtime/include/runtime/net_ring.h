@@ -99,7 +99,8 @@ unsigned net_rx_slots(uint32_t len, const struct net_meta *meta);
 /* What is in a buffer taken: len bytes from its start; NETRXF_*. */
 void net_rx_answer(struct net_rx_ring *ring, RING_IDX index, uint32_t len, uint16_t flags);
 
-/* It could not be filled.  Other buffers that were adopted may have been taken, and fail with it. */
+/* It could not be filled.  Other buffers that were adopted may have been taken, and fail with it: so not while a packet has
+ * but some of its buffers. */
 void net_rx_fail(struct net_rx_ring *ring, RING_IDX index);
 
 /* The slot behind the first of a packet holds this instead of data. */
