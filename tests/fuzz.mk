@@ -42,7 +42,7 @@ $(F)/lockstep/%.o: tests/lockstep/%.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
 
-$(F)/fuzz-lockstep: $(addprefix $(F)/lockstep/, drive.o model_memory.o model_grant.o model_event.o)
+$(F)/fuzz-lockstep: $(addprefix $(F)/lockstep/, drive.o drive_memory.o drive_grant.o drive_event.o compare.o model_memory.o model_grant.o model_event.o)
 
 $(F)/input.o: tests/fuzz/input.c
 	@mkdir -p $(@D)

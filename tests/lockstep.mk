@@ -4,7 +4,7 @@ LOCKSTEP_STEPS ?= 300000
 LOCKSTEP_SEED ?= 1
 LOCKSTEP_FLAGS := -Itests/fuzz/include
 LOCKSTEP_OPT := -O2
-LOCKSTEP_OBJS := $(addprefix $(L)/own/, main.o drive.o model_memory.o model_grant.o model_event.o)
+LOCKSTEP_OBJS := $(addprefix $(L)/own/, main.o drive.o drive_memory.o drive_grant.o drive_event.o compare.o model_memory.o model_grant.o model_event.o)
 LOCKSTEP_LIB := $(UNIT_KERNEL_LIB:$(U)/%=$(L)/%)
 
 $(L)/hypervisor-kernel/%.o: hypervisor-kernel/%.c tests/unit.mk
