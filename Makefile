@@ -21,6 +21,9 @@ ifneq ($(origin EXEC),undefined)
 override export EXEC := $(value EXEC)
 endif
 
+# Where an ordinary user's shell does not look for system programs: mke2fs, debugfs, libvirtd.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 # What the goals need is installed first; that takes no time when it is there.
 GOALS := $(filter-out clean help,$(or $(MAKECMDGOALS),all))
 NEEDS := $(if $(GOALS),build) $(if $(filter test% fuzz% coverage faults hostile,$(GOALS)),test) $(if $(filter lint% test,$(GOALS)),lint) \
