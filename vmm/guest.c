@@ -22,8 +22,9 @@
 
 #define FIRST_DOMAIN 32
 #define LAST_DOMAIN  (DRIVER_STANDBY - 1)
-#define END_SECONDS  20	  /* for drivers to let go of a guest's memory, before it is said	*/
-#define STEP_PAGES   2048 /* populated at a time					*/
+#define END_SECONDS  20		 /* for drivers to let go of a guest's memory, before it is said	*/
+#define STEP_PAGES   2048	 /* populated at a time					*/
+#define TURN_NS	     60000000000 /* for a guest to power off before the next is asked	*/
 
 static struct guest *guests;
 static unsigned nr_crashed;
@@ -745,16 +746,34 @@ void guests_shutdown(void)
 		g->restart = 0;
 		if (g->state == GUEST_BUILDING)
 			end(g, 0);
+	}
+}
+
+/* While the machine goes down: ask whose turn it is.  When to call again. */
+static uint64_t shutdown_next(void)
+{
+	uint64_t now = time_ns();
+	struct guest *last = NULL;
+
+	for (struct guest *g = guests; g; g = g->next) {
 		if (g->state != GUEST_RUNNING)
 			continue;
-		guest_pause(g, 0);
-		guest_ask(g, "poweroff");
+		if (!g->asked)
+			last = g;
+		else if (now < g->asked + TURN_NS)
+			return g->asked + TURN_NS;
 	}
+	if (!last)
+		return EVENT_FOREVER;
+	last->asked = now;
+	guest_pause(last, 0);
+	guest_ask(last, "poweroff");
+	return now + TURN_NS;
 }
 
 uint64_t guests_work(void)
 {
-	uint64_t when = EVENT_FOREVER, again;
+	uint64_t when = leaving ? shutdown_next() : EVENT_FOREVER, again;
 	int building = 0;
 	struct guest *next;
 

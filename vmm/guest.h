@@ -55,6 +55,7 @@ struct guest {
 	uint16_t disk_driver[CONFIG_DISKS], vif_driver[CONFIG_VIFS]; /* domain ids, 0: not shown yet	*/
 	unsigned vif_handle[CONFIG_VIFS];			     /* their numbers in the store	*/
 	uint64_t since;						     /* time_ns() of its start, or of its end	*/
+	uint64_t asked;						     /* to power off, with the machine; 0: not yet	*/
 	struct guest_waiter built, gone;
 };
 
@@ -88,7 +89,10 @@ struct guest *guest_next(struct guest *g);
 
 /* Look for guests that ended, and do what their configuration says. */
 void guests_check(void);
-/* Ask all of them to power off, as their own administrator would.  They are not restarted. */
+/*
+ * All of them power off, as their own administrator would ask them to: the last created first, and each when the one
+ * after it is gone, or has not gone for a minute.  They are not restarted.
+ */
 void guests_shutdown(void);
 /* Go on with what is under way.  When to call again: time_ns(), 0 for at once, or EVENT_FOREVER. */
 uint64_t guests_work(void);

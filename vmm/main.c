@@ -46,7 +46,7 @@ static void domain_ended(uint32_t port, void *arg)
 	somebody_ended = 1;
 }
 
-/* Once: the guests are asked to power off, and the machine follows them.  Twice: it does not wait. */
+/* Once: the guests are asked to power off, one after another, and the machine follows them.  Twice: it does not wait. */
 static void button_pressed(void)
 {
 	if (leaving)
