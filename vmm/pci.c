@@ -7,6 +7,7 @@
  */
 #include <runtime/hypercall.h>
 #include <runtime/io.h>
+#include <runtime/pci.h>
 #include <runtime/string.h>
 #include <runtime/window.h>
 #include <virtio/virtio_cap.h>
@@ -20,7 +21,6 @@
 #define COMMAND_NO_INTX (1u << 10)
 #define BAR0		0x10
 #define CAP_EXPRESS	0x10
-#define CAP_MSIX	0x11
 
 #define EXPRESS_CAPS	0x04
 #define EXPRESS_CONTROL 0x08
@@ -156,13 +156,14 @@ static const char *msix_program(uint16_t bdf, struct guise_device *dev, struct p
 {
 	uint32_t where;
 
-	keep->msix = capability(bdf, CAP_MSIX);
+	keep->msix = capability(bdf, PCI_CAP_MSIX);
 	if (!keep->msix)
 		return "it has no MSI-X";
 	keep->entries = (read16(bdf, keep->msix + 2) & 0x7ff) + 1u;
 	where = read32(bdf, keep->msix + 4);
 	dev->nr_irqs = keep->entries < PCI_MESSAGES ? keep->entries : PCI_MESSAGES;
-	if ((where & 7) > 5 || !dev->bar[where & 7].size || dev->bar[where & 7].port)
+	if ((where & 7) > 5 || dev->bar[where & 7].port ||
+	    (uint64_t)(where & ~7u) + keep->entries * 16 > dev->bar[where & 7].size)
 		return "its MSI-X table has no memory";
 	keep->table = mmio_map(dev->bar[where & 7].base + (where & ~7u), keep->entries * 16);
 	if (!keep->table)
@@ -313,9 +314,9 @@ static long give(uint32_t parent, uint32_t domain, uint64_t first, uint64_t nr)
 
 const char *pci_give(struct guise_device *dev, uint32_t domain)
 {
-	unsigned cap = capability((uint16_t)dev->bdf, CAP_MSIX),
-		 entries = (read16((uint16_t)dev->bdf, cap + 2) & 0x7ff) + 1u;
-	uint32_t where = read32((uint16_t)dev->bdf, cap + 4);
+	/* What the device says of its table now may be what a driver made it say. */
+	unsigned cap = pci_capability(dev, PCI_CAP_MSIX, 0), entries = (pci_config16(dev, cap + 2) & 0x7ff) + 1u;
+	uint32_t where = pci_config32(dev, cap + 4);
 
 	if (give(GUISE_ROOT_DEVICE, domain, dev->bdf, 1) < 0)
 		return "it cannot be given away";
