@@ -3,6 +3,7 @@
  * trial.c - the domains of one trial: claimant, and perhaps peer and bystander.  Each is a native
  * domain without handles, but for what the claim asks for.
  */
+#include <runtime/device.h>
 #include <runtime/event.h>
 #include <runtime/hypercall.h>
 #include <runtime/print.h>
@@ -15,7 +16,7 @@
 #include "native.h"
 
 #define PAGES	      400u
-#define SECONDS	      20u
+#define SECONDS	      60u /* more than a busy host needs for any claim: one that takes them hangs */
 #define SECOND	      1000000000ull
 #define DESTROY_TRIES 100u
 
@@ -117,6 +118,7 @@ static void build(struct domain *d, uint16_t id, const char *role, const struct 
 	const struct claim *c = t->claim;
 	int claimant = id == DOMID_CLAIM, drives = claimant && c->device && edu_prepare(&device);
 	uint64_t nr = claimant && c->pages ? c->pages : PAGES;
+	struct device_start told = { 0 };
 	char line[100];
 
 	domain_create(d, id, nr, nr + (claimant ? c->spare : 0), claimant && c->vcpus ? c->vcpus : 1, GUISE_PRIO_GUEST,
@@ -125,8 +127,9 @@ static void build(struct domain *d, uint16_t id, const char *role, const struct 
 	if (!d->error && drives &&
 	    edu_give(&device, d->handle, (uint16_t)(c->device == 1 ? device.bdf : device.bdf ^ 8)))
 		d->error = "it cannot be given the device";
+	told.info = device;
 	if (!d->error)
-		native_build(d, &elf, drives ? &device : NULL, drives ? sizeof(device) : 0, line);
+		native_build(d, &elf, drives ? &told : NULL, drives ? sizeof(told) : 0, line);
 	if (!d->error && claimant) {
 		give(d, GUISE_ROOT_PORT, c->port, c->nr_ports);
 		give(d, GUISE_ROOT_IRQ, c->irq, c->nr_irqs);
