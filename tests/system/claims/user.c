@@ -14,6 +14,7 @@
 #include "user.h"
 
 INSN(system_call, "mov $0x1234, %eax; stc; syscall; ud2")
+INSN(system_call32, ".code32; mov $0x1234, %eax; syscall; ud2; .code64")
 INSN(shut_down, "mov $29, %eax; mov $2, %edi; syscall")
 INSN(cli, "cli")
 INSN(rdmsr, "mov $0xc0000080, %ecx; rdmsr")
@@ -71,6 +72,30 @@ TEST("without a callback a system call is #UD at the instruction")
 	user_run(system_call, 0, 0);
 	expect_eq(trapped.vector, TRAP_UD);
 	expect_eq(trapped.rip, (uint64_t)system_call + 6);
+}
+
+/* AMD has it, Intel not. */
+TEST("a system call of 32-bit code arrives at a callback of its own, on the guest kernel's stack", .paging = BOTH,
+     .watched = 1)
+{
+	struct iret_context f;
+
+	user_init();
+	f = user_frame(system_call32);
+	f.cs = FLAT_RING3_CS32;
+	expect(traps(iret_fn, (uint64_t)&f, 0));
+	if (trapped.vector == TRAP_UD && trapped.rip == (uint64_t)system_call32 + 5)
+		skip("this CPU has no SYSCALL in 32-bit code");
+	expect_eq(trapped.vector, TRAP_SYSCALL32);
+	expect_eq(trapped.rip, (uint64_t)system_call32 + 7);
+	expect_eq((uint32_t)trapped.gpr[GPR_AX], 0x1234);
+	expect_eq(trapped.cs & 0xffff, FLAT_RING3_CS32);
+	expect_eq(trapped.rsp, user_sp);
+	expect_eq(trapped.frame, user_kernel_sp - 7 * 8);
+	expect_eq(trapped.handler_cs, FLAT_KERNEL_CS);
+	expect_eq(callback(CALLBACKOP_unregister, CALLBACKTYPE_syscall32, 0, 0), 0);
+	expect_trap(TRAP_UD, iret_fn, &f, 0);
+	expect_eq(trapped.rip, (uint64_t)system_call32 + 5);
 }
 
 TEST("no hypercall can be made from user mode")

@@ -99,6 +99,12 @@ void peer_poke(uint64_t va, uint64_t value, int *fault)
 		*fault = mailbox->result != 0;
 }
 
+int peer_can_in(uint16_t port)
+{
+	mailbox->arg[0] = port;
+	return (int)ask(PEER_IN);
+}
+
 void peer_end(void)
 {
 	mailbox->op = PEER_END;
@@ -131,6 +137,8 @@ int64_t peer_unmap(uint32_t handle, uint64_t va)
 
 /* ---- the peer's half ---- */
 
+INSN(in_byte, "mov %edi, %edx; in %dx, %al")
+
 static int64_t serve(struct mailbox *m)
 {
 	void *page;
@@ -152,6 +160,8 @@ static int64_t serve(struct mailbox *m)
 		return !can_read(m->arg[0], &m->arg[1]);
 	case PEER_POKE:
 		return !can_write(m->arg[0], m->arg[1]);
+	case PEER_IN:
+		return !traps(in_byte, m->arg[0], 0);
 	case PEER_END:
 		domain_shutdown(SHUTDOWN_poweroff);
 	}

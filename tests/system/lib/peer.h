@@ -21,7 +21,7 @@ struct mailbox {
 	uint8_t data[PEER_DATA];
 };
 
-enum { PEER_CALL, PEER_PAGE, PEER_OFFER, PEER_WITHDRAW, PEER_PEEK, PEER_POKE, PEER_SPACE, PEER_END };
+enum { PEER_CALL, PEER_PAGE, PEER_OFFER, PEER_WITHDRAW, PEER_PEEK, PEER_POKE, PEER_SPACE, PEER_IN, PEER_END };
 
 /* In the claim: */
 void peer_init(void); /* wait for the peer */
@@ -36,7 +36,8 @@ int64_t peer_withdraw(int64_t ref);	       /* it takes it back: 0 or -EBUSY			*/
 /* 64 bits of its memory; a fault there answers 0 / is ignored and sets *fault. */
 uint64_t peer_peek(uint64_t va, int *fault);
 void peer_poke(uint64_t va, uint64_t value, int *fault);
-void peer_end(void); /* it powers off */
+int peer_can_in(uint16_t port); /* does an IN of a byte from there go through? */
+void peer_end(void);		/* it powers off */
 
 /* Map what we lend: handle >= 0, or a GNTST_* error; at *va in the peer. */
 int64_t peer_map(uint32_t ref, int readonly, uint64_t *va);
