@@ -27,7 +27,7 @@ static void yield(void)
 
 static void wait_for(volatile uint64_t *word, uint64_t value)
 {
-	uint64_t end = time_ns() + 5000 * MS;
+	uint64_t end = time_ns() + 30000 * MS;
 
 	while (*word < value && time_ns() < end)
 		yield();
