@@ -11,6 +11,7 @@ B ?= $(if $(DEBUG),build/debug,build)
 export B
 Q := $(if $(V),,@)
 CC := gcc
+# Functions whose address is taken have parameters that not each of them needs.
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 DEPS := -MMD -MP
 ALL :=

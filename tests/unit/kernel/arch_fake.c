@@ -107,6 +107,24 @@ int uaccess_copy(void *dst, const void *src, size_t len)
 	return 0;
 }
 
+/* ---- model-specific registers ---- */
+
+void wrmsr(uint32_t msr, uint64_t v)
+{
+	if (fake.nr_msrs == ARRAY_SIZE(fake.msr))
+		panic("more registers are written than a test looks at");
+	fake.msr[fake.nr_msrs].msr = msr;
+	fake.msr[fake.nr_msrs++].value = v;
+}
+
+uint64_t rdmsr(uint32_t msr)
+{
+	for (unsigned i = fake.nr_msrs; i > 0; i--)
+		if (fake.msr[i - 1].msr == msr)
+			return fake.msr[i - 1].value;
+	return 0;
+}
+
 /* ---- time, interrupts, console ---- */
 
 uint64_t time_now(void)

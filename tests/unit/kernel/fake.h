@@ -37,6 +37,11 @@ struct fake {
 		uint32_t cpus, cpu[8], ioapic_gsi, isa[16];
 		uint64_t ioapic;
 	} found; /* in ACPI tables */
+	struct {
+		uint32_t msr;
+		uint64_t value;
+	} msr[8]; /* written, in order */
+	unsigned nr_msrs;
 };
 
 extern struct fake fake;

@@ -8,6 +8,7 @@
 #include <arch/paging.h>
 #include <arch/x86.h>
 #include <core/grant.h>
+#include <pthread.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
@@ -184,6 +185,53 @@ START_TEST(a_mapping_that_fails_half_way_leaves_no_use_behind)
 }
 END_TEST
 
+/* The granter on another CPU, which keeps to the rules (xen/grant_table.h): it lends one frame to the user, takes it
+ * back, and lends another one to somebody else by the same entry. */
+static unsigned lent;
+static bool lender_stops;
+
+static void *lender(void *arg)
+{
+	uint32_t *word = (uint32_t *)&table[8];
+
+	for (unsigned n = 0; !__atomic_load_n(&lender_stops, __ATOMIC_ACQUIRE); n++) {
+		uint32_t entry = GTF_permit_access | (n % 2 ? 7u : 6u) << 16, old;
+
+		__atomic_store_n(&table[8].frame, (uint32_t)owner.mfn[n % 2 ? 4 : 3], __ATOMIC_RELEASE);
+		__atomic_store_n(word, entry, __ATOMIC_RELEASE);
+		do
+			old = entry;
+		while (!__atomic_compare_exchange_n(word, &old, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+		__atomic_store_n(&lent, n, __ATOMIC_RELEASE);
+	}
+	return arg;
+}
+
+START_TEST(an_entry_that_changes_while_it_is_claimed_lends_what_it_said)
+{
+	unsigned got = 0, refused = 0, turns = 0, last = ~0u, now;
+	time_t began = time(NULL);
+	pthread_t thread;
+	mfn_t m;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, lender, NULL), 0);
+	/* Both at once, as often as that happens within some seconds. */
+	for (; turns < 300000 && (time(NULL) - began < 5 || !got || !refused); turns += now != last, last = now) {
+		now = __atomic_load_n(&lent, __ATOMIC_ACQUIRE);
+		if (grant_pin(owner.d, 8, 6, true, &m)) {
+			refused++;
+			continue;
+		}
+		got++;
+		check_msg(m == owner.mfn[3], "after %u", got);
+		grant_unpin(owner.d, 8, true, m);
+	}
+	__atomic_store_n(&lender_stops, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(holds(4), 0);
+}
+END_TEST
+
 START_TEST(mappings_run_out_without_harm)
 {
 	grant_handle_t h[GRANT_MAX_MAPS + 1];
@@ -291,6 +339,7 @@ SUITE(grant)
 	tcase_add_test(tc, a_grant_is_good_for_its_own_slot_only);
 	tcase_add_test(tc, only_the_owners_ordinary_frames_can_be_granted);
 	tcase_add_test(tc, a_mapping_that_fails_half_way_leaves_no_use_behind);
+	tcase_add_test(tc, an_entry_that_changes_while_it_is_claimed_lends_what_it_said);
 	tcase_add_test(tc, mappings_run_out_without_harm);
 	tcase_add_test(tc, a_dead_user_gives_all_back);
 	tcase_add_test(tc, a_dead_owner_stays_until_the_last_user_lets_go);

@@ -5,6 +5,7 @@
 #include "fake.h"
 
 #include <arch/arch.h>
+#include <arch/x86.h>
 
 /* CPUID 7 EDX */
 #define MD_CLEAR (1u << 10)
@@ -71,8 +72,41 @@ START_TEST(a_cpu_with_meltdown_is_hidden_from_and_others_if_it_is_wished)
 }
 END_TEST
 
+/* What the words of the kernel's line at boot mean. */
+START_TEST(each_cpu_restricts_branches_once_by_the_register_it_has)
+{
+	fake_boot(64);
+	speculation = SPECULATION_IBPB | SPECULATION_RETURNS | SPECULATION_VERW;
+	speculation_init_cpu();
+	ck_assert_uint_eq(fake.nr_msrs, 0);
+	speculation = SPECULATION_IBRS;
+	speculation_init_cpu();
+	ck_assert_uint_eq(fake.nr_msrs, 1);
+	ck_assert_uint_eq(rdmsr(MSR_SPEC_CTRL), 1);
+	wrmsr(MSR_EFER, 0xd01);
+	speculation = SPECULATION_AUTO_IBRS;
+	speculation_init_cpu();
+	ck_assert_uint_eq(rdmsr(MSR_EFER), 0xd01 | 1 << 21);
+}
+END_TEST
+
+START_TEST(another_domain_gets_the_cpu_behind_a_barrier_where_it_has_one)
+{
+	fake_boot(64);
+	for (uint32_t s = 0; s < 256; s++) {
+		fake.nr_msrs = 0;
+		speculation = s;
+		speculation_switch(); /* and comes back, with or without 32 calls that do not */
+		ck_assert_uint_eq(fake.nr_msrs, s & SPECULATION_IBPB ? 1 : 0);
+		ck_assert_uint_eq(rdmsr(MSR_PRED_CMD), s & SPECULATION_IBPB ? 1 : 0);
+	}
+}
+END_TEST
+
 SUITE(speculation)
 {
+	tcase_add_test(tc, each_cpu_restricts_branches_once_by_the_register_it_has);
+	tcase_add_test(tc, another_domain_gets_the_cpu_behind_a_barrier_where_it_has_one);
 	tcase_add_test(tc, a_cpu_with_meltdown_is_hidden_from_and_others_if_it_is_wished);
 	tcase_add_test(tc, an_intel_cpu_that_says_nothing_has_all_faults);
 	tcase_add_test(tc, buffers_are_cleared_where_the_cpu_knows_how);

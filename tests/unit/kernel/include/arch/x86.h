@@ -6,6 +6,8 @@
 
 #define write_cr3	  x86_write_cr3
 #define invlpg		  x86_invlpg
+#define rdmsr		  x86_rdmsr
+#define wrmsr		  x86_wrmsr
 #define rdfsbase	  x86_rdfsbase
 #define wrfsbase	  x86_wrfsbase
 #define guest_gs_base_get x86_guest_gs_base_get
@@ -13,6 +15,8 @@
 #include_next <arch/x86.h>
 #undef write_cr3
 #undef invlpg
+#undef rdmsr
+#undef wrmsr
 #undef rdfsbase
 #undef wrfsbase
 #undef guest_gs_base_get
@@ -21,6 +25,10 @@
 /* mmu_fake.c */
 void write_cr3(uint64_t cr3);
 void invlpg(uint64_t va);
+
+/* arch_fake.c: what was written to model-specific registers, in order */
+uint64_t rdmsr(uint32_t msr);
+void wrmsr(uint32_t msr, uint64_t v);
 
 struct fake_bases {
 	uint64_t fs, gs;
