@@ -42,15 +42,9 @@ static struct port *port_of(const struct domain *d, uint32_t n)
 /* Two domains' ports: always in the same order. */
 static void lock_both(struct domain *a, struct domain *b) TAKES(a->event_lock, b->event_lock) NO_LOCK_CHECK
 {
-	if (a > b) {
-		struct domain *t = a;
-
-		a = b;
-		b = t;
-	}
-	spin_lock(&a->event_lock);
+	spin_lock(&MIN(a, b)->event_lock);
 	if (a != b)
-		spin_lock(&b->event_lock);
+		spin_lock(&MAX(a, b)->event_lock);
 }
 
 static void unlock_both(struct domain *a, struct domain *b) GIVES(a->event_lock, b->event_lock) NO_LOCK_CHECK

@@ -24,18 +24,6 @@ static void poll_timed_out(void *arg)
 		vcpu_wake(v);
 }
 
-/* The old area's frames are let go when nobody can write to it any more. */
-static void area_swap(struct vcpu *v, struct guest_area *a, const struct guest_area *with)
-{
-	struct guest_area old;
-
-	spin_lock(&v->area_lock);
-	old = *a;
-	*a = *with;
-	spin_unlock(&v->area_lock);
-	guest_area_drop(&old);
-}
-
 struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 {
 	struct vcpu *v, *other = NULL;
@@ -65,21 +53,6 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 	return other;
 }
 
-void vcpu_end(struct vcpu *v)
-{
-	static const struct guest_area none = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
-
-	timer_cancel_wait(&v->timer);
-	timer_cancel_wait(&v->poll_timer);
-	sched_forget(v);
-	arch_vcpu_forget(v);
-	area_swap(v, &v->runstate_area, &none);
-	area_swap(v, &v->time_area, &none);
-	if (v->info_mfn != INVALID_MFN)
-		frame_release(frame_of(v->info_mfn));
-	v->info_mfn = INVALID_MFN;
-}
-
 void vcpu_free(struct vcpu *v)
 {
 	v->domain->vcpu[v->id] = NULL;
@@ -106,6 +79,21 @@ static void runstate_publish(struct vcpu *v) MUST_HOLD(v->area_lock)
 		r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
 	}
 	guest_area_write(&v->runstate_area, &r);
+}
+
+/* What stands in an area is right from the beginning.  The old one's frames are let go when nobody can write to it any
+ * more. */
+static void area_swap(struct vcpu *v, struct guest_area *a, const struct guest_area *with)
+{
+	struct guest_area old;
+
+	spin_lock(&v->area_lock);
+	old = *a;
+	*a = *with;
+	runstate_publish(v);
+	spin_unlock(&v->area_lock);
+	guest_area_drop(&old);
+	vcpu_time_publish(v);
 }
 
 void vcpu_runstate_set(struct vcpu *v, int state)
@@ -138,6 +126,21 @@ void vcpu_time_publish(struct vcpu *v)
 	copy.version = 2;
 	guest_area_write(&v->time_area, &copy);
 	spin_unlock(&v->area_lock);
+}
+
+void vcpu_end(struct vcpu *v)
+{
+	static const struct guest_area none = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
+
+	timer_cancel_wait(&v->timer);
+	timer_cancel_wait(&v->poll_timer);
+	sched_forget(v);
+	arch_vcpu_forget(v);
+	area_swap(v, &v->runstate_area, &none);
+	area_swap(v, &v->time_area, &none);
+	if (v->info_mfn != INVALID_MFN)
+		frame_release(frame_of(v->info_mfn));
+	v->info_mfn = INVALID_MFN;
 }
 
 /* ---- sched_op ---- */
@@ -335,7 +338,6 @@ long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
 	struct domain *d = self->domain;
 	uint64_t cmd = arg[0], id = arg[1];
 	struct vcpu *v;
-	long rc;
 
 	if (id >= d->max_vcpus)
 		return -ENOENT;
@@ -357,18 +359,9 @@ long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
 	case VCPUOP_get_runstate_info:
 		return runstate_get(v, arg[2]);
 	case VCPUOP_register_runstate_memory_area:
-		rc = register_area(self, v, &v->runstate_area, arg[2], sizeof(v->runstate));
-		if (!rc) {
-			spin_lock(&v->area_lock);
-			runstate_publish(v);
-			spin_unlock(&v->area_lock);
-		}
-		return rc;
+		return register_area(self, v, &v->runstate_area, arg[2], sizeof(v->runstate));
 	case VCPUOP_register_vcpu_time_memory_area:
-		rc = register_area(self, v, &v->time_area, arg[2], sizeof(struct vcpu_time_info));
-		if (!rc)
-			vcpu_time_publish(v);
-		return rc;
+		return register_area(self, v, &v->time_area, arg[2], sizeof(struct vcpu_time_info));
 	case VCPUOP_stop_periodic_timer:
 		return 0; /* there is none */
 	case VCPUOP_set_singleshot_timer:

@@ -132,27 +132,22 @@ long hc_get_debugreg(struct vcpu *v, const uint64_t *arg)
 static int callback_set(struct vcpu *v, uint16_t type, bool masks, uint64_t address)
 {
 	struct arch_vcpu *a = &v->arch;
+	uint64_t *const callback[] = { [CALLBACKTYPE_event] = &a->event_callback,
+				       [CALLBACKTYPE_failsafe] = &a->failsafe_callback,
+				       [CALLBACKTYPE_syscall] = &a->syscall_callback,
+				       [CALLBACKTYPE_syscall32] = &a->syscall32_callback };
 
 	if (!canonical(address))
 		return -EINVAL;
-	switch (type) {
-	case CALLBACKTYPE_event:
-		a->event_callback = address;
-		return 0;
-	case CALLBACKTYPE_failsafe:
-		a->failsafe_callback = address;
-		return 0;
-	case CALLBACKTYPE_syscall:
-		a->syscall_callback = address;
+	if (type >= ARRAY_SIZE(callback) || !callback[type])
+		return -ENOSYS;
+	*callback[type] = address;
+	if (type == CALLBACKTYPE_syscall)
 		a->syscall_masks = masks;
-		syscall_fast_update(v);
-		return 0;
-	case CALLBACKTYPE_syscall32:
-		a->syscall32_callback = address;
+	else if (type == CALLBACKTYPE_syscall32)
 		a->syscall32_masks = masks;
-		return 0;
-	}
-	return -ENOSYS;
+	syscall_fast_update(v);
+	return 0;
 }
 
 long hc_callback_op(struct vcpu *v, const uint64_t *arg)

@@ -70,7 +70,8 @@ static struct ioapic *ioapic_of(uint32_t *gsi)
 int arch_gsi_route(uint32_t gsi, uint8_t vector, uint32_t flags)
 {
 	struct ioapic *a = ioapic_of(&gsi);
-	uint32_t low = vector | 1u << 16;
+	uint32_t low = vector | 1u << 16 | (flags & GUISE_IRQ_LEVEL ? 1u << 15 : 0) |
+		       (flags & GUISE_IRQ_ACTIVE_LOW ? 1u << 13 : 0);
 	int remapped;
 
 	if (!a)
@@ -78,10 +79,6 @@ int arch_gsi_route(uint32_t gsi, uint8_t vector, uint32_t flags)
 	remapped = vtd_remap_ioapic(vector, boot_cpu.apic_id, flags & GUISE_IRQ_LEVEL, a->id);
 	if (remapped < 0)
 		return remapped;
-	if (flags & GUISE_IRQ_LEVEL)
-		low |= 1u << 15;
-	if (flags & GUISE_IRQ_ACTIVE_LOW)
-		low |= 1u << 13;
 	/* Remapped: the number of the table's entry, and the bit for this format. */
 	ioapic_write(a, 0x11 + 2 * gsi, remapped ? vector << 17 | 1u << 16 : boot_cpu.apic_id << 24);
 	ioapic_write(a, 0x10 + 2 * gsi, low);

@@ -27,16 +27,12 @@ bool guest_range_ok(guest_ptr_t p, size_t len)
 
 int copy_from_guest(void *dst, guest_ptr_t src, size_t len)
 {
-	if (!guest_range_ok(src, len) || uaccess_copy(dst, (const void *)src, len))
-		return -EFAULT;
-	return 0;
+	return !guest_range_ok(src, len) || uaccess_copy(dst, (const void *)src, len) ? -EFAULT : 0;
 }
 
 int copy_to_guest(guest_ptr_t dst, const void *src, size_t len)
 {
-	if (!guest_range_ok(dst, len) || uaccess_copy((void *)dst, src, len))
-		return -EFAULT;
-	return 0;
+	return !guest_range_ok(dst, len) || uaccess_copy((void *)dst, src, len) ? -EFAULT : 0;
 }
 
 /* What the hardware would find for va in the cached tables with this root, RW as all levels have it; 0: nothing. */

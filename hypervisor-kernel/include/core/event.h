@@ -24,7 +24,6 @@ enum port_state {
 
 struct port {
 	uint8_t state;
-	uint8_t zero;
 	uint16_t remote_dom;  /* UNBOUND: who may bind; INTERDOMAIN: the peer		*/
 	uint32_t remote_port; /* INTERDOMAIN						*/
 	uint32_t vcpu;	      /* whom to notify					*/

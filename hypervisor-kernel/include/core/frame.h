@@ -22,11 +22,10 @@ struct domain;
 #define FRAME_PINNED 4 /* the owner pinned it; bookkeeping only					*/
 
 struct frame {
-	uint64_t state;	 /* owner:16 | holds:48, atomic				*/
-	uint32_t cached; /* node + 1 of the owner's software TLB, 0 = none; tlb.lock	*/
-	uint8_t flags;	 /* FRAME_*; tlb.lock of the owner				*/
-	uint8_t order;	 /* of a free block, else 0; allocator lock			*/
-	uint16_t zero;
+	uint64_t state;	     /* owner:16 | holds:48, atomic				*/
+	uint32_t cached;     /* node + 1 of the owner's software TLB, 0 = none; tlb.lock	*/
+	uint8_t flags;	     /* FRAME_*; tlb.lock of the owner				*/
+	uint8_t order;	     /* of a free block, else 0; allocator lock			*/
 	uint32_t next, prev; /* mfn; list of the owner (domain.lock) or of free blocks	*/
 };
 
@@ -42,11 +41,6 @@ extern mfn_t frame_max;		  /* first frame number that is not in the table	*/
 static inline struct frame *frame_of(mfn_t m)
 {
 	return m < frame_max ? &frame_table[m] : NULL;
-}
-
-static inline mfn_t frame_mfn(const struct frame *f)
-{
-	return (mfn_t)(f - frame_table);
 }
 
 static inline uint16_t frame_owner(const struct frame *f)

@@ -9,8 +9,7 @@
 struct domain;
 
 struct handle {
-	uint32_t kind; /* GUISE_HANDLE_*			*/
-	uint32_t zero;
+	uint32_t kind;	/* GUISE_HANDLE_*			*/
 	uint64_t first; /* range; DOMAIN: unused		*/
 	uint64_t nr;
 	struct domain *target; /* DOMAIN: counted		*/

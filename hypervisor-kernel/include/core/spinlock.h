@@ -15,14 +15,12 @@
 
 #ifdef __clang__
 #define CAPABILITY     __attribute__((capability("lock")))
-#define GUARDED_BY(l)  __attribute__((guarded_by(l)))
 #define MUST_HOLD(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define TAKES(...)     __attribute__((acquire_capability(__VA_ARGS__)))
 #define GIVES(...)     __attribute__((release_capability(__VA_ARGS__)))
 #define NO_LOCK_CHECK  __attribute__((no_thread_safety_analysis))
 #else
 #define CAPABILITY
-#define GUARDED_BY(l)
 #define MUST_HOLD(...)
 #define TAKES(...)
 #define GIVES(...)
