@@ -4,10 +4,11 @@ ALL += $(GUISE)
 
 # The kernel's few indirect calls go through retpolines.
 RETPOLINES := $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk -mindirect-branch-register)
-# With DEBUG=1 undefined behaviour is an exception (UD2), arrays on the stack have a guard word, and tests/debug/checks.c
-# looks after memory, and after CPUs that wait.
+# With DEBUG=1 undefined behaviour is an exception (UD2), arrays on the stack have a guard word, and tests/debug/
+# looks after memory, CPUs that wait, and all the kernel's books.
 KERNEL_DEBUG := -DDEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error -fstack-protector-strong -mstack-protector-guard=global
-KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax arch_idle return_to_guest trap_paranoid apic_init_cpu
+KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax arch_idle return_to_guest trap_paranoid apic_init_cpu \
+	schedule hc_system_op
 KERNEL_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=. \
@@ -26,7 +27,7 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
 	lib/archive.o lib/string.o lib/vsnprintf.o)
 
-KERNEL_OBJS += $(if $(DEBUG),$(B)/tests/debug/checks.o)
+KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o fsck.o rest.o))
 # The archive aligns its files by 4, and x86 does not mind.
 $(B)/hypervisor-kernel/core/first_domain.o: KERNEL_DEBUG += -fno-sanitize=alignment
 

@@ -18,6 +18,10 @@ $(F)/hypervisor-kernel/%.o: hypervisor-kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(UNIT_KERNEL_CFLAGS) $(FUZZ_FLAGS) -c -o $@ $<
 
+$(F)/debug/%.o: tests/debug/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<
+
 $(F)/kernel/%.o: tests/unit/kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_KERNEL_CFLAGS) -c -o $@ $<

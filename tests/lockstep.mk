@@ -11,6 +11,10 @@ $(L)/hypervisor-kernel/%.o: hypervisor-kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT) -c -o $@ $<
 
+$(L)/debug/%.o: tests/debug/%.c tests/unit.mk
+	@mkdir -p $(@D)
+	$(Q)$(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT) -c -o $@ $<
+
 $(L)/kernel/%.o: tests/unit/kernel/%.c tests/unit.mk
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT) -c -o $@ $<

@@ -219,6 +219,24 @@ static const char *info_machine(struct json_out *reply)
 	return NULL;
 }
 
+/* The kernel looks at all that it keeps books of.  What does not agree ends the machine. */
+static const char *fsck(const struct json *request, struct json_out *reply)
+{
+	struct guise_system_check c;
+
+	(void)request;
+	if (guise_system(GUISE_SYSTEM_CHECK, &c, GUISE_ROOT_SYSTEM))
+		return "this kernel does not check itself: it has to be built with DEBUG=1";
+	json_put_number(reply, "domains", (int64_t)c.domains);
+	json_put_number(reply, "frames", (int64_t)c.frames);
+	json_put_number(reply, "holds", (int64_t)c.holds);
+	json_put_number(reply, "uses", (int64_t)c.uses);
+	json_put_number(reply, "ports", (int64_t)c.ports);
+	json_put_number(reply, "translations", (int64_t)c.translations);
+	json_put_number(reply, "dma", (int64_t)c.dma);
+	return NULL;
+}
+
 static const char *const end_names[] = { [END_DESTROY] = "destroy", [END_RESTART] = "restart" };
 
 static const char *info(const struct json *request, struct json_out *reply)
@@ -590,6 +608,7 @@ static const struct control_command commands[] = {
 	{ "shutdown", shutdown },
 	{ "set-mem", set_mem },
 	{ "sched", sched },
+	{ "fsck", fsck },
 	{ "console", console },
 	{ "detach", detach },
 	{ "input", input },

@@ -136,7 +136,11 @@ int power_button(void (*fn)(void))
 
 void power_off(enum verdict verdict)
 {
+	struct guise_system_check c;
+
 	console_flush();
+	/* A kernel that checks itself does so now: what does not agree is its panic. */
+	guise_system(GUISE_SYSTEM_CHECK, &c, GUISE_ROOT_SYSTEM);
 	if (exit_port)
 		outl((uint16_t)exit_port, verdict);
 	for (unsigned k = 0; k < 2; k++)

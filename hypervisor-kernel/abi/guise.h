@@ -283,6 +283,8 @@ ABI_LAYOUT(guise_dma_map, 24);
 
 #define GUISE_SYSTEM_LATENCY 3 /* struct guise_system_latency, out				*/
 
+#define GUISE_SYSTEM_CHECK 4 /* struct guise_system_check, out; -ENOSYS of a kernel that does not check itself */
+
 struct guise_system_info {
 	uint64_t total_frames; /* RAM						*/
 	uint64_t free_frames;
@@ -303,6 +305,15 @@ struct guise_system_latency {
 	uint64_t ticks[GUISE_CROSSINGS]; /* of the TSC */
 };
 ABI_LAYOUT(guise_system_latency, 640);
+
+/* All CPUs stop, and what the kernel keeps books of is derived anew and compared.  So much agrees; what does not stops
+ * the machine. */
+struct guise_system_check {
+	uint64_t domains, frames, holds, uses, ports;
+	uint64_t translations; /* cached, by which CPUs reach frames	*/
+	uint64_t dma;	       /* the same of devices			*/
+};
+ABI_LAYOUT(guise_system_check, 56);
 
 struct guise_system_counters {
 	uint64_t free_frames;

@@ -11,30 +11,9 @@
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
-#include <xen/grant_table.h>
 
-#define ENTRIES	      (PAGE_SIZE / sizeof(grant_entry_v1_t))
-#define FIRST_FRAMES  4
-#define MAPS_PER_PAGE (PAGE_SIZE / sizeof(struct grant_map))
-#define MAP_PAGES     ((GRANT_MAX_MAPS + MAPS_PER_PAGE - 1) / MAPS_PER_PAGE)
-
-struct uses {
-	uint16_t reads, writes;
-};
-
-struct grant_table {
-	struct spinlock lock;
-	uint32_t nr_frames;
-	bool growing;
-	grant_entry_v1_t *entry[GRANT_MAX_FRAMES];
-	struct uses *uses[GRANT_MAX_FRAMES];
-	mfn_t mfn[GRANT_MAX_FRAMES];
-	struct grant_map *map[MAP_PAGES];
-	uint32_t nr_used; /* entries that others use	*/
-	uint32_t nr_maps; /* in use		*/
-	uint32_t low_map; /* numbers below it are in use	*/
-	uint32_t top_map; /* numbers at and above it are free	*/
-};
+#define ENTRIES	     (PAGE_SIZE / sizeof(grant_entry_v1_t))
+#define FIRST_FRAMES 4
 
 static int grow(struct domain *d, uint32_t nr)
 {
@@ -44,7 +23,7 @@ static int grow(struct domain *d, uint32_t nr)
 	if (__atomic_exchange_n(&g->growing, true, __ATOMIC_ACQUIRE))
 		return -EAGAIN; /* another vCPU is at it */
 	while (g->nr_frames < nr && !rc) {
-		struct uses *u = kpages_alloc(0, d);
+		struct grant_uses *u = kpages_alloc(0, d);
 		mfn_t m = u ? domain_shared_frame(d) : INVALID_MFN;
 
 		if (m == INVALID_MFN) {
@@ -67,7 +46,7 @@ static int grow(struct domain *d, uint32_t nr)
 int grant_init(struct domain *d)
 {
 	_Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "a grant table fits a page");
-	_Static_assert(sizeof(struct uses) * ENTRIES <= PAGE_SIZE, "use counts fit a page");
+	_Static_assert(sizeof(struct grant_uses) * ENTRIES <= PAGE_SIZE, "use counts fit a page");
 	d->grants = kpages_alloc(0, d);
 	return d->grants ? grow(d, FIRST_FRAMES) : -ENOMEM;
 }
@@ -101,7 +80,7 @@ void grant_free(struct domain *d)
 	d->grants = NULL;
 	for (uint32_t i = 0; i < g->nr_frames; i++)
 		kpages_free(g->uses[i], 0, d);
-	for (uint32_t i = 0; i < MAP_PAGES; i++)
+	for (uint32_t i = 0; i < GRANT_MAP_PAGES; i++)
 		if (g->map[i])
 			kpages_free(g->map[i], 0, d);
 	kpages_free(g, 0, d);
@@ -127,7 +106,7 @@ static int entry_claim(grant_entry_v1_t *e, uint16_t user, bool writable)
 
 static void use_end(struct grant_table *g, uint32_t ref, bool writable)
 {
-	struct uses *u = &g->uses[ref / ENTRIES][ref % ENTRIES];
+	struct grant_uses *u = &g->uses[ref / ENTRIES][ref % ENTRIES];
 	uint16_t clear = 0;
 
 	if (writable)
@@ -146,7 +125,7 @@ int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, m
 {
 	struct grant_table *g = from->grants;
 	grant_entry_v1_t *e;
-	struct uses *u;
+	struct grant_uses *u;
 	int rc;
 
 	if (!g)
@@ -189,11 +168,6 @@ void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m)
 
 /* ---- what a domain uses of others ---- */
 
-static struct grant_map *map_at(struct grant_table *g, uint32_t n)
-{
-	return &g->map[n / MAPS_PER_PAGE][n % MAPS_PER_PAGE];
-}
-
 int grant_map_add(struct domain *d, struct grant_map *map)
 {
 	struct grant_table *g = d->grants;
@@ -201,16 +175,16 @@ int grant_map_add(struct domain *d, struct grant_map *map)
 
 	spin_lock(&g->lock);
 	for (uint32_t n = g->low_map; n < GRANT_MAX_MAPS; n++) {
-		struct grant_map **page = &g->map[n / MAPS_PER_PAGE];
+		struct grant_map **page = &g->map[n / GRANT_MAPS_PER_PAGE];
 
 		if (!*page && !(*page = kpages_alloc(0, d)))
 			break;
-		if (map_at(g, n)->kind != GRANT_MAP_FREE)
+		if (grant_map_at(g, n)->kind != GRANT_MAP_FREE)
 			continue;
 		/* With the lock: nobody can undo it before the device reaches it. */
 		if (map->kind == GRANT_MAP_DMA)
 			map->va = iommu_grant(d, n, map->m, map->writable);
-		*map_at(g, n) = *map;
+		*grant_map_at(g, n) = *map;
 		g->nr_maps++;
 		g->low_map = n + 1;
 		g->top_map = MAX(g->top_map, n + 1);
@@ -226,12 +200,10 @@ int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map 
 	struct grant_table *g = d->grants;
 	int rc = -EINVAL;
 
-	if (!g)
-		return rc;
 	spin_lock(&g->lock);
-	if (n < g->top_map && map_at(g, n)->kind == kind) {
-		*out = *map_at(g, n);
-		map_at(g, n)->kind = GRANT_MAP_GOING;
+	if (n < g->top_map && grant_map_at(g, n)->kind == kind) {
+		*out = *grant_map_at(g, n);
+		grant_map_at(g, n)->kind = GRANT_MAP_GOING;
 		rc = 0;
 	}
 	spin_unlock(&g->lock);
@@ -251,11 +223,11 @@ void grant_map_end(struct domain *d, const uint32_t *n, const struct grant_map *
 	domain_put(from);
 	spin_lock(&g->lock);
 	for (uint64_t i = 0; i < nr; i++) {
-		map_at(g, n[i])->kind = GRANT_MAP_FREE;
+		grant_map_at(g, n[i])->kind = GRANT_MAP_FREE;
 		g->low_map = MIN(g->low_map, n[i]);
 	}
 	g->nr_maps -= (uint32_t)nr;
-	while (g->top_map && map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
+	while (g->top_map && grant_map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
 		g->top_map--;
 	spin_unlock(&g->lock);
 }
@@ -270,7 +242,7 @@ void grant_unmap_all(struct domain *d)
 	/* First nothing can be filled any more, then all is dropped at once, then the pins go. */
 	spin_lock(&d->grants->lock);
 	for (uint32_t n = 0; n < d->grants->top_map; n++) {
-		struct grant_map *m = map_at(d->grants, n);
+		struct grant_map *m = grant_map_at(d->grants, n);
 
 		if (m->kind == GRANT_MAP_CPU) {
 			m->kind = GRANT_MAP_DMA;
@@ -294,7 +266,7 @@ bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, b
 		return false;
 	spin_lock(&g->lock);
 	for (uint32_t n = 0; n < g->top_map && !found; n++) {
-		const struct grant_map *map = map_at(g, n);
+		const struct grant_map *map = grant_map_at(g, n);
 
 		if (map->kind == GRANT_MAP_CPU && map->table == table && map->index == index && map->m == m) {
 			*writable = map->writable;

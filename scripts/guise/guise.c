@@ -382,6 +382,21 @@ static int sched(struct guise *g, int argc, char **argv)
 	return rc;
 }
 
+/* What was looked at, and agrees. */
+static int fsck(struct guise *g, int argc, char **argv)
+{
+	static const char *const what[] = { "domains", "frames", "holds", "uses", "ports", "translations", "dma" };
+	struct json_object *answer;
+	int rc;
+
+	(void)argc, (void)argv;
+	answer = ask(g, NULL, guise_request_new("fsck"), &rc);
+	for (size_t i = 0; answer && i < sizeof(what) / sizeof(what[0]); i++)
+		printf("%-12s %12ld\n", what[i], (long)guise_number(answer, what[i]));
+	json_object_put(answer);
+	return rc;
+}
+
 static int driver_list(struct guise *g)
 {
 	struct json_object *answer, *all;
@@ -543,6 +558,7 @@ static struct command commands[] = {
 	{ "profile", "GUEST [SECONDS [FILE]]", "what it enters the kernel for; FILE: a trace for Perfetto", 1, 3,
 	  profile_command },
 	{ "driver", "VERB [DEVICE] ...", "driver VMs: list, kill, restart, hang, inject", 1, 4, driver_command },
+	{ "fsck", "", "the kernel (DEBUG=1) compares its books with what is", 0, 0, fsck },
 	{ "log", "[-f]", "what the server said; -f: and what it says", 0, 1, log_command },
 	{ "events", "", "what happens, a JSON object a line", 0, 0, events },
 	{ "call", "COMMAND [KEY=VALUE]...", "any request of the protocol, and its answer", 1, 32, call },

@@ -16,22 +16,11 @@
 #include <arch/paging.h>
 #include <arch/vtd.h>
 #include <core/event.h>
-#include <core/grant.h>
 #include <core/lib.h>
 
-#define IO_READ	      1ull
-#define IO_WRITE      2ull
-#define PRESENT	      1ull
-#define SPACES	      64
-#define WINDOW_TABLES (GRANT_MAX_MAPS / 512)
-#define ID(hi)	      ((uint16_t)((hi) >> 8))
-
-struct io_space {
-	struct domain *domain;
-	uint16_t id; /* what the units' caches know it by	*/
-	uint64_t *root;
-	uint64_t *window[WINDOW_TABLES];
-};
+#define PRESENT 1ull
+#define SPACES	64
+#define ID(hi)	((uint16_t)((hi) >> 8))
 
 /* Of a bus: lo is the frame of its table of contexts.  Of a device: lo is the root of its tables, hi
  * their depth and the id. */
@@ -178,7 +167,7 @@ static int space_fill(struct io_space *s) MUST_HOLD(iommu_lock)
 	if (!s->root)
 		return -ENOMEM;
 	vtd_publish(s->root, PAGE_SIZE);
-	for (unsigned i = 0; i < WINDOW_TABLES; i++) {
+	for (unsigned i = 0; i < IO_WINDOW_TABLES; i++) {
 		s->window[i] = leaf(s, window_first() + i * 512, true);
 		if (!s->window[i])
 			return -ENOMEM;
@@ -202,7 +191,7 @@ static int space_make(struct domain *d) MUST_HOLD(d->lock, iommu_lock)
 	if (id >= MIN(SPACES, vtd.nr_ids))
 		return -ENOSPC;
 	/* Its frames may lie in as many different tables. */
-	d->max_kernel_pages += MIN(d->max_frames, frame_max / 512) + WINDOW_TABLES + 16;
+	d->max_kernel_pages += MIN(d->max_frames, frame_max / 512) + IO_WINDOW_TABLES + 16;
 	s = kpages_alloc(0, d);
 	if (!s)
 		return -ENOMEM;

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <core/spinlock.h>
+#include <core/grant.h>
 
 #define DMAR_UNITS    8
 #define DMAR_RESERVED 32
@@ -41,6 +41,17 @@ struct vtd {
 extern struct vtd vtd;
 extern struct dmar dmar;
 extern struct spinlock iommu_lock; /* tables, queues, and who has which device	*/
+
+#define IO_READ		 1ull /* in the entries of its tables	*/
+#define IO_WRITE	 2ull
+#define IO_WINDOW_TABLES (GRANT_MAX_MAPS / 512)
+
+struct io_space {
+	struct domain *domain;
+	uint16_t id; /* what the units' caches know it by	*/
+	uint64_t *root;
+	uint64_t *window[IO_WINDOW_TABLES];
+};
 
 /* Make the empty tables; the root's frame, or INVALID_MFN. */
 mfn_t iommu_tables(void);

@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include <core/types.h>
+#include <core/spinlock.h>
+#include <xen/grant_table.h>
 
 struct domain;
 
@@ -38,10 +39,36 @@ struct grant_map {
 	uint64_t va; /* GRANT_MAP_CPU: where, _DMA: for the device	*/
 	mfn_t table; /* and in which entry			*/
 	uint32_t index;
-	uint32_t zero;
 };
 
 enum { GRANT_MAP_FREE, GRANT_MAP_CPU, GRANT_MAP_DMA, GRANT_MAP_GOING };
+
+#define GRANT_MAPS_PER_PAGE (PAGE_SIZE / sizeof(struct grant_map))
+#define GRANT_MAP_PAGES	    ((GRANT_MAX_MAPS + GRANT_MAPS_PER_PAGE - 1) / GRANT_MAPS_PER_PAGE)
+
+/* How often others use an entry. */
+struct grant_uses {
+	uint16_t reads, writes;
+};
+
+struct grant_table {
+	struct spinlock lock;
+	uint32_t nr_frames;
+	bool growing;
+	grant_entry_v1_t *entry[GRANT_MAX_FRAMES];
+	struct grant_uses *uses[GRANT_MAX_FRAMES];
+	mfn_t mfn[GRANT_MAX_FRAMES];
+	struct grant_map *map[GRANT_MAP_PAGES];
+	uint32_t nr_used; /* entries that others use	*/
+	uint32_t nr_maps; /* in use		*/
+	uint32_t low_map; /* numbers below it are in use	*/
+	uint32_t top_map; /* numbers at and above it are free	*/
+};
+
+static inline struct grant_map *grant_map_at(const struct grant_table *g, uint32_t n)
+{
+	return &g->map[n / GRANT_MAPS_PER_PAGE][n % GRANT_MAPS_PER_PAGE];
+}
 
 /* Remember *map for d; its number or -ENOSPC.  From then on d's devices reach one of GRANT_MAP_DMA. */
 int grant_map_add(struct domain *d, struct grant_map *map);

@@ -67,6 +67,20 @@ static uint64_t free_frames(void)
 	return info.free_frames;
 }
 
+/* A kernel that checks itself looks at all of its books.  What does not agree is its panic, and refutes the claim. */
+static void fsck(void)
+{
+	struct guise_system_check c;
+	long rc = guise_system(GUISE_SYSTEM_CHECK, &c, GUISE_ROOT_SYSTEM);
+
+	if (!rc && (!c.domains || !c.frames || !c.translations))
+		rc = -1;
+	if (rc && rc != -XEN_ENOSYS) {
+		print("judge: the kernel does not check itself: %ld\n", rc);
+		failed++;
+	}
+}
+
 static void full_name(char *to, size_t size, const struct trial *t)
 {
 	snprintf(to, size, "%s%s", t->name, t->stock ? " (stock paging)" : "");
@@ -107,6 +121,7 @@ static void judge(const struct trial *t)
 		uint64_t seed = (option.seed + i) * 0x9e3779b97f4a7c15ull;
 
 		o = t->here ? here_run(t) : trial_run(t, seed);
+		fsck();
 		after = free_frames();
 		if (o.verdict == VERDICT_HOLDS && after != before) {
 			o.verdict = VERDICT_FAILS;

@@ -181,7 +181,7 @@ TEST("copy reaches frames of that domain only, and stays within one")
 			own |= t.mfn[i] == m;
 		if (!own && copy(&t, GUISE_COPY_READ, m, 0, &back, 8) != -XEN_EPERM)
 			expect(m == info(&t).shared_info_mfn ||
-			       (m >= info(&t).grant_mfn - 8 && m <= info(&t).grant_mfn + 8));
+			       (m >= info(&t).grant_mfn - 16 && m <= info(&t).grant_mfn + 16));
 	}
 	expect_eq(copy(&t, GUISE_COPY_READ, ~0ull, 0, &back, 8), -XEN_EPERM);
 	destroy(t.handle);

@@ -172,6 +172,7 @@ static const char *goes_on(const struct frontend *honest, unsigned n)
 static const char *attack(const struct frontend *honest, unsigned number)
 {
 	uint64_t before = free_frames(), until = time_ns() + PATIENCE;
+	struct guise_system_check check;
 	struct frontend f;
 	const char *error;
 	char line[16];
@@ -192,6 +193,7 @@ static const char *attack(const struct frontend *honest, unsigned number)
 		error = "the attacker ended early";
 	if (end(&f))
 		return error ? error : "some of its memory is still held";
+	guise_system(GUISE_SYSTEM_CHECK, &check, GUISE_ROOT_SYSTEM); /* a kernel that checks itself panics if need be */
 	if (!error)
 		error = goes_on(honest, 2);
 	if (!error && free_frames() != before) {

@@ -98,6 +98,9 @@ void cpu_write(struct vcpu *v, uint64_t va, uint64_t value);
 void tlb_check(struct domain *d);
 /* The domain announces what it does to its tables: then the cache must agree with them, too. */
 extern bool well_behaved;
+/* What tests/debug/fsck.c finds is counted, where it is expected: else the test fails. */
+extern bool fsck_expected;
+extern unsigned fsck_faults;
 void cpu_check(struct domain *d);
 /* The guest's own table for va at this level, made from frames *next.. of g when there is none. */
 mfn_t guest_table(struct guest *g, mfn_t root, uint64_t va, unsigned level, uint32_t *next);

@@ -7,15 +7,16 @@
  * of CR3 empties both, INVLPG takes one page and all tables (SDM 3A 4.10).
  */
 #include "fake.h"
+#include "../../debug/fsck.h"
 
 #include <arch/arch.h>
 #include <arch/layout.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
 #include <arch/x86.h>
+#include <stdarg.h>
 
 #define TLB_SLOTS 256
-#define NODES	  256 /* of the largest pool in a test */
 
 struct page_slot {
 	uint64_t va, leaf; /* leaf 0: empty */
@@ -163,26 +164,8 @@ void cpu_write(struct vcpu *v, uint64_t va, uint64_t value)
 
 /* ---- the checker ---- */
 
-bool well_behaved;
-
-/* May d use m at this entry of this table?  table FRAME_NIL: at any of its tables. */
-static bool may_name(struct domain *d, uint32_t table, unsigned index, mfn_t m, bool write)
-{
-	bool writable = false;
-
-	if (frame_owned_by(m, d->id))
-		return true;
-	if ((m >= frame_max || frame_owner(frame_of(m)) == OWNER_NONE) && handle_covers(d, GUISE_HANDLE_MMIO, m, 1))
-		return true;
-	if (m >= frame_max)
-		return false;
-	if (table != FRAME_NIL)
-		return grant_slot_allows(d, table, index, m, &writable) && (writable || !write);
-	for (mfn_t t = 0; t < frame_max; t++)
-		if (frame_owned_by(t, d->id) && grant_slot_allows(d, t, index, m, &writable) && (writable || !write))
-			return true;
-	return false;
-}
+bool well_behaved, fsck_expected;
+unsigned fsck_faults;
 
 void cpu_check(struct domain *d)
 {
@@ -190,8 +173,8 @@ void cpu_check(struct domain *d)
 		const struct table_slot *t = &tables[i];
 
 		if (pages[i].leaf)
-			check_msg(may_name(d, pages[i].table, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
-					   pages[i].leaf & PTE_RW),
+			check_msg(fsck_may_name(d, pages[i].table, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
+						pages[i].leaf & PTE_RW),
 				  "the CPU still translates %lx to frame %lx", pages[i].va, pte_mfn(pages[i].leaf));
 		if (t->page && t->page == d->tlb.page[t->node] && d->tlb.node[t->node].level) {
 			const struct tlb_node *n = &d->tlb.node[t->node];
@@ -202,106 +185,34 @@ void cpu_check(struct domain *d)
 	}
 }
 
-static unsigned list_count(struct tlb *t, const struct list *head, uint8_t *state, uint8_t mark)
+/* The guest's table still says what a 2 MiB entry does. */
+static void run_check(const struct domain *d, const struct tlb_node *n)
 {
-	unsigned nr = 0;
+	uint64_t e = node_entries(&d->tlb, n->parent)[n->index];
 
-	list_for_each(l, head) {
-		uint32_t n = (uint32_t)(list_entry(l, struct tlb_node, link) - t->node);
-
-		check_msg(n < t->nr && !state[n], "node %u is in two lists", n);
-		state[n] = mark;
-		nr++;
-	}
-	return nr;
-}
-
-enum { LINKED, FREE, ZOMBIE, ROOT };
-
-/* A 2 MiB entry: all its frames are the domain's, and the node behind it knows of it. */
-static void run_check(struct domain *d, uint32_t n, unsigned index, uint64_t e)
-{
-	const struct tlb_node *node = &d->tlb.node[node_of_entry(e)];
-
-	check_msg(d->tlb.node[n].level == 2 && node->level == 1, "a large entry over level %u", node->level);
-	check_msg(node->large && node->parent == n && node->index == index, "a node does not know its large entry");
-	for (unsigned i = 0; i < 512; i++)
-		check_msg(frame_owned_by(pte_mfn(e) + i, d->id), "a large entry names a foreign frame");
 	for (uint32_t i = 0; i < d->tlb.nr_unsynced; i++)
-		if (d->tlb.unsynced[i].table == node->table)
+		if (d->tlb.unsynced[i].table == n->table)
 			return;
-	if (d->paging == GUISE_DOMAIN_STOCK && node->table != FRAME_NIL && well_behaved)
-		for (unsigned i = 0; i < 512; i++)
-			check_msg(pte_mfn(*guest_entry(node->table, i)) == pte_mfn(e) + i,
-				  "a large entry is out of date");
-}
-
-static void entries_check(struct domain *d, uint32_t n, uint32_t *refs)
-{
-	struct tlb *t = &d->tlb;
-	const struct tlb_node *node = &t->node[n];
-
-	for (unsigned i = 0; i < 512; i++) {
-		uint64_t e = node_entries(t, n)[i];
-		uint32_t child;
-
-		if (node->level == 4 && slot_is_hypervisor(i))
-			continue;
-		/* What is not present names no frame: some CPUs would read it by speculation (L1TF). */
-		check_msg((e & PTE_P) || !e, "entry %u of node %u is not present and %lx", i, n, e);
-		if (!(e & PTE_P))
-			continue;
-		check_msg((e & (PTE_U | PTE_A)) == (PTE_U | PTE_A) && !(e & PTE_G), "flags %lx", e);
-		if (e & PTE_PS)
-			run_check(d, n, i, e);
-		if (node->level == 1) {
-			check_msg(may_name(d, node->table, i, pte_mfn(e), e & PTE_RW),
-				  "node %u caches frame %lx, which is not the domain's", n, pte_mfn(e));
-			check_msg(!(e & PTE_OWN) || frame_owned_by(pte_mfn(e), d->id),
-				  "node %u says that frame %lx is the domain's own", n, pte_mfn(e));
-			continue;
-		}
-		child = node_of_entry(e);
-		check_msg(child < t->nr && (e & PTE_PS || t->page[child] == pte_mfn(e)), "node %u has a wild entry", n);
-		check_msg(t->node[child].level == node->level - 1, "levels %u over %u", node->level,
-			  t->node[child].level);
-		refs[child]++;
-	}
+	for (unsigned i = 0; i < PTE_RUN; i++)
+		check_msg(pte_mfn(*guest_entry(n->table, i)) == pte_mfn(e) + i, "a large entry is out of date");
 }
 
 void tlb_check(struct domain *d)
 {
-	struct tlb *t = &d->tlb;
-	static uint32_t refs[NODES];
-	static uint8_t state[NODES];
-	unsigned nr_free;
+	fsck_tlb(d);
+	for (uint32_t n = 0; n < d->tlb.nr && well_behaved && d->paging == GUISE_DOMAIN_STOCK; n++)
+		if (d->tlb.node[n].level && d->tlb.node[n].large && d->tlb.node[n].table != FRAME_NIL)
+			run_check(d, &d->tlb.node[n]);
+}
 
-	check_that(t->nr <= NODES);
-	memset(refs, 0, sizeof(refs));
-	memset(state, 0, sizeof(state));
-	nr_free = list_count(t, &t->free, state, FREE) + list_count(t, &t->freed, state, FREE);
-	list_count(t, &t->zombies, state, ZOMBIE);
-	list_count(t, &t->roots, state, ROOT);
-	check_that(t->used == t->nr - nr_free);
-	for (uint32_t n = 0; n < t->nr; n++) {
-		const struct tlb_node *node = &t->node[n];
+void fsck_fault(const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
 
-		check_that((state[n] == FREE) == (node->level == 0));
-		if (state[n] == FREE)
-			continue;
-		if (node->table != FRAME_NIL) {
-			check_msg(frame_table[node->table].cached == n + 1, "frame %x does not know its node",
-				  node->table);
-			check_msg(frame_owned_by(node->table, d->id), "node %u caches a foreign table", n);
-		}
-		entries_check(d, n, refs);
-	}
-	for (uint32_t n = 0; n < t->nr; n++) {
-		check_that((t->node[n].level ? t->node[n].refs : 0) == refs[n]);
-		check_msg(state[n] != LINKED || refs[n], "node %u is lost", n);
-		check_msg(state[n] != ZOMBIE || !refs[n], "zombie %u is used", n);
-	}
-	for (mfn_t m = 0; m < frame_max; m++)
-		if (frame_owned_by(m, d->id) && frame_table[m].cached)
-			check_that(t->node[frame_table[m].cached - 1].table == m);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fsck_faults++;
+	check_msg(fsck_expected, "%s", text);
 }
