@@ -27,7 +27,7 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
 	lib/archive.o lib/string.o lib/vsnprintf.o)
 
-KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o fsck.o rest.o))
+KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o fsck.o rest.o locks.o))
 # The archive aligns its files by 4, and x86 does not mind.
 $(B)/hypervisor-kernel/core/first_domain.o: KERNEL_DEBUG += -fno-sanitize=alignment
 

@@ -17,9 +17,9 @@ UNIT_KERNEL_FILES := \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
 	arch/x86_64/segment arch/x86_64/speculation arch/x86_64/iommu arch/x86_64/dmar arch/x86_64/acpi lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
-	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o) $(U)/debug/fsck.o
+	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o) $(addprefix $(U)/debug/, fsck.o locks.o)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
-	fsck_test.o frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
+	fsck_test.o lock_test.o frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o speculation_test.o \
 	sched_test.o timer_test.o hypercall_test.o manage_test.o vcpu_test.o emulate_test.o upcall_test.o domain_test.o \
 	guest_cpu_test.o iommu_test.o dmar_test.o acpi_test.o boot_test.o quota_test.o lib_test.o)

@@ -13,7 +13,7 @@ bool verbose;
 
 #define NOBODY 0xffff
 
-static struct spinlock console_lock;
+static struct spinlock console_lock = { .rank = LOCK_CONSOLE };
 static uint16_t line_of = NOBODY; /* the guest whose unfinished line stands on the console */
 
 static void put(char c)

@@ -18,7 +18,7 @@
 
 #define DOMAIN_ORDER 2
 
-static struct spinlock list_lock;
+static struct spinlock list_lock = { .rank = LOCK_DOMAINS };
 static struct list domains = { &domains, &domains };
 static unsigned nr_domains;
 
@@ -160,6 +160,10 @@ struct domain *domain_create(const struct guise_domain_create *how, int *err)
 	d->max_frames = how->max_frames;
 	d->max_kernel_pages = 2048 + how->max_vcpus * 16 + how->max_frames / 32;
 	list_init(&d->link);
+	d->lock.rank = LOCK_DOMAIN;
+	d->tlb.lock.rank = LOCK_TLB;
+	d->event_lock.rank = LOCK_EVENTS;
+	d->handle_lock.rank = LOCK_HANDLES;
 	if (!list_enter(d)) {
 		*err = -EEXIST;
 		domain_put(d);

@@ -10,7 +10,7 @@
 #include <core/frame.h>
 #include <core/lib.h>
 
-static struct spinlock alloc_lock;
+static struct spinlock alloc_lock = { .rank = LOCK_FRAMES };
 static uint32_t free_list[FRAME_MAX_ORDER + 1] = { [0 ... FRAME_MAX_ORDER] = FRAME_NIL };
 static uint64_t nr_free;
 

@@ -48,7 +48,10 @@ int grant_init(struct domain *d)
 	_Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "a grant table fits a page");
 	_Static_assert(sizeof(struct grant_uses) * ENTRIES <= PAGE_SIZE, "use counts fit a page");
 	d->grants = kpages_alloc(0, d);
-	return d->grants ? grow(d, FIRST_FRAMES) : -ENOMEM;
+	if (!d->grants)
+		return -ENOMEM;
+	d->grants->lock.rank = LOCK_GRANTS;
+	return grow(d, FIRST_FRAMES);
 }
 
 mfn_t grant_frame(struct domain *d, uint32_t n)

@@ -22,7 +22,7 @@ struct irq {
 	uint16_t allocator; /* domain id	*/
 };
 
-static struct spinlock irq_lock;
+static struct spinlock irq_lock = { .rank = LOCK_IRQS };
 static struct irq irqs[NR_IRQS];
 static uint16_t irq_of_vector[256]; /* irq + 1	*/
 

@@ -41,7 +41,7 @@ struct runner {
 	uint64_t switches;
 };
 
-static struct spinlock queue_lock;
+static struct spinlock queue_lock = { .rank = LOCK_RUN_QUEUE };
 static struct list queue[NR_PRIORITIES];
 static uint64_t least_virtual[NR_PRIORITIES]; /* nobody who runs or waits is behind it by more than his lag */
 static struct runner runners[MAX_CPUS];

@@ -7,7 +7,7 @@
 #include <core/spinlock.h>
 #include <core/timer.h>
 
-static struct spinlock timer_lock;
+static struct spinlock timer_lock = { .rank = LOCK_TIMERS };
 static struct list timers[MAX_CPUS];
 static struct timer *firing[MAX_CPUS]; /* its function runs, without the lock	*/
 static uint64_t programmed[MAX_CPUS];  /* when the CPU's timer fires: never after the first of its list	*/

@@ -34,6 +34,7 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 		return NULL;
 	v->domain = d;
 	v->id = id;
+	v->area_lock.rank = LOCK_AREA;
 	v->state = VCPU_DOWN;
 	v->info = &d->shared->vcpu_info[id];
 	v->info->evtchn_upcall_mask = 1;

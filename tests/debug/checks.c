@@ -311,8 +311,3 @@ void __stack_chk_fail(void)
 {
 	panic("an array on the stack was written beyond its end");
 }
-
-void lock_misused(void)
-{
-	panic("a lock is taken twice, or given back by somebody else");
-}

@@ -28,7 +28,7 @@ struct entry {
 	uint64_t lo, hi;
 };
 
-struct spinlock iommu_lock;
+struct spinlock iommu_lock = { .rank = LOCK_IOMMU };
 static struct entry *buses;
 static struct io_space *spaces[SPACES]; /* by id; 0 is not used */
 

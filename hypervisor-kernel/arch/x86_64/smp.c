@@ -63,7 +63,7 @@ void arch_resched_cpu(uint32_t cpu)
 
 /* ---- is time the same on both CPUs? ---- */
 
-static struct spinlock tsc_lock;
+static struct spinlock tsc_lock = { .rank = LOCK_CONSOLE };
 static uint64_t tsc_last;
 static bool tsc_warps;
 

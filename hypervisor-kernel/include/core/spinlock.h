@@ -2,12 +2,10 @@
 /*
  * spinlock.h - the lock, and the order in which locks are taken.
  *
- * Outermost first:
- *	domain list -> domain.lock -> tlb.lock -> grant_table.lock -> event_lock -> handle_lock
- *	-> irq lock -> iommu_lock -> run queue -> vcpu.area_lock -> timer lock -> frame allocator -> console
- * Two domains' locks of one kind are taken in order of their address.  The kernel runs with
- * interrupts off but in the idle loop, so a lock needs no interrupt variant; whoever waits for one
- * meanwhile answers other CPUs that wait for a flush.
+ * Each lock has a rank, and is taken with none held but those of lower ranks: the order of enum lock_rank, outermost
+ * first.  Two domains' locks of one kind are taken in order of their address.  A debug build stops where that does not
+ * hold (tests/debug/locks.c).  The kernel runs with interrupts off but in the idle loop, so a lock needs no interrupt
+ * variant; whoever waits for one meanwhile answers other CPUs that wait for a flush.
  */
 #pragma once
 
@@ -27,36 +25,48 @@
 #define NO_LOCK_CHECK
 #endif
 
+enum lock_rank {
+	LOCK_DOMAINS = 1, /* the list of all domains	*/
+	LOCK_DOMAIN,
+	LOCK_TLB,
+	LOCK_GRANTS,
+	LOCK_EVENTS,
+	LOCK_HANDLES,
+	LOCK_IRQS,
+	LOCK_IOMMU,
+	LOCK_RUN_QUEUE,
+	LOCK_AREA, /* vcpu.area_lock	*/
+	LOCK_TIMERS,
+	LOCK_FRAMES, /* the allocator	*/
+	LOCK_CONSOLE,
+};
+
 struct CAPABILITY spinlock {
-	uint32_t held; /* 0 = nobody; DEBUG: 1 + the CPU that has it	*/
+	uint32_t held; /* 0 = nobody	*/
+	uint32_t rank; /* enum lock_rank	*/
 };
 
 /* This CPU waits for another one: let it go on that waits for this one. */
 void arch_relax(void);
-uint32_t arch_cpu_id(void);
 
 #ifdef DEBUG
-void lock_misused(void) __attribute__((noreturn));
-#define lock_assert(x) ((x) ? (void)0 : lock_misused())
-#define lock_holder()  (1 + arch_cpu_id())
+/* May this CPU take the lock, with those that it has?  Does it have the one that it gives back? */
+void lock_wanted(const struct spinlock *l);
+void lock_given(const struct spinlock *l);
 #else
-#define lock_assert(x) ((void)0)
-#define lock_holder()  1u
+#define lock_wanted(l) ((void)0)
+#define lock_given(l)  ((void)0)
 #endif
 
 static inline void spin_lock(struct spinlock *l) TAKES(*l) NO_LOCK_CHECK
 {
-	uint32_t nobody = 0, me = lock_holder();
-
-	while (!__atomic_compare_exchange_n(&l->held, &nobody, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-		lock_assert(nobody != me);
+	lock_wanted(l);
+	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE))
 		arch_relax();
-		nobody = 0;
-	}
 }
 
 static inline void spin_unlock(struct spinlock *l) GIVES(*l) NO_LOCK_CHECK
 {
-	lock_assert(l->held == lock_holder());
+	lock_given(l);
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }

@@ -254,16 +254,6 @@ void arch_reset(void)
 	panic("reset");
 }
 
-void fake_lock_misused(const char *what)
-{
-	panic("%s", what);
-}
-
-void lock_misused(void)
-{
-	panic("a lock is misused");
-}
-
 /* ---- a vCPU's parts that only real ones have ---- */
 
 uint32_t arch_cpu_id(void)
