@@ -21,15 +21,35 @@ static uint64_t lines_between(uint64_t lines, unsigned first, unsigned last)
 	return lines & ~0ull << first / 8 & ~0ull >> (63 - last / 8);
 }
 
+/*
+ * Whose the frames are has not changed since: a frame that leaves takes all cached entries with it.  So the rights to
+ * one that is the domain's own need no look at whose it is; a stock kernel's may be a table.
+ */
+static void leaves_refresh(struct domain *d, mfn_t table, uint64_t *cached, unsigned i, unsigned last)
+	MUST_HOLD(d->tlb.lock)
+{
+	uint64_t same = d->paging == GUISE_DOMAIN_STOCK ? ~PTE_NX : ~(PTE_NX | PTE_RW | PTE_D);
+	const uint64_t *guest = mfn_to_virt(table);
+
+	for (; i <= last; i++) {
+		uint64_t old = cached[i], entry, leaf;
+
+		if (!old)
+			continue;
+		entry = READ_ONCE(guest[i]);
+		leaf = leaf_value(entry, true) | PTE_OWN;
+		if ((leaf ^ old) & same) /* which has P and A */
+			leaf = leaf_derive(d, table, i, entry);
+		cached[i] = leaf;
+	}
+}
+
 void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
 {
 	struct tlb *t = &d->tlb;
 	unsigned level = t->node[n].level, low = pt_index(first, level), high = pt_index(last, level);
 	uint64_t lines = lines_between(t->node[n].lines, low, high), *cached = node_entries(t, n);
 	const uint64_t *guest = mfn_to_virt(t->node[n].table);
-	/* Whose the frames are has not changed since: a frame that leaves takes all cached entries with it.  So the
-	 * rights to one that is the domain's own need no look at whose it is; a stock kernel's may be a table. */
-	uint64_t same = d->paging == GUISE_DOMAIN_STOCK ? ~PTE_NX : ~(PTE_NX | PTE_RW | PTE_D);
 
 	if (++*visits > VISITED)
 		return;
@@ -37,17 +57,16 @@ void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, 
 	while (lines) {
 		unsigned line = line_next(&lines), end = MIN(line + 7, high), i = MAX(line, low);
 
+		if (level == 1) {
+			leaves_refresh(d, t->node[n].table, cached, i, end);
+			continue;
+		}
 		for (; i <= end; i++) {
-			uint64_t old = cached[i], entry = READ_ONCE(guest[i]), leaf;
+			uint64_t old = cached[i], entry = READ_ONCE(guest[i]);
 
 			if (!old)
 				continue;
-			leaf = leaf_value(entry, true) | PTE_OWN;
-			if (level == 1)
-				cached[i] = (~entry & (PTE_P | PTE_A)) | ((leaf ^ old) & same) ?
-						    leaf_derive(d, t->node[n].table, i, entry) :
-						    leaf;
-			else if (!link_holds(t, old, entry) || (level == 2 && *visits > COMPARED))
+			if (!link_holds(t, old, entry) || (level == 2 && *visits > COMPARED))
 				node_unlink(d, &cached[i]);
 			else
 				table_refresh(d, node_of_entry(old), i == low ? first : 0, i == high ? last : VA_MASK,

@@ -62,7 +62,7 @@ uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned
 /* Without A the next access must come to the kernel to set it; without D the next write. */
 static inline uint64_t leaf_value(uint64_t entry, bool writable)
 {
-	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX)) | PTE_P | PTE_U | PTE_A;
+	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX | PTE_P | PTE_A)) | PTE_U;
 
 	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
 }
