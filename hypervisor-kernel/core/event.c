@@ -312,7 +312,7 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 
 	if (b->virq >= ARRAY_SIZE(v->virq_port) || !domain_valid_vcpu(d, b->vcpu))
 		return b->virq >= ARRAY_SIZE(v->virq_port) ? -EINVAL : -ENOENT;
-	if (b->virq == VIRQ_DOM_EXC && (!handle_any(d, GUISE_HANDLE_MEMORY) || b->vcpu))
+	if (b->virq == VIRQ_DOM_EXC && (!handle_covers(d, GUISE_HANDLE_MEMORY, 0, 1) || b->vcpu))
 		return -EPERM;
 	target = d->vcpu[b->vcpu];
 	spin_lock(&d->event_lock);

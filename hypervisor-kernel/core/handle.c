@@ -101,11 +101,6 @@ bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
 	return holds(d, kind, NULL, first, nr);
 }
 
-bool handle_any(struct domain *d, uint32_t kind)
-{
-	return holds(d, kind, NULL, 0, 0);
-}
-
 bool handle_manages(struct domain *d, const struct domain *target)
 {
 	return holds(d, GUISE_HANDLE_DOMAIN, target, 0, 0);

@@ -25,8 +25,7 @@ int handle_add(struct domain *d, const struct handle *h);
 int handle_drop(struct domain *d, uint32_t index);
 /* Does d hold a handle of kind whose range spans [first, first + nr)? */
 bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr);
-/* Does d hold any handle of kind / a DOMAIN handle on target? */
-bool handle_any(struct domain *d, uint32_t kind);
+/* Does d hold a DOMAIN handle on target? */
 bool handle_manages(struct domain *d, const struct domain *target);
 void handle_ports_changed(struct domain *d);
 uint32_t handle_count(const struct domain *d);
