@@ -32,4 +32,8 @@ bench-net: $(ALL) ## measure iperf3 to this machine and between guests (MODE, SY
 bench-libvirt: $(ALL) ## seconds from virsh start to login, both ways, beside plain QEMU (RUNS)
 	@tests/bench/libvirt $(B)
 
+.PHONY: bench-scaling
+bench-scaling: $(ALL) ## the same work on 1, 2 and 4 vCPUs: native, Guise and Xen (SYSTEMS, COUNTS, RUNS, TCG_THREAD)
+	@tests/bench/scaling $(B)
+
 -include $(wildcard $(BENCH_DIR)/*.d)
