@@ -239,6 +239,14 @@ static const char *fsck(const struct json *request, struct json_out *reply)
 
 static const char *const end_names[] = { [END_DESTROY] = "destroy", [END_RESTART] = "restart" };
 
+static void put_cpus(struct json_out *reply, const char *key, const uint32_t *cpus, unsigned nr)
+{
+	json_open(reply, key, '[');
+	for (unsigned i = 0; i < nr; i++)
+		json_put_number(reply, NULL, cpus[i]);
+	json_close(reply, ']');
+}
+
 static const char *info(const struct json *request, struct json_out *reply)
 {
 	const char *error = NULL;
@@ -259,6 +267,8 @@ static const char *info(const struct json *request, struct json_out *reply)
 	for (unsigned i = 0; i < c->maxvcpus; i++)
 		json_put_number(reply, NULL, (int64_t)use.vcpu_ns[i]);
 	json_close(reply, ']');
+	put_cpus(reply, "vcpu_cpus", c->cpus, c->maxvcpus);
+	put_cpus(reply, "vcpu_cpus_soft", c->cpus_soft, c->maxvcpus);
 	json_put_number(reply, "weight", c->weight);
 	json_put_number(reply, "cap", c->cap);
 	if (g->state == GUEST_RUNNING)
@@ -439,6 +449,32 @@ static const char *sched(const struct json *request, struct json_out *reply)
 	return NULL;
 }
 
+/* cpus and soft are what they were, if they are not given; vcpu: all of them. */
+static const char *vcpu_pin(const struct json *request, struct json_out *reply)
+{
+	const char *error = NULL, *hard = json_string(request, "cpus", NULL),
+		   *soft = json_string(request, "soft", NULL);
+	struct guest *g = running_guest(request, &error);
+	uint32_t cpus = 0, rather = 0;
+	int64_t first = 0, last;
+
+	(void)reply;
+	if (!g)
+		return error;
+	last = g->config.maxvcpus - 1;
+	if (json_has(request, "vcpu")) {
+		if (json_number(request, "vcpu", 0, last, &first))
+			return "'vcpu' must be below its maxvcpus";
+		last = first;
+	}
+	if ((hard && config_cpus(hard, &cpus)) || (soft && config_cpus(soft, &rather)))
+		return "'cpus' and 'soft' must be \"all\" or CPUs, as \"0-3,5\"";
+	for (; first <= last && !error; first++)
+		error = guest_pin(g, (unsigned)first, hard ? cpus : g->config.cpus[first],
+				  soft ? rather : g->config.cpus_soft[first]);
+	return error;
+}
+
 /* ---- consoles ---- */
 
 static size_t tap_room(void *arg)
@@ -608,6 +644,7 @@ static const struct control_command commands[] = {
 	{ "shutdown", shutdown },
 	{ "set-mem", set_mem },
 	{ "sched", sched },
+	{ "vcpu-pin", vcpu_pin },
 	{ "fsck", fsck },
 	{ "console", console },
 	{ "detach", detach },

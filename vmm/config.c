@@ -578,6 +578,52 @@ static int machine_key(struct parser *s, struct machine_config *m)
 	return fail(s, "unknown key '%s'", s->key);
 }
 
+static int cpu_number(const char **text, uint64_t *n)
+{
+	const char *from = *text;
+
+	*n = parse_u64(from, text);
+	return *text != from && *n < 32;
+}
+
+int config_cpus(const char *text, uint32_t *cpus)
+{
+	*cpus = strcmp(text, "all") ? 0 : ~0u;
+	if (*cpus)
+		return 0;
+	for (;; text++) {
+		uint64_t first, last;
+
+		if (!cpu_number(&text, &first))
+			return -1;
+		last = first;
+		if (*text == '-') {
+			text++;
+			if (!cpu_number(&text, &last) || last < first)
+				return -1;
+		}
+		for (; first <= last; first++)
+			*cpus |= 1u << first;
+		if (*text && *text != ',')
+			return -1;
+		if (!*text)
+			return 0;
+	}
+}
+
+static int want_cpus(struct parser *s, uint32_t *cpus)
+{
+	char text[128];
+
+	if (want_string(s, text, sizeof(text)))
+		return -1;
+	if (config_cpus(text, &cpus[0]))
+		return fail(s, "'%s' must be \"all\" or CPUs, as \"0-3,5\"", s->key);
+	for (unsigned i = 1; i < 32; i++)
+		cpus[i] = cpus[0];
+	return 0;
+}
+
 static int guest_key(struct parser *s, struct guest_config *g)
 {
 	if (!strcmp(s->key, "name"))
@@ -600,6 +646,10 @@ static int guest_key(struct parser *s, struct guest_config *g)
 		return want_number(s, &g->weight, 1, GUISE_WEIGHT_MAX);
 	if (!strcmp(s->key, "cap"))
 		return want_number(s, &g->cap, 0, GUISE_CAP_MAX);
+	if (!strcmp(s->key, "cpus"))
+		return want_cpus(s, g->cpus);
+	if (!strcmp(s->key, "cpus_soft"))
+		return want_cpus(s, g->cpus_soft);
 	if (!strcmp(s->key, "consoles"))
 		return want_number(s, &g->consoles, 1, 4);
 	if (!strcmp(s->key, "on_poweroff"))
@@ -657,6 +707,7 @@ int config_guest(const char *file, const char *text, size_t len, struct guest_co
 	*out = (struct guest_config){
 		.memory = 512, .vcpus = 1, .weight = GUISE_WEIGHT_DEFAULT, .consoles = 1, .on_reboot = END_RESTART
 	};
+	memset(out->cpus, 0xff, sizeof(out->cpus));
 	s = (struct parser){
 		.file = file, .p = text, .end = text + len, .line = 1, .error = error, .error_size = size
 	};

@@ -58,6 +58,8 @@ struct guest_config {
 	unsigned memory, maxmem;  /* MiB	*/
 	unsigned vcpus, maxvcpus; /* on, and those that may be	*/
 	unsigned weight, cap;	  /* share of the CPUs; cap in percent of one, 0: none	*/
+	uint32_t cpus[32];	  /* bitmap of those where each vCPU may run ...	*/
+	uint32_t cpus_soft[32];	  /* ... and where it would rather; 0: anywhere		*/
 	unsigned consoles;
 	enum on_end on_poweroff, on_reboot, on_crash;
 	struct disk_config disk[CONFIG_DISKS];
@@ -69,6 +71,8 @@ struct guest_config {
 /* What holds for a device. */
 struct driver_config config_driver(const struct machine_config *m, const char *device);
 
+/* "all", or numbers and ranges, as "0-3,5", to a bitmap.  -1: it is neither, or names a CPU above 31. */
+int config_cpus(const char *text, uint32_t *cpus);
 /* Parse text.  0, or -1 with one line in error: "file:line: what is wrong". */
 int config_machine(const char *file, const char *text, size_t len, struct machine_config *out, char *error,
 		   size_t size);

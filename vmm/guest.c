@@ -355,6 +355,8 @@ static const char *finish(struct guest *g)
 		error = peer_open(&g->peer, &g->domain);
 	if (!error)
 		error = console_first(g);
+	for (unsigned i = 0; i < c->maxvcpus && !error; i++)
+		error = guest_pin(g, i, c->cpus[i], c->cpus_soft[i]);
 	if (error)
 		return error;
 	xs_fire_special("@introduceDomain");
@@ -523,6 +525,17 @@ void guest_schedule(struct guest *g, unsigned weight, unsigned cap)
 	g->config.weight = weight;
 	g->config.cap = cap;
 	guise_domain(GUISE_DOMAIN_SCHED, &req);
+}
+
+const char *guest_pin(struct guest *g, unsigned vcpu, uint32_t hard, uint32_t soft)
+{
+	struct guise_domain_affinity req = { .handle = g->domain.handle, .vcpu = vcpu, .hard = hard, .soft = soft };
+
+	if (guise_domain(GUISE_DOMAIN_AFFINITY, &req))
+		return "the machine has none of the CPUs where it may run";
+	g->config.cpus[vcpu] = hard;
+	g->config.cpus_soft[vcpu] = soft;
+	return NULL;
 }
 
 /* ---- devices that come and go ---- */

@@ -74,6 +74,8 @@ void guest_set_memory(struct guest *g, unsigned memory);
 void guest_set_vcpus(struct guest *g, unsigned vcpus);
 /* Its share of the CPUs, from now on and after each restart. */
 void guest_schedule(struct guest *g, unsigned weight, unsigned cap);
+/* CPUs where a vCPU of it may run, and where it would rather, in the same way.  NULL, or why not. */
+const char *guest_pin(struct guest *g, unsigned vcpu, uint32_t hard, uint32_t soft);
 /* Give a running one the disks and cards of this configuration, too; all of them or none.  NULL, or why not. */
 const char *guest_attach(struct guest *g, const struct guest_config *more);
 /* Ask it to let go of a disk (by its name, "xvdb") or of a card.  NULL: it is gone; else why not yet. */

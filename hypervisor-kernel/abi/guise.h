@@ -70,16 +70,17 @@ ABI_LAYOUT(guise_handle_derive, 24);
 /* ---- domains ---------------------------------------------------------------------------------
  * GUISE_HC_DOMAIN, rdi =
  */
-#define GUISE_DOMAIN_CREATE   0 /* struct guise_domain_create; returns a DOMAIN handle		*/
-#define GUISE_DOMAIN_POPULATE 1 /* struct guise_domain_populate; returns frames added		*/
-#define GUISE_DOMAIN_COPY     2 /* struct guise_domain_copy; returns 0				*/
-#define GUISE_DOMAIN_START    3 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
-#define GUISE_DOMAIN_PAUSE    4 /* rsi = handle; nothing of the domain runs on return; counted	*/
-#define GUISE_DOMAIN_UNPAUSE  5 /* rsi = handle						*/
-#define GUISE_DOMAIN_DESTROY  6 /* rsi = handle; all it held returns, the handle is gone		*/
-#define GUISE_DOMAIN_INFO     7 /* struct guise_domain_info (handle in, rest out)		*/
-#define GUISE_DOMAIN_COUNT    8 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
-#define GUISE_DOMAIN_SCHED    9 /* struct guise_domain_sched: share of the CPUs			*/
+#define GUISE_DOMAIN_CREATE   0	 /* struct guise_domain_create; returns a DOMAIN handle		*/
+#define GUISE_DOMAIN_POPULATE 1	 /* struct guise_domain_populate; returns frames added		*/
+#define GUISE_DOMAIN_COPY     2	 /* struct guise_domain_copy; returns 0				*/
+#define GUISE_DOMAIN_START    3	 /* struct guise_domain_start; vCPU 0 gets its context, runnable	*/
+#define GUISE_DOMAIN_PAUSE    4	 /* rsi = handle; nothing of the domain runs on return; counted	*/
+#define GUISE_DOMAIN_UNPAUSE  5	 /* rsi = handle						*/
+#define GUISE_DOMAIN_DESTROY  6	 /* rsi = handle; all it held returns, the handle is gone		*/
+#define GUISE_DOMAIN_INFO     7	 /* struct guise_domain_info (handle in, rest out)		*/
+#define GUISE_DOMAIN_COUNT    8	 /* struct guise_domain_count: what a vCPU entered the kernel for	*/
+#define GUISE_DOMAIN_SCHED    9	 /* struct guise_domain_sched: share of the CPUs			*/
+#define GUISE_DOMAIN_AFFINITY 10 /* struct guise_domain_affinity: on which CPUs a vCPU runs		*/
 
 #define GUISE_PRIO_GUEST  0 /* scheduling priorities: a higher one runs first		*/
 #define GUISE_PRIO_SERVER 1
@@ -217,6 +218,17 @@ struct guise_domain_sched {
 	uint32_t cap;	 /* percent of one CPU, up to GUISE_CAP_MAX; 0 = none		*/
 };
 ABI_LAYOUT(guise_domain_sched, 16);
+
+/* Bitmaps of CPUs.  A vCPU, which need not exist yet, is never put on a CPU that is not in hard; among idle ones it
+ * gets one of soft first.  In the beginning all are in hard and none in soft.  -ENOENT: the domain cannot have such a
+ * vCPU; -EINVAL: the machine has no CPU of hard. */
+struct guise_domain_affinity {
+	uint32_t handle; /* in: DOMAIN	*/
+	uint32_t vcpu;	 /* in		*/
+	uint32_t hard;	 /* in		*/
+	uint32_t soft;	 /* in		*/
+};
+ABI_LAYOUT(guise_domain_affinity, 16);
 
 /* A domain's end, and that its dma_faults grew, are told by VIRQ_DOM_EXC (xen.h), which one domain with a
  * MEMORY handle may bind.

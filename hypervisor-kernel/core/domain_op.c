@@ -45,6 +45,7 @@ union request {
 	struct guise_domain_copy copy;
 	struct guise_domain_start start;
 	struct guise_domain_sched sched;
+	struct guise_domain_affinity affinity;
 	struct {
 		uint32_t handle, vcpu, timed, zero;
 	} count; /* struct guise_domain_count, without what is out	*/
@@ -173,6 +174,16 @@ static long op_sched(struct domain *d, struct guise_domain_sched *req, guest_ptr
 	return 0;
 }
 
+static long op_affinity(struct domain *d, const struct guise_domain_affinity *req)
+{
+	uint32_t hard = req->hard & (uint32_t)((1ull << arch_cpu_count()) - 1);
+
+	if (req->vcpu >= d->max_vcpus || !hard)
+		return hard ? -ENOENT : -EINVAL;
+	sched_affinity_set(d, req->vcpu, hard, req->soft);
+	return 0;
+}
+
 static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
 {
 	struct guise_domain_count *at = NULL;
@@ -194,6 +205,7 @@ static const uint8_t request_size[] = {
 	[GUISE_DOMAIN_INFO] = sizeof(uint32_t),
 	[GUISE_DOMAIN_COUNT] = offsetof(struct guise_domain_count, crossing),
 	[GUISE_DOMAIN_SCHED] = sizeof(struct guise_domain_sched),
+	[GUISE_DOMAIN_AFFINITY] = sizeof(struct guise_domain_affinity),
 };
 
 static long request(struct vcpu *v, struct domain *d, uint64_t op, union request *r, guest_ptr_t p)
@@ -211,6 +223,8 @@ static long request(struct vcpu *v, struct domain *d, uint64_t op, union request
 		return op_count(d, r, p);
 	case GUISE_DOMAIN_SCHED:
 		return op_sched(d, &r->sched, p);
+	case GUISE_DOMAIN_AFFINITY:
+		return op_affinity(d, &r->affinity);
 	}
 	if (d == v->domain)
 		return -EINVAL;
@@ -237,7 +251,7 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 
 	if (op == GUISE_DOMAIN_CREATE)
 		return op_create(v, arg[1]);
-	if (op > GUISE_DOMAIN_SCHED)
+	if (op > GUISE_DOMAIN_AFFINITY)
 		return -ENOSYS;
 	if (copy_from_guest(&r, arg[1], request_size[op]))
 		return -EFAULT;

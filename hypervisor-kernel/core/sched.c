@@ -13,7 +13,8 @@
  *
  * Only runnable vCPUs that are on no CPU stand in the queue; those of a domain that is paused or has no
  * budget are left out until it may run again.  All CPUs share one queue and its lock, so there is nothing to
- * be stolen, and shares hold across CPUs.  The lock also guards each vCPU's state.
+ * be stolen, and shares hold across CPUs.  The lock also guards each vCPU's state.  A vCPU may run on the CPUs of its
+ * hard affinity only, and takes one of its soft affinity if several are idle.
  *
  * A vCPU belongs to a CPU (on_cpu) from when it is picked until its registers are in memory again, whatever
  * its state is meanwhile: nobody else runs it before.
@@ -35,7 +36,6 @@ struct runner {
 	struct vcpu *running; /* NULL: idle, or about to choose	*/
 	struct vcpu *yields;  /* not the next one, if there are others		*/
 	struct timer slice;
-	bool idle;    /* waits, and nobody asked it yet to look at the queue	*/
 	bool shorten; /* running->slice_end came nearer	*/
 	uint64_t idle_ns;
 	uint64_t switches;
@@ -45,6 +45,7 @@ static struct spinlock queue_lock = { .rank = LOCK_RUN_QUEUE };
 static struct list queue[NR_PRIORITIES];
 static uint64_t least_virtual[NR_PRIORITIES]; /* nobody who runs or waits is behind it by more than his lag */
 static struct runner runners[MAX_CPUS];
+static uint32_t idle_cpus; /* bitmap of those that wait, and nobody asked them yet to look at the queue	*/
 
 static struct runner *self(void)
 {
@@ -139,6 +140,7 @@ void sched_rang(struct domain *d, struct domain *server)
 void sched_domain_init(struct domain *d)
 {
 	d->sched.weight = GUISE_WEIGHT_DEFAULT;
+	memset(d->sched.hard, 0xff, sizeof(d->sched.hard));
 	timer_init(&d->sched.refill, budget_timer, d);
 }
 
@@ -156,6 +158,16 @@ void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap)
 	d->sched.budget = (int64_t)(QUOTA_NS * cap);
 	timer_cancel(&d->sched.refill);
 	d->sched.spent = false;
+	kick_locked(d);
+	spin_unlock(&queue_lock);
+	domain_wake(d);
+}
+
+void sched_affinity_set(struct domain *d, uint32_t vcpu, uint32_t hard, uint32_t soft)
+{
+	spin_lock(&queue_lock);
+	d->sched.hard[vcpu] = hard;
+	d->sched.soft[vcpu] = soft;
 	kick_locked(d);
 	spin_unlock(&queue_lock);
 	domain_wake(d);
@@ -200,11 +212,13 @@ static void slice_shorten(uint32_t cpu, uint64_t end) MUST_HOLD(queue_lock)
 	struct runner *r = &runners[cpu];
 
 	r->running->slice_end = MIN(r->running->slice_end, end);
-	if (cpu != arch_cpu_id()) {
+	if (r->slice.armed && r->slice.deadline <= r->running->slice_end)
+		return;
+	if (cpu == arch_cpu_id()) {
+		timer_set(&r->slice, r->running->slice_end);
+	} else {
 		r->shorten = true;
 		arch_poke_cpu(cpu);
-	} else if (!r->slice.armed || r->slice.deadline > r->running->slice_end) {
-		timer_set(&r->slice, r->running->slice_end);
 	}
 }
 
@@ -237,50 +251,44 @@ static bool less_worth(const struct runner *a, const struct runner *b, uint64_t 
 	return before(virtual_now(b, now), virtual_now(a, now));
 }
 
-static bool idle_find(uint32_t like, uint32_t *cpu) MUST_HOLD(queue_lock)
+/* Of these CPUs best the one where v was. */
+static uint32_t nearest(const struct vcpu *v, uint32_t cpus)
 {
-	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
-		uint32_t n = (like + i) % arch_cpu_count();
-
-		if (!runners[n].idle)
-			continue;
-		runners[n].idle = false;
-		*cpu = n;
-		return true;
-	}
-	return false;
+	return cpus >> v->cpu & 1 ? v->cpu : (uint32_t)__builtin_ctz(cpus);
 }
 
-/* v stands in the queue: an idle CPU shall take it, best the one where it was, or the one whose vCPU is worth
- * least shall leave it. That is soon rather than at once for one that just woke, also by its higher priority: a guest
- * that goes on may ring again, and a driver does more in one go. */
+/* v stands in the queue: an idle CPU shall take it, best one that it would rather have or the one where it was, or that
+ * whose vCPU is worth least shall leave it. That is soon rather than at once for one that just woke, also by its higher
+ * priority: a guest that goes on may ring again, and a driver does more in one go. */
 static void preempt(const struct vcpu *v, bool woke) MUST_HOLD(queue_lock)
 {
-	uint32_t cpu, worst = v->cpu % arch_cpu_count();
+	uint32_t hard = v->domain->sched.hard[v->id], soft = v->domain->sched.soft[v->id];
+	uint32_t idle = idle_cpus & hard & soft ? idle_cpus & hard & soft : idle_cpus & hard, worst;
 	unsigned prio = v->domain->priority, other;
-	uint64_t now;
+	uint64_t now = time_now();
 
-	if (idle_find(worst, &cpu)) {
-		arch_resched_cpu(cpu);
+	if (idle) {
+		worst = nearest(v, idle);
+		idle_cpus &= ~(1u << worst);
+		arch_resched_cpu(worst);
 		return;
 	}
-	now = time_now();
+	worst = nearest(v, hard);
 	for (uint32_t i = 0; i < arch_cpu_count(); i++)
-		if (!runners[i].running)
+		if (hard >> i & 1 && !runners[i].running)
 			return; /* it is about to choose, and looks at the rest then */
-	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
-		if (less_worth(&runners[i], &runners[worst], now))
+	for (uint32_t i = 0; i < arch_cpu_count(); i++)
+		if (hard >> i & 1 && less_worth(&runners[i], &runners[worst], now))
 			worst = i;
-	}
 	other = runners[worst].running->domain->priority;
 	if (prio > other && !woke)
 		arch_resched_cpu(worst);
 	else if (prio > other)
 		slice_shorten(worst, now + BATCH_NS);
-	else if (woke && prio == other)
-		slice_shorten(worst, before(virtual_now(&runners[worst], now), v->domain->sched.virtual) ?
-					     runners[worst].running->slice_end :
-					     now + WAKE_NS);
+	else if (prio == other)
+		slice_shorten(worst, woke && !before(virtual_now(&runners[worst], now), v->domain->sched.virtual) ?
+					     now + WAKE_NS :
+					     runners[worst].running->slice_end);
 }
 
 static void queue_add(struct vcpu *v) MUST_HOLD(queue_lock)
@@ -386,7 +394,8 @@ static bool comes_before(const struct vcpu *a, const struct vcpu *b, const struc
 	return before(a->domain->sched.virtual, b->domain->sched.virtual);
 }
 
-static struct vcpu *pick(const struct vcpu *yields) MUST_HOLD(queue_lock)
+/* The best that may run on one of these CPUs. */
+static struct vcpu *pick(const struct vcpu *yields, uint32_t cpus) MUST_HOLD(queue_lock)
 {
 	struct vcpu *best = NULL;
 
@@ -397,7 +406,7 @@ static struct vcpu *pick(const struct vcpu *yields) MUST_HOLD(queue_lock)
 			next = l->next;
 			if (!domain_runnable(v->domain))
 				list_del(l);
-			else if (!best || comes_before(v, best, yields))
+			else if (v->domain->sched.hard[v->id] & cpus && (!best || comes_before(v, best, yields)))
 				best = v;
 		}
 	}
@@ -434,7 +443,7 @@ static void start_running(struct runner *r, struct vcpu *v) MUST_HOLD(queue_lock
 	if (before(least_virtual[d->priority], d->sched.virtual))
 		least_virtual[d->priority] = d->sched.virtual;
 	list_del(&v->run);
-	r->idle = false;
+	idle_cpus &= ~(1u << arch_cpu_id());
 	r->running = v;
 	r->yields = NULL;
 	r->switches++;
@@ -463,10 +472,10 @@ struct vcpu *schedule(void)
 	arch_resched_done();
 	spin_lock(&queue_lock);
 	stop_running(r);
-	while (!(v = pick(r->yields))) {
+	while (!(v = pick(r->yields, 1u << arch_cpu_id()))) {
 		uint64_t since = time_now();
 
-		r->idle = true;
+		idle_cpus |= 1u << arch_cpu_id();
 		spin_unlock(&queue_lock);
 		arch_idle();
 		arch_resched_done();
@@ -474,7 +483,7 @@ struct vcpu *schedule(void)
 		r->idle_ns += time_now() - since;
 	}
 	start_running(r, v);
-	if (arch_cpu_count() > 1 && (other = pick(NULL)))
+	if (arch_cpu_count() > 1 && ((other = pick(NULL, idle_cpus)) || (other = pick(NULL, ~0u))))
 		preempt(other, false);
 	spin_unlock(&queue_lock);
 	return v;

@@ -382,6 +382,26 @@ static int sched(struct guise *g, int argc, char **argv)
 	return rc;
 }
 
+/* GUEST VCPU|all CPUS [SOFT]; a CPU's list that is "-" stays what it is. */
+static int vcpu_pin(struct guise *g, int argc, char **argv)
+{
+	struct json_object *o = about("vcpu-pin", argv[0]);
+	long vcpu = strcmp(argv[1], "all") ? number(argv[1], 0, 31) : 0;
+	int rc;
+
+	if (vcpu < 0) {
+		json_object_put(o);
+		return usage("vcpu-pin: '%s' is no vCPU, nor all of them", argv[1]);
+	}
+	if (strcmp(argv[1], "all"))
+		json_object_object_add(o, "vcpu", json_object_new_int64(vcpu));
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], "-"))
+			json_object_object_add(o, i == 2 ? "cpus" : "soft", guise_text(argv[i], strlen(argv[i])));
+	json_object_put(ask(g, argv[0], o, &rc));
+	return rc;
+}
+
 /* What was looked at, and agrees. */
 static int fsck(struct guise *g, int argc, char **argv)
 {
@@ -558,6 +578,8 @@ static struct command commands[] = {
 	{ "profile", "GUEST [SECONDS [FILE]]", "what it enters the kernel for; FILE: a trace for Perfetto", 1, 3,
 	  profile_command },
 	{ "driver", "VERB [DEVICE] ...", "driver VMs: list, kill, restart, hang, inject", 1, 4, driver_command },
+	{ "vcpu-pin", "GUEST VCPU|all CPUS [SOFT]",
+	  "the CPUs where it may run, and where it would rather: all, 0-3,5, -", 3, 4, vcpu_pin },
 	{ "fsck", "", "the kernel (DEBUG=1) compares its books with what is", 0, 0, fsck },
 	{ "log", "[-f]", "what the server said; -f: and what it says", 0, 1, log_command },
 	{ "events", "", "what happens, a JSON object a line", 0, 0, events },

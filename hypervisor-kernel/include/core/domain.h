@@ -38,6 +38,8 @@ struct sched_share {
 	uint64_t period;  /* when this period began		*/
 	bool spent;	  /* it waits for refill	*/
 	struct timer refill;
+	uint32_t hard[MAX_VCPUS]; /* bitmap of CPUs where each vCPU may run, by its number ... */
+	uint32_t soft[MAX_VCPUS]; /* ... and where it would rather; run-queue lock		*/
 };
 
 struct domain {

@@ -121,6 +121,8 @@ void sched_domain_init(struct domain *d);
 void sched_domain_end(struct domain *d);
 /* weight 1..65535; cap in percent of one CPU, 0 for none. */
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap);
+/* CPUs where a vCPU may run, of which there is at least one, and where it would rather, from its next choice on. */
+void sched_affinity_set(struct domain *d, uint32_t vcpu, uint32_t hard, uint32_t soft);
 /* d sent an event to server: if d is a guest, it pays for what server, which is none, did. */
 void sched_rang(struct domain *d, struct domain *server);
 /* Run time up to now. */

@@ -371,6 +371,93 @@ TEST("domains that spin share the CPU by their weights")
 		destroy(t[i].handle);
 }
 
+static long bind(long handle, uint32_t vcpu, uint32_t hard)
+{
+	struct guise_domain_affinity req = { (uint32_t)handle, vcpu, hard, 0 };
+
+	return guise_domain(GUISE_DOMAIN_AFFINITY, &req);
+}
+
+static uint32_t nr_cpus(void)
+{
+	struct guise_system_info info;
+
+	expect_eq(guise_system(GUISE_SYSTEM_INFO, &info, GUISE_ROOT_SYSTEM), 0);
+	return info.nr_cpus;
+}
+
+TEST("two vCPUs that are bound to one CPU have no more than its time")
+{
+	struct toy t[2];
+	uint64_t ns[2], began;
+
+	spinners_make(t, 2);
+	for (uint32_t cpu = 0; cpu < nr_cpus(); cpu++) {
+		for (unsigned i = 0; i < 2; i++)
+			expect_eq(bind(t[i].handle, 0, 1u << cpu), 0);
+		began = time_ns();
+		spin_together(t, 2, 300, ns);
+		expect(ns[0] && ns[1] && ns[0] + ns[1] <= time_ns() - began);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		destroy(t[i].handle);
+}
+
+TEST("a vCPU that runs goes on where it is bound to, and others where it was")
+{
+	struct toy t[2];
+	uint32_t last = nr_cpus() - 1;
+
+	spinners_make(t, 2);
+	for (unsigned i = 0; i < 2; i++)
+		expect_eq(guise_domain_nr(GUISE_DOMAIN_UNPAUSE, (uint32_t)t[i].handle), 0);
+	for (unsigned round = 0; round < 20; round++) {
+		uint64_t before[2] = { counted(&t[0]), counted(&t[1]) }, until = time_ns() + 5000000000ull;
+
+		expect_eq(bind(t[0].handle, 0, 1u << (round & 1 ? last : 0)), 0);
+		expect_eq(bind(t[1].handle, 0, round & 2 ? 1u << last : ~0u), 0);
+		while ((counted(&t[0]) == before[0] || counted(&t[1]) == before[1]) && time_ns() < until)
+			sleep_ms(1);
+		expect(time_ns() < until);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		destroy(t[i].handle);
+}
+
+TEST("three vCPUs that spin on two CPUs share them")
+{
+	static const unsigned wanted[] = { 33, 33, 33 };
+	struct toy t[3];
+	unsigned error = 100;
+	uint64_t ns[3];
+
+	spinners_make(t, 3);
+	for (unsigned i = 0; i < 3; i++)
+		expect_eq(bind(t[i].handle, 0, 3), 0);
+	for (unsigned tries = 0; tries < TRIES && error > 5; tries++) {
+		spin_together(t, 3, 2000, ns);
+		error = share_error(ns, 3, wanted);
+	}
+	expect(error <= 5);
+	for (unsigned i = 0; i < 3; i++)
+		destroy(t[i].handle);
+}
+
+TEST("a vCPU is not bound to CPUs that there are not, nor by who does not manage it")
+{
+	struct toy t = toy_make(NULL, 0);
+
+	expect_eq(bind(t.handle, 0, 0), -XEN_EINVAL);
+	if (nr_cpus() < 32)
+		expect_eq(bind(t.handle, 0, 1u << nr_cpus()), -XEN_EINVAL);
+	expect_eq(bind(t.handle, 1, 1), -XEN_ENOENT);
+	expect_eq(bind(t.handle, ~0u, 1), -XEN_ENOENT);
+	expect_eq(bind(GUISE_ROOT_MEMORY, 0, 1), -XEN_EPERM);
+	expect_eq(bind(GUISE_INFO_SELF, 0, 1), -XEN_EPERM);
+	expect_eq(guise_domain(GUISE_DOMAIN_AFFINITY, NULL), -XEN_EFAULT);
+	destroy(t.handle);
+}
+
 TEST("a cap holds, whether or not others want the CPU")
 {
 	struct toy t[2];

@@ -343,6 +343,17 @@ START_TEST(a_share_of_the_cpus_is_set_within_its_limits)
 }
 END_TEST
 
+START_TEST(a_vcpu_is_bound_to_cpus_that_there_are)
+{
+	uint32_t h = make();
+	const struct guise_domain_affinity right = { h, 0, 1, 2 }, no_cpu = { h, 0, 2, 0 }, no_vcpu = { h, 32, 1, 0 };
+
+	ck_assert_int_eq(op(GUISE_DOMAIN_AFFINITY, PTR(&right)), 0);
+	ck_assert_int_eq(op(GUISE_DOMAIN_AFFINITY, PTR(&no_cpu)), -EINVAL);
+	ck_assert_int_eq(op(GUISE_DOMAIN_AFFINITY, PTR(&no_vcpu)), -ENOENT);
+}
+END_TEST
+
 START_TEST(crossings_of_a_vcpu_are_counted_and_timed_on_demand)
 {
 	struct guise_domain_count c = { .handle = GUISE_INFO_SELF, .timed = 1 };
@@ -437,7 +448,7 @@ START_TEST(without_a_handle_a_domain_learns_of_itself_and_can_change_nothing)
 	ck_assert_uint_eq(info(GUISE_INFO_SELF).domid, 5);
 	ck_assert_int_eq(populate(GUISE_INFO_SELF, 0, 1, &mfn), -EPERM);
 	ck_assert_int_eq(op(GUISE_DOMAIN_PAUSE, GUISE_INFO_SELF), -EPERM);
-	ck_assert_int_eq(op(GUISE_DOMAIN_SCHED + 1, 0), -ENOSYS);
+	ck_assert_int_eq(op(GUISE_DOMAIN_AFFINITY + 1, 0), -ENOSYS);
 	ck_assert_int_eq(op(GUISE_DOMAIN_INFO, BAD_POINTER), -EFAULT);
 }
 END_TEST
@@ -502,6 +513,7 @@ SUITE(manage)
 	tcase_add_test(tc, a_pause_counts_and_shows);
 	tcase_add_test(tc, why_a_domain_ended_can_be_asked);
 	tcase_add_test(tc, a_share_of_the_cpus_is_set_within_its_limits);
+	tcase_add_test(tc, a_vcpu_is_bound_to_cpus_that_there_are);
 	tcase_add_test(tc, crossings_of_a_vcpu_are_counted_and_timed_on_demand);
 	tcase_add_test(tc, each_kind_of_object_of_a_domain_is_counted);
 	tcase_add_test(tc, time_spent_waiting_for_a_cpu_is_counted);

@@ -41,6 +41,8 @@ START_TEST(a_guest_needs_a_name_and_a_kernel)
 	ck_assert_uint_eq(g.cap, 0);
 	ck_assert_uint_eq(g.vcpus, 1);
 	ck_assert_uint_eq(g.maxvcpus, 1);
+	ck_assert_uint_eq(g.cpus[31], ~0u);
+	ck_assert_uint_eq(g.cpus_soft[0], 0);
 	ck_assert_int_eq(g.on_poweroff, END_DESTROY);
 	ck_assert_int_eq(g.on_reboot, END_RESTART);
 	ck_assert_int_eq(g.on_crash, END_DESTROY);
@@ -59,6 +61,7 @@ START_TEST(every_key_of_a_guest_is_understood)
 		      "ramdisk=\"boot/initrd\"   # comment\r\n"
 		      "extra = \"root=/dev/xvda1 quiet # not a comment\"\n"
 		      "\tmemory = 0x400\nvcpus=4\nconsoles = 2\ncpu_weight=512\ncap=50\nmaxmem=2048\nmaxvcpus=6\n"
+		      "cpus = '0-3,5,31'\ncpus_soft = \"2\"\n"
 		      "on_poweroff = 'restart'\non_reboot = 'destroy'\non_crash = 'restart'\n"
 		      "disk = [ 'phy:/dev/vda2,xvda,w',\n"
 		      "         \"vdb, xvdc, r\", # second\n"
@@ -72,6 +75,9 @@ START_TEST(every_key_of_a_guest_is_understood)
 	ck_assert_uint_eq(g.cap, 50);
 	ck_assert_uint_eq(g.vcpus, 4);
 	ck_assert_uint_eq(g.maxvcpus, 6);
+	ck_assert_uint_eq(g.cpus[0], 0x8000002fu);
+	ck_assert_uint_eq(g.cpus[31], 0x8000002fu);
+	ck_assert_uint_eq(g.cpus_soft[5], 4);
 	ck_assert_uint_eq(g.consoles, 2);
 	ck_assert_int_eq(g.on_poweroff, END_RESTART);
 	ck_assert_int_eq(g.on_reboot, END_DESTROY);
@@ -128,6 +134,15 @@ static const struct {
 	{ BASE "cpu_weight = 0", ":3:", "cpu_weight" },
 	{ BASE "cpu_weight = 65536", ":3:", "cpu_weight" },
 	{ BASE "cap = 3201", ":3:", "cap" },
+	{ BASE "cpus = 3", ":3:", "cpus" },
+	{ BASE "cpus = ''", ":3:", "cpus" },
+	{ BASE "cpus = '32'", ":3:", "cpus" },
+	{ BASE "cpus = '3-1'", ":3:", "cpus" },
+	{ BASE "cpus = '1,'", ":3:", "cpus" },
+	{ BASE "cpus = '-1'", ":3:", "cpus" },
+	{ BASE "cpus_soft = '1-'", ":3:", "cpus_soft" },
+	{ BASE "cpus = '0 1'", ":3:", "cpus" },
+	{ BASE "cpus = '4294967296'", ":3:", "cpus" },
 	{ BASE "vcpus = 0", ":3:", "vcpus" },
 	{ BASE "vcpus = 33", ":3:", "vcpus" },
 	{ BASE "maxvcpus = 33", ":3:", "maxvcpus" },
