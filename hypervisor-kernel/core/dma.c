@@ -8,7 +8,6 @@
 #include <arch/iommu.h>
 #include <core/grant.h>
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 #include <xen/grant_table.h>
 

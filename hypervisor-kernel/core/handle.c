@@ -5,7 +5,6 @@
 #include <arch/iommu.h>
 #include <core/handle.h>
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 int handle_lookup(struct domain *d, uint32_t index, uint32_t kind, struct handle *out)

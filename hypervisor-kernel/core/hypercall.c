@@ -3,7 +3,6 @@
  * hypercall.c - the door: dispatch, multicall, and how long work stops in between.
  */
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg)

@@ -8,7 +8,6 @@
 #include <core/event.h>
 #include <core/hypercall.h>
 #include <core/irq.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 #define VECTOR_FIRST 0x30

@@ -4,7 +4,6 @@
  */
 #include <arch/iommu.h>
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 #include <xen/memory.h>
 

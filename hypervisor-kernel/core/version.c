@@ -4,7 +4,6 @@
  */
 #include <core/hypercall.h>
 #include <core/lib.h>
-#include <core/vcpu.h>
 #include <xen/features.h>
 #include <xen/version.h>
 

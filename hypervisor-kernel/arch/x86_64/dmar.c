@@ -5,7 +5,6 @@
  * It is the firmware's, but all lengths are checked all the same: a table that is wrong is no use.
  */
 #include <arch/vtd.h>
-#include <core/lib.h>
 
 #define HEADER	     48 /* of the table; flags are its 38th byte	*/
 #define UNIT	     0

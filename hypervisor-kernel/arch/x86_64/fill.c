@@ -9,7 +9,6 @@
 #include <arch/arch.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 #define PREFILL	      16 /* aligned run of entries looked at around a miss		*/

@@ -8,7 +8,6 @@
 #include <arch/arch.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 void load_cr3(uint64_t cr3)

@@ -6,7 +6,6 @@
 #include <arch/arch.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <core/event.h>
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>

@@ -5,7 +5,6 @@
 #include <arch/arch.h>
 #include <arch/percpu.h>
 #include <arch/vtd.h>
-#include <core/lib.h>
 #include <guise.h>
 
 #define MAX_IOAPICS 4

@@ -11,7 +11,6 @@
  *
  * A grant's slot belongs to whoever makes or ends that use: no lock.  All else: iommu_lock.
  */
-#include <arch/cpu.h>
 #include <arch/iommu.h>
 #include <arch/paging.h>
 #include <arch/vtd.h>

@@ -8,7 +8,6 @@
 #include <arch/arch.h>
 #include <arch/paging.h>
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 #define MMU_BATCH 32

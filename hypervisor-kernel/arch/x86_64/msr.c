@@ -3,7 +3,6 @@
  * msr.c - the model-specific registers a PV kernel touches; every other one is a #GP.
  */
 #include <arch/arch.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)

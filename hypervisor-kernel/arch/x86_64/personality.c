@@ -9,9 +9,7 @@
  */
 #include <arch/arch.h>
 #include <arch/paging.h>
-#include <arch/percpu.h>
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 /* Before a second vCPU exists: what is switched on here holds for all of them. */

@@ -8,8 +8,6 @@
 #include <arch/arch.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <core/lib.h>
-#include <core/vcpu.h>
 
 #define COMPARED 64u		   /* tables that a refresh compares; leaves beyond are dropped unseen	*/
 #define VISITED	 512u		   /* tables that it goes through; if there are more, all is dropped	*/

@@ -6,9 +6,7 @@
  */
 #include <arch/arch.h>
 #include <arch/paging.h>
-#include <core/event.h>
 #include <core/hypercall.h>
-#include <core/lib.h>
 #include <core/vcpu.h>
 
 #define BOUNCE_MAX 64 /* bytes of a frame: rcx, r11, an error code, and what IRET takes */

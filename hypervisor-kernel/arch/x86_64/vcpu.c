@@ -7,7 +7,6 @@
 #include <arch/percpu.h>
 #include <arch/vtd.h>
 #include <core/boot.h>
-#include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 

@@ -6,7 +6,6 @@
  * leaf_allowed(): a leaf may name a frame the domain owns, a device range it has a handle for, or
  * the frame of the grant mapping that was made at this very slot.
  */
-#include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/x86.h>
 
