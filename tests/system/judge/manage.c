@@ -346,6 +346,13 @@ static unsigned share_error(const uint64_t *ns, unsigned nr, const unsigned *wan
 	return worst;
 }
 
+static long bind(long handle, uint32_t vcpu, uint32_t hard)
+{
+	struct guise_domain_affinity req = { (uint32_t)handle, vcpu, hard, 0 };
+
+	return guise_domain(GUISE_DOMAIN_AFFINITY, &req);
+}
+
 /* If the machine itself stands still for a while, whoever runs is charged for it: so more than one try. */
 #define TRIES 5
 
@@ -356,6 +363,8 @@ TEST("domains that spin share the CPU by their weights")
 	uint64_t ns[NR_SPINNERS];
 
 	spinners_make(t, NR_SPINNERS);
+	for (unsigned i = 0; i < NR_SPINNERS; i++)
+		expect_eq(bind(t[i].handle, 0, 1), 0);
 	for (unsigned round = 0; round < 2; round++) {
 		unsigned error = 100;
 
@@ -369,13 +378,6 @@ TEST("domains that spin share the CPU by their weights")
 	}
 	for (unsigned i = 0; i < NR_SPINNERS; i++)
 		destroy(t[i].handle);
-}
-
-static long bind(long handle, uint32_t vcpu, uint32_t hard)
-{
-	struct guise_domain_affinity req = { (uint32_t)handle, vcpu, hard, 0 };
-
-	return guise_domain(GUISE_DOMAIN_AFFINITY, &req);
 }
 
 static uint32_t nr_cpus(void)
