@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The system tests on a kernel that checks itself (tests/debug/checks.c).
-DEBUG_TESTS := test-claims test-smp test-rings test-debian
+DEBUG_TESTS := test-claims test-hide test-smp test-rings test-debian
 DEBUG_MAKE := $(MAKE) -s --no-print-directory DEBUG=1 B=$(B)/debug
 
 .PHONY: test-debug test-nmi

@@ -22,7 +22,7 @@ UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 	fsck_test.o lock_test.o frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o speculation_test.o \
 	sched_test.o timer_test.o hypercall_test.o manage_test.o vcpu_test.o emulate_test.o upcall_test.o domain_test.o \
-	guest_cpu_test.o iommu_test.o dmar_test.o acpi_test.o boot_test.o quota_test.o lib_test.o)
+	guest_cpu_test.o personality_test.o iommu_test.o dmar_test.o acpi_test.o boot_test.o quota_test.o lib_test.o)
 
 # The host's own are in arch_fake.c: these would execute CLTS and LLDT, or take all the host has for a guest's.
 %/arch/x86_64/guest_cpu.o: UNIT_KERNEL_CFLAGS += -Dhc_fpu_taskswitch=x86_fpu_taskswitch
