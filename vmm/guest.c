@@ -430,15 +430,31 @@ static int disks_clash(const struct guest_config *a, const struct guest_config *
 	return 0;
 }
 
+/* Frames that it may still take, with those for the kernel's tables (core/domain.c, domain_create()). */
+static uint64_t may_take(const struct guest *g)
+{
+	uint64_t most = (uint64_t)g->config.maxmem << 8;
+	struct guise_domain_info info = { .handle = g->domain.handle };
+
+	if (g->state == GUEST_ENDING && !g->restart)
+		return 0;
+	if (info.handle && !guise_domain(GUISE_DOMAIN_INFO, &info))
+		return info.max_frames + info.max_kernel_frames - info.frames - info.kernel_frames;
+	return most + 2048 + g->config.maxvcpus * 16 + most / 32;
+}
+
 const char *guest_create(const struct guest_config *config, struct guest_waiter built)
 {
 	struct guest **at = &guests, *g;
+	struct guise_system_info sys;
+	uint64_t promised = 0;
 	const char *error;
 	int first = 1;
 
 	if (leaving)
 		return "the machine is going down";
 	for (; *at; at = &(*at)->next) {
+		promised += may_take(*at);
 		if (!strcmp((*at)->config.name, config->name))
 			return "there is a guest of its name";
 		if (disks_clash(&(*at)->config, config))
@@ -454,6 +470,10 @@ const char *guest_create(const struct guest_config *config, struct guest_waiter 
 	for (unsigned i = 0; i < GUEST_CONSOLES; i++)
 		g->console[i] = (struct guest_console){ .guest = g, .number = i };
 	error = plan(g);
+	/* What one takes later must not be what another's driver needs when it is replaced. */
+	if (!error &&
+	    (guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM) || promised + may_take(g) > sys.free_frames))
+		error = "the machine has too little free memory for what it and the others may take (maxmem)";
 	if (error)
 		heap_free(g);
 	else
