@@ -171,6 +171,7 @@ static void mount_all(void)
 {
 	int console;
 
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sys", "/sys", "sysfs", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
