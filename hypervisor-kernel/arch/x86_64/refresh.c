@@ -47,7 +47,8 @@ void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, 
 	struct tlb *t = &d->tlb;
 	unsigned level = t->node[n].level, low = pt_index(first, level), high = pt_index(last, level);
 	uint64_t lines = lines_between(t->node[n].lines, low, high), *cached = node_entries(t, n);
-	const uint64_t *guest = mfn_to_virt(t->node[n].table);
+	mfn_t table = t->node[n].table; /* an entry that maps it writable detaches the node on the way */
+	const uint64_t *guest = mfn_to_virt(table);
 
 	if (++*visits > VISITED)
 		return;
@@ -56,7 +57,7 @@ void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, 
 		unsigned line = line_next(&lines), end = MIN(line + 7, high), i = MAX(line, low);
 
 		if (level == 1) {
-			leaves_refresh(d, t->node[n].table, cached, i, end);
+			leaves_refresh(d, table, cached, i, end);
 			continue;
 		}
 		for (; i <= end; i++) {

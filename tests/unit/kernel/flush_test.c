@@ -216,6 +216,21 @@ START_TEST(what_was_written_directly_counts_after_the_table_is_used_at_another_l
 }
 END_TEST
 
+/* Its node is detached while the rest of it is compared. */
+START_TEST(a_table_that_comes_to_map_itself_writable_is_looked_at_to_its_end)
+{
+	mfn_t t = table_of(VA);
+
+	guest_map(&g, g.mfn[0], VA + 40 * PAGE_SIZE, g.mfn[DATA + 1] << PAGE_SHIFT | LEAF, &next_table);
+	ck_assert(cpu_access(g.v, VA, 0).ok && cpu_access(g.v, VA + 40 * PAGE_SIZE, 0).ok);
+	write_directly(t, pt_index(VA, 1), t << PAGE_SHIFT | LEAF);
+	write_directly(t, pt_index(VA, 1) + 40, g.mfn[DATA + 2] << PAGE_SHIFT | LEAF);
+	flush();
+	ck_assert_uint_eq(cpu_access(g.v, VA + 40 * PAGE_SIZE, 0).m, g.mfn[DATA + 2]);
+	ck_assert_uint_eq(cpu_access(g.v, VA, PF_WRITE).m, t);
+}
+END_TEST
+
 /* ---- hypercalls ---- */
 
 static long update(uint64_t ptr, uint64_t val)
@@ -402,6 +417,7 @@ SUITE(flush)
 	tcase_add_test(tc, a_table_that_becomes_data_again_is_written_without_being_watched);
 	tcase_add_test(tc, what_was_written_directly_counts_after_the_table_is_unpinned);
 	tcase_add_test(tc, what_was_written_directly_counts_after_the_table_is_used_at_another_level);
+	tcase_add_test(tc, a_table_that_comes_to_map_itself_writable_is_looked_at_to_its_end);
 	tcase_add_test(tc, an_update_changes_the_guests_table_and_the_cache_together);
 	tcase_add_test(tc, an_update_that_preserves_keeps_accessed_and_dirty);
 	tcase_add_test(tc, only_own_frames_can_be_updated);
