@@ -9,6 +9,8 @@ long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg)
 {
 	if (nr < GUISE_CROSSING_SYSCALL)
 		v->crossing[nr].count++;
+	if (__builtin_expect(nr == __HYPERVISOR_mmu_update, 1)) /* for each page that a guest touches first */
+		return hc_mmu_update(v, arg);
 	switch (nr) {
 #define HC(number, name) \
 	case number:     \

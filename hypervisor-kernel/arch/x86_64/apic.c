@@ -160,12 +160,13 @@ void apic_init_cpu(void)
 
 void arch_timer_program(uint64_t deadline)
 {
-	uint64_t now = time_now(), ticks = 0; /* the timer is off	*/
+	uint64_t now, ticks = 0; /* the timer is off	*/
 
 	if (deadline_mode) {
 		wrmsr(MSR_TSC_DEADLINE, deadline == ~0ull ? 0 : tsc_of_time(deadline));
 		return;
 	}
+	now = time_now();
 	if (deadline != ~0ull)
 		ticks = deadline <= now ? 1 : MIN(deadline - now, 1000000000ull) * ticks_per_ms / 1000000 + 1;
 	apic_write(APIC_TMICT, (uint32_t)MIN(ticks, 0xffffffffull));
