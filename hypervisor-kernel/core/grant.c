@@ -282,34 +282,31 @@ bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, b
 
 /* ---- operations ---- */
 
-static void map_ref(struct vcpu *v, gnttab_map_grant_ref_t *op)
+/* Each answers GNTST_*. */
+static int map_ref(struct vcpu *v, gnttab_map_grant_ref_t *op)
 {
 	struct grant_map map = { .from = op->dom, .kind = GRANT_MAP_CPU, .ref = op->ref, .va = op->host_addr };
 	struct domain *from;
-	int n;
+	int n, rc = GNTST_bad_domain;
 
 	op->handle = ~0u;
-	if ((op->flags & ~(uint32_t)(GNTMAP_host_map | GNTMAP_readonly)) || !(op->flags & GNTMAP_host_map)) {
-		op->status = GNTST_general_error;
-		return;
-	}
+	if ((op->flags & ~(uint32_t)(GNTMAP_host_map | GNTMAP_readonly)) || !(op->flags & GNTMAP_host_map))
+		return GNTST_general_error;
 	map.writable = !(op->flags & GNTMAP_readonly);
 	from = domain_get(op->dom);
-	if (!from || from == v->domain) {
-		op->status = GNTST_bad_domain;
+	if (!from || from == v->domain)
 		goto out;
-	}
-	op->status = (int16_t)grant_pin(from, op->ref, v->domain->id, map.writable, &map.m);
-	if (op->status)
+	rc = grant_pin(from, op->ref, v->domain->id, map.writable, &map.m);
+	if (rc)
 		goto out;
 	if (arch_map_grant(v, map.va, map.m, map.writable, &map.table, &map.index)) {
-		op->status = GNTST_bad_virt_addr;
+		rc = GNTST_bad_virt_addr;
 		goto unpin;
 	}
 	n = grant_map_add(v->domain, &map);
 	if (n < 0) {
 		arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
-		op->status = GNTST_no_space;
+		rc = GNTST_no_space;
 		goto unpin;
 	}
 	op->handle = (grant_handle_t)n;
@@ -319,19 +316,18 @@ unpin:
 	grant_unpin(from, op->ref, map.writable, map.m);
 out:
 	domain_put(from);
+	return rc;
 }
 
-static void unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
+static int unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
 {
 	struct grant_map map;
 
-	if (grant_map_take(v->domain, op->handle, GRANT_MAP_CPU, &map)) {
-		op->status = GNTST_bad_handle;
-		return;
-	}
+	if (grant_map_take(v->domain, op->handle, GRANT_MAP_CPU, &map))
+		return GNTST_bad_handle;
 	arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
 	grant_map_end(v->domain, &op->handle, &map, 1);
-	op->status = GNTST_okay;
+	return GNTST_okay;
 }
 
 struct side {
@@ -378,27 +374,25 @@ static void side_close(struct side *s)
 	domain_put(s->d);
 }
 
-static void copy(struct vcpu *v, gnttab_copy_t *op)
+static int copy(struct vcpu *v, gnttab_copy_t *op)
 {
 	struct side from = { 0 }, to = { 0 };
+	int rc;
 
-	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref)) {
-		op->status = GNTST_general_error;
-		return;
-	}
+	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref))
+		return GNTST_general_error;
 	if (op->source.offset > PAGE_SIZE || op->len > PAGE_SIZE - op->source.offset || op->dest.offset > PAGE_SIZE ||
-	    op->len > PAGE_SIZE - op->dest.offset) {
-		op->status = GNTST_bad_copy_arg;
-		return;
-	}
-	op->status = (int16_t)side_open(v, &from, &op->source, op->flags & GNTCOPY_source_gref, false);
-	if (!op->status)
-		op->status = (int16_t)side_open(v, &to, &op->dest, op->flags & GNTCOPY_dest_gref, true);
-	if (!op->status)
+	    op->len > PAGE_SIZE - op->dest.offset)
+		return GNTST_bad_copy_arg;
+	rc = side_open(v, &from, &op->source, op->flags & GNTCOPY_source_gref, false);
+	if (!rc)
+		rc = side_open(v, &to, &op->dest, op->flags & GNTCOPY_dest_gref, true);
+	if (!rc)
 		memmove((char *)mfn_to_virt(to.m) + op->dest.offset, (char *)mfn_to_virt(from.m) + op->source.offset,
 			op->len);
 	side_close(&to);
 	side_close(&from);
+	return rc;
 }
 
 static bool is_self(const struct vcpu *v, domid_t id)
@@ -453,7 +447,7 @@ static long get_version(struct vcpu *v, gnttab_get_version_t *op)
 		}                                           \
 		if (copy_from_guest(&op, at, sizeof(op)))   \
 			return -EFAULT;                     \
-		call(v, &op);                               \
+		op.status = (int16_t)call(v, &op);          \
 		if (copy_to_guest(at, &op, sizeof(op)))     \
 			return -EFAULT;                     \
 	}                                                   \
