@@ -259,15 +259,10 @@ int event_bind_irq(struct domain *d, uint32_t irq)
 
 /* ---- the hypercall ---- */
 
-static uint16_t self_or(struct domain *d, uint16_t id)
-{
-	return id == DOMID_SELF ? d->id : id;
-}
-
 static int alloc_unbound(struct vcpu *v, evtchn_alloc_unbound_t *a)
 {
-	const struct port such = { .state = PORT_UNBOUND, .remote_dom = self_or(v->domain, a->remote_dom) };
-	struct domain *d = domain_get(self_or(v->domain, a->dom));
+	const struct port such = { .state = PORT_UNBOUND, .remote_dom = domain_named(v->domain, a->remote_dom) };
+	struct domain *d = domain_get(domain_named(v->domain, a->dom));
 	int rc = -EPERM;
 
 	if (!d)
@@ -280,7 +275,7 @@ static int alloc_unbound(struct vcpu *v, evtchn_alloc_unbound_t *a)
 
 static int bind_interdomain(struct vcpu *v, evtchn_bind_interdomain_t *b)
 {
-	struct domain *d = v->domain, *r = domain_get(self_or(d, b->remote_dom));
+	struct domain *d = v->domain, *r = domain_get(domain_named(d, b->remote_dom));
 	struct port *q, such = { .state = PORT_INTERDOMAIN, .remote_port = b->remote_port };
 	int rc = -EINVAL;
 
@@ -369,7 +364,7 @@ static int status(struct vcpu *v, evtchn_status_t *s)
 	struct domain *d = v->domain;
 	struct port *p;
 
-	if (self_or(d, s->dom) != d->id)
+	if (domain_named(d, s->dom) != d->id)
 		return -EPERM;
 	spin_lock(&d->event_lock);
 	p = port_of(d, s->port);

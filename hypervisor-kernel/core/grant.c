@@ -343,7 +343,7 @@ static int side_open(struct vcpu *v, struct side *s, const struct gnttab_copy_pt
 	int rc = GNTST_okay;
 
 	*s = (struct side){ .by_ref = by_ref, .writable = writable };
-	s->d = domain_get(p->domid == DOMID_SELF ? v->domain->id : p->domid);
+	s->d = domain_get(domain_named(v->domain, p->domid));
 	if (!s->d)
 		return GNTST_bad_domain;
 	if (by_ref) {
@@ -395,16 +395,11 @@ static int copy(struct vcpu *v, gnttab_copy_t *op)
 	return rc;
 }
 
-static bool is_self(const struct vcpu *v, domid_t id)
-{
-	return id == DOMID_SELF || id == v->domain->id;
-}
-
 static long setup_table(struct vcpu *v, gnttab_setup_table_t *op)
 {
 	struct domain *d = v->domain;
 
-	op->status = !is_self(v, op->dom)					? GNTST_permission_denied :
+	op->status = domain_named(d, op->dom) != d->id				? GNTST_permission_denied :
 		     op->nr_frames > GRANT_MAX_FRAMES || grow(d, op->nr_frames) ? GNTST_general_error :
 										  GNTST_okay;
 	if (op->status)
@@ -414,7 +409,7 @@ static long setup_table(struct vcpu *v, gnttab_setup_table_t *op)
 
 static long query_size(struct vcpu *v, gnttab_query_size_t *op)
 {
-	op->status = is_self(v, op->dom) ? GNTST_okay : GNTST_permission_denied;
+	op->status = domain_named(v->domain, op->dom) == v->domain->id ? GNTST_okay : GNTST_permission_denied;
 	op->nr_frames = op->status ? 0 : v->domain->grants->nr_frames;
 	op->max_nr_frames = op->status ? 0 : GRANT_MAX_FRAMES;
 	return 0;
@@ -431,7 +426,7 @@ static long set_version(guest_ptr_t p, gnttab_set_version_t *op)
 static long get_version(struct vcpu *v, gnttab_get_version_t *op)
 {
 	op->version = 1;
-	return is_self(v, op->dom) ? 0 : -EPERM;
+	return domain_named(v->domain, op->dom) == v->domain->id ? 0 : -EPERM;
 }
 
 /* Each element is read, carried out and written back; a long array continues later. */

@@ -83,7 +83,7 @@ static long reservation(struct vcpu *v, const uint64_t *arg, bool up)
 
 	if (copy_from_guest(&r, arg[1], sizeof(r)))
 		return -EFAULT;
-	if (r.extent_order || (r.domid != DOMID_SELF && r.domid != v->domain->id) || done > r.nr_extents)
+	if (r.extent_order || domain_named(v->domain, r.domid) != v->domain->id || done > r.nr_extents)
 		return -EINVAL;
 	while (done < r.nr_extents) {
 		uint64_t frames[BATCH], n = MIN(r.nr_extents - done, BATCH);

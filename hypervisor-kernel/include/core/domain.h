@@ -129,6 +129,12 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 /* Free what it holds.  0: gone; HC_CONTINUE: call again; -EAGAIN: others still hold its frames. */
 long domain_destroy(struct domain *d);
 
+/* The domain that d means by this id. */
+static inline uint16_t domain_named(const struct domain *d, uint16_t id)
+{
+	return id == DOMID_SELF ? d->id : id;
+}
+
 static inline bool domain_valid_vcpu(const struct domain *d, uint32_t n)
 {
 	return n < d->max_vcpus && d->vcpu[n];
