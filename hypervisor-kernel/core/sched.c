@@ -212,7 +212,7 @@ static void slice_shorten(uint32_t cpu, uint64_t end) MUST_HOLD(queue_lock)
 	struct runner *r = &runners[cpu];
 
 	r->running->slice_end = MIN(r->running->slice_end, end);
-	if (r->slice.armed && r->slice.deadline <= r->running->slice_end)
+	if (!list_empty(&r->slice.link) && r->slice.deadline <= r->running->slice_end)
 		return;
 	if (cpu == arch_cpu_id()) {
 		timer_set(&r->slice, r->running->slice_end);

@@ -28,7 +28,6 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 	list_init(&t->link);
 	t->fn = fn;
 	t->arg = arg;
-	t->armed = false;
 }
 
 static void program_next(struct list *l) MUST_HOLD(timer_lock)
@@ -47,7 +46,6 @@ void timer_set(struct timer *t, uint64_t deadline)
 	l = mine();
 	list_del(&t->link);
 	t->deadline = deadline;
-	t->armed = true;
 	at = l->next;
 	while (at != l && list_entry(at, struct timer, link)->deadline <= deadline)
 		at = at->next;
@@ -62,7 +60,6 @@ void timer_cancel(struct timer *t)
 {
 	spin_lock(&timer_lock);
 	list_del(&t->link);
-	t->armed = false;
 	spin_unlock(&timer_lock);
 }
 
@@ -98,7 +95,6 @@ void timer_run(void)
 			return;
 		}
 		list_del(&t->link);
-		t->armed = false;
 		firing[arch_cpu_id()] = t;
 		spin_unlock(&timer_lock);
 		t->fn(t->arg);

@@ -7,11 +7,10 @@
 #include <core/list.h>
 
 struct timer {
-	struct list link; /* sorted list, earliest first			*/
+	struct list link; /* sorted list, earliest first; empty: not armed	*/
 	uint64_t deadline;
 	void (*fn)(void *arg); /* runs with interrupts off, no lock held	*/
 	void *arg;
-	bool armed;
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);

@@ -244,7 +244,7 @@ START_TEST(a_timer_is_set_by_its_vcpu_and_for_the_future_if_that_is_said)
 	ck_assert_int_eq(vcpu_op(VCPUOP_set_singleshot_timer, 0, (void *)BAD_POINTER), -EFAULT);
 	t.flags = 0;
 	ck_assert_int_eq(vcpu_op(VCPUOP_set_singleshot_timer, 1, &t), -EINVAL);
-	ck_assert(!a.v->timer.armed);
+	ck_assert(list_empty(&a.v->timer.link));
 }
 END_TEST
 
