@@ -39,16 +39,15 @@ static long machphys(guest_ptr_t p)
  * translation goes, the CPUs' and the devices', and only then may somebody else get them. */
 static long decrease(struct domain *d, const uint64_t *mfns, uint64_t nr)
 {
-	uint64_t n, given = 0;
+	uint64_t given;
 
-	for (n = 0; n < nr; n++) {
-		struct frame *f = frame_of(mfns[n]);
+	for (given = 0; given < nr; given++) {
+		struct frame *f = frame_of(mfns[given]);
 
 		if (!f || frame_owner(f) != d->id || (f->flags & FRAME_SHARED) || frame_give(f, d->id, OWNER_KERNEL))
 			break;
-		domain_remove_frame(d, mfns[n]);
-		iommu_leave(d, mfns[n]);
-		given++;
+		domain_remove_frame(d, mfns[given]);
+		iommu_leave(d, mfns[given]);
 	}
 	if (given) {
 		tlb_drop_all(d);
