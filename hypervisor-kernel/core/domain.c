@@ -339,21 +339,21 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 
 /* ---- the end ---- */
 
-/* Free up to a batch of frames.  True when none is left but those that others hold. */
-static bool frames_drain(struct domain *d, bool *held)
+/* Free frames.  0: none is left; -EAGAIN: but those that others hold; HC_CONTINUE: an interrupt waits. */
+static long frames_drain(struct domain *d)
 {
 	uint32_t next = d->frames_head, n = 0;
+	long rc = 0;
 
-	*held = false;
 	while (next != FRAME_NIL) {
 		mfn_t m = next;
 		struct frame *f = frame_of(m);
 
 		if (++n % 64 == 0 && hypercall_preempt())
-			return false;
+			return HC_CONTINUE;
 		next = f->next;
 		if (frame_give(f, d->id, OWNER_KERNEL)) {
-			*held = true;
+			rc = -EAGAIN;
 			continue;
 		}
 		domain_remove_frame(d, m);
@@ -361,7 +361,7 @@ static bool frames_drain(struct domain *d, bool *held)
 		m2p_set(m, ~0ull);
 		frame_free(m, 0, OWNER_KERNEL);
 	}
-	return true;
+	return rc;
 }
 
 /* Nothing of it runs or can be reached any more; what memory others still hold of it stays its own. */
@@ -389,8 +389,8 @@ static void make_inert(struct domain *d)
 
 long domain_destroy(struct domain *d)
 {
-	bool first, held;
 	long rc = 0;
+	bool first;
 
 	if (__atomic_exchange_n(&d->ending, true, __ATOMIC_ACQUIRE))
 		return HC_CONTINUE; /* another CPU is at it */
@@ -401,10 +401,7 @@ long domain_destroy(struct domain *d)
 	spin_unlock(&d->lock);
 	if (first)
 		make_inert(d);
-	if (!frames_drain(d, &held))
-		rc = HC_CONTINUE;
-	else if (held)
-		rc = -EAGAIN;
+	rc = frames_drain(d);
 	if (rc)
 		goto out;
 	d->gone = true;
