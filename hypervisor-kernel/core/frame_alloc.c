@@ -110,22 +110,15 @@ void frame_add_ram(mfn_t first, mfn_t last)
 
 void *kpages_alloc(unsigned order, struct domain *d)
 {
-	void *p;
-	mfn_t m;
+	bool fits = !d || __atomic_add_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED) <= d->max_kernel_pages;
+	mfn_t m = fits ? frame_alloc(order, OWNER_KERNEL) : INVALID_MFN;
 
-	if (d && __atomic_add_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED) > d->max_kernel_pages) {
-		__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
-		return NULL;
-	}
-	m = frame_alloc(order, OWNER_KERNEL);
 	if (m == INVALID_MFN) {
 		if (d)
 			__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
 		return NULL;
 	}
-	p = mfn_to_virt(m);
-	memset(p, 0, PAGE_SIZE << order);
-	return p;
+	return memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
 }
 
 void kpages_free(void *p, unsigned order, struct domain *d)
