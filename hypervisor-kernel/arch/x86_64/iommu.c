@@ -21,14 +21,10 @@
 #define SPACES	64
 #define ID(hi)	((uint16_t)((hi) >> 8))
 
+struct spinlock iommu_lock = { .rank = LOCK_IOMMU };
 /* Of a bus: lo is the frame of its table of contexts.  Of a device: lo is the root of its tables, hi
  * their depth and the id. */
-struct entry {
-	uint64_t lo, hi;
-};
-
-struct spinlock iommu_lock = { .rank = LOCK_IOMMU };
-static struct entry *buses;
+static struct vtd_entry *buses;
 static struct io_space *spaces[SPACES]; /* by id; 0 is not used */
 
 static mfn_t window_first(void)
@@ -209,23 +205,23 @@ static int space_make(struct domain *d) MUST_HOLD(d->lock, iommu_lock)
 /* ---- whose device is whose ---- */
 
 /* Device bdf's context, made when asked; NULL: nobody on that bus has ever been anybody's, or no memory. */
-static struct entry *context(uint16_t bdf, bool make) MUST_HOLD(iommu_lock)
+static struct vtd_entry *context(uint16_t bdf, bool make) MUST_HOLD(iommu_lock)
 {
-	struct entry *c = table(&buses[bdf >> 8].lo, NULL, make ? PRESENT : 0);
+	struct vtd_entry *c = table(&buses[bdf >> 8].lo, NULL, make ? PRESENT : 0);
 
 	return c ? &c[bdf & 0xff] : NULL;
 }
 
 static struct io_space *space_of(uint16_t bdf) MUST_HOLD(iommu_lock)
 {
-	struct entry *c = context(bdf, false);
+	struct vtd_entry *c = context(bdf, false);
 
 	return c && c->lo & PRESENT ? spaces[ID(c->hi)] : NULL;
 }
 
 mfn_t iommu_tables(void)
 {
-	struct entry *first = NULL;
+	struct vtd_entry *first = NULL;
 
 	buses = kpages_alloc(0, NULL);
 	if (buses) {
@@ -247,7 +243,7 @@ static bool is_reserved(uint16_t bdf)
 
 static int attach(struct domain *d, uint16_t bdf) MUST_HOLD(d->lock, iommu_lock)
 {
-	struct entry *c = context(bdf, true);
+	struct vtd_entry *c = context(bdf, true);
 	int rc;
 
 	if (!c)
@@ -299,7 +295,7 @@ void iommu_forget(struct domain *d)
 		return;
 	spin_lock(&iommu_lock);
 	for (unsigned bus = 0; bus < 256; bus++) {
-		struct entry *c = context((uint16_t)(bus << 8), false);
+		struct vtd_entry *c = context((uint16_t)(bus << 8), false);
 
 		for (unsigned i = 0; c && i < 256; i++)
 			if (c[i].lo & PRESENT && ID(c[i].hi) == s->id)

@@ -58,14 +58,10 @@
 #define REMAP_SIZE  7 /* 2^8 entries: a page */
 #define HANG_MS	    10000
 
-struct entry {
-	uint64_t lo, hi;
-};
-
 struct unit {
 	volatile char *regs;
 	uint64_t cap, ecap;
-	struct entry *queue; /* QUEUE of them	*/
+	struct vtd_entry *queue; /* QUEUE of them	*/
 	unsigned tail;
 	volatile uint32_t done; /* the unit's answer to the last in the queue	*/
 };
@@ -75,7 +71,7 @@ struct dmar dmar;
 static struct unit units[DMAR_UNITS];
 static bool x2apic;
 static struct timer fault_timer;
-static struct entry *remap; /* by vector; iommu_lock */
+static struct vtd_entry *remap; /* by vector; iommu_lock */
 
 #define REG32(u, reg) (*(volatile uint32_t *)((u)->regs + (reg)))
 #define REG64(u, reg) (*(volatile uint64_t *)((u)->regs + (reg)))
@@ -119,8 +115,7 @@ void vtd_publish(const void *p, size_t len)
 
 static void queue_add(struct unit *u, uint64_t lo, uint64_t hi)
 {
-	u->queue[u->tail].lo = lo;
-	u->queue[u->tail].hi = hi;
+	u->queue[u->tail] = (struct vtd_entry){ lo, hi };
 	u->tail = (u->tail + 1) % QUEUE;
 }
 

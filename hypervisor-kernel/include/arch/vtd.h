@@ -46,6 +46,11 @@ extern struct spinlock iommu_lock; /* tables, queues, and who has which device	*
 #define IO_WRITE	 2ull
 #define IO_WINDOW_TABLES (GRANT_MAX_MAPS / 512)
 
+/* Of a table that units read: of buses, contexts, requests or interrupts. */
+struct vtd_entry {
+	uint64_t lo, hi;
+};
+
 struct io_space {
 	struct domain *domain;
 	uint16_t id; /* what the units' caches know it by	*/
