@@ -128,7 +128,6 @@ void apic_start(uint32_t apic_id, paddr_t at)
 
 static void timer_calibrate(void)
 {
-	apic_write(APIC_TDCR, 0xb);
 	apic_write(APIC_LVTT, LVT_MASKED | VECTOR_TIMER);
 	apic_write(APIC_TMICT, 0xffffffff);
 	delay_us(10000);
@@ -152,9 +151,9 @@ void apic_init_cpu(void)
 	apic_write(APIC_LVTERR, LVT_MASKED);
 	apic_write(APIC_SPIV, 0x100 | VECTOR_SPURIOUS);
 	this_cpu()->apic_id = x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+	apic_write(APIC_TDCR, 0xb); /* divide by 1 */
 	if (!deadline_mode && !ticks_per_ms)
 		timer_calibrate();
-	apic_write(APIC_TDCR, 0xb); /* divide by 1 */
 	apic_write(APIC_LVTT, VECTOR_TIMER | (deadline_mode ? LVT_DEADLINE : 0));
 }
 
