@@ -10,15 +10,11 @@
 struct acpi_header {
 	char signature[4];
 	uint32_t length;
-	uint8_t revision, checksum;
-	char oem[6], table[8];
-	uint32_t oem_revision, creator, creator_revision;
+	char rest[28]; /* whose and which */
 } __attribute__((packed));
 
 struct acpi_rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem[6];
+	char signature[8], checksum, oem[6];
 	uint8_t revision;
 	uint32_t rsdt;
 	uint32_t length;
