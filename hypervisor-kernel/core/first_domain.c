@@ -21,9 +21,9 @@ typedef Elf64_Phdr __attribute__((aligned(4))) elf_segment_t;
 
 static uint64_t *mfn_of; /* machine frame of each guest frame, while building */
 
-static void *guest_page(uint64_t va)
+static uint64_t *guest_frame(uint64_t g)
 {
-	return mfn_to_virt(mfn_of[(va - GUISE_NATIVE_BASE) >> PAGE_SHIFT]);
+	return mfn_to_virt(mfn_of[g]);
 }
 
 static void guest_write(uint64_t va, const void *from, size_t len)
@@ -33,7 +33,7 @@ static void guest_write(uint64_t va, const void *from, size_t len)
 	while (len) {
 		size_t off = va & (PAGE_SIZE - 1), n = MIN(len, PAGE_SIZE - off);
 
-		memcpy((char *)guest_page(va) + off, p, n);
+		memcpy((char *)guest_frame((va - GUISE_NATIVE_BASE) >> PAGE_SHIFT) + off, p, n);
 		va += n;
 		p += n;
 		len -= n;
@@ -122,11 +122,6 @@ static void frames_get(struct domain *d, const struct layout *l)
 	}
 }
 
-static uint64_t *table(uint64_t g)
-{
-	return mfn_to_virt(mfn_of[g]);
-}
-
 static uint64_t pte(uint64_t g)
 {
 	return mfn_of[g] << PAGE_SHIFT | PTE_TABLE;
@@ -137,16 +132,16 @@ static void tables_build(const struct layout *l)
 {
 	uint64_t l4 = l->tables, l3 = l4 + 1, l2 = l4 + 2, l2w = l4 + 3, l1 = l4 + 4;
 
-	table(l4)[0] = pte(l3);
-	table(l3)[0] = pte(l2);
-	table(l3)[GUISE_NATIVE_WINDOW >> 30] = pte(l2w);
+	guest_frame(l4)[0] = pte(l3);
+	guest_frame(l3)[0] = pte(l2);
+	guest_frame(l3)[GUISE_NATIVE_WINDOW >> 30] = pte(l2w);
 	for (uint64_t g = 0; g < l->nr; g++) {
-		table(l1 + g / 512)[g % 512] = pte(g);
-		table(l2)[(GUISE_NATIVE_BASE >> 21) + g / 512] = pte(l1 + g / 512);
+		guest_frame(l1 + g / 512)[g % 512] = pte(g);
+		guest_frame(l2)[(GUISE_NATIVE_BASE >> 21) + g / 512] = pte(l1 + g / 512);
 	}
 	l1 += nr_l1(l->nr);
 	for (uint64_t i = 0; i < GUISE_NATIVE_WINDOW_SIZE >> 21; i++)
-		table(l2w)[i] = pte(l1 + i);
+		guest_frame(l2w)[i] = pte(l1 + i);
 }
 
 static uint64_t va_of(uint64_t g)
@@ -156,7 +151,7 @@ static uint64_t va_of(uint64_t g)
 
 static void start_info_write(struct domain *d, const struct layout *l)
 {
-	start_info_t *si = mfn_to_virt(mfn_of[l->start_info]);
+	start_info_t *si = (start_info_t *)guest_frame(l->start_info);
 
 	memcpy(si->magic, "xen-3.0-x86_64", 15);
 	si->nr_pages = l->nr;
