@@ -222,26 +222,24 @@ static void ram_add_archive_end(void)
 static void memory_init(void)
 {
 	uint64_t m2p_bytes, table_bytes;
-	paddr_t top = 4ull << 30, m2p_at;
-	mfn_t last = 0;
+	paddr_t top, m2p_at;
 
 	if (!boot_info.nr_ram)
 		panic("the boot loader gave no memory map");
 	ram_add_archive_end();
 	for (unsigned i = 0; i < boot_info.nr_ram; i++)
-		last = MAX(last, boot_info.ram[i].end >> PAGE_SHIFT);
-	top = MAX(top, ALIGN_UP(last << PAGE_SHIFT, MIB2));
-	frame_max = last;
+		frame_max = MAX(frame_max, boot_info.ram[i].end >> PAGE_SHIFT);
+	top = MAX(4ull << 30, ALIGN_UP(frame_max << PAGE_SHIFT, MIB2));
 	early_next = ALIGN_UP((uint64_t)_end_kernel - KERNEL_VIRT, PAGE_SIZE);
 
 	/* Machine-to-physical: a guest kernel may read it, nobody but this kernel writes it. */
-	m2p_bytes = ALIGN_UP(last * sizeof(uint64_t), MIB2);
+	m2p_bytes = ALIGN_UP(frame_max * sizeof(uint64_t), MIB2);
 	m2p_at = early_alloc(m2p_bytes, MIB2);
 	for (uint64_t off = 0; off < m2p_bytes; off += MIB2)
 		map_2m(M2P_VIRT + off, m2p_at + off, PTE_U | PTE_NX);
 	m2p = (uint64_t *)(DIRECT_VIRT + m2p_at);
 
-	table_bytes = ALIGN_UP(last * sizeof(struct frame), PAGE_SIZE);
+	table_bytes = ALIGN_UP(frame_max * sizeof(struct frame), PAGE_SIZE);
 	frame_table = (struct frame *)(DIRECT_VIRT + early_alloc(table_bytes, PAGE_SIZE));
 
 	/* The direct map: all RAM, and devices below 4 GiB uncached. */
