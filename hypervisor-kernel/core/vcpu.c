@@ -11,6 +11,8 @@
 
 #define VCPU_ORDER 2
 
+static const struct guest_area no_area = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
+
 static void timer_fired(void *arg)
 {
 	event_virq(arg, VIRQ_TIMER);
@@ -39,8 +41,7 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 	v->info = &d->shared->vcpu_info[id];
 	v->info->evtchn_upcall_mask = 1;
 	v->info_mfn = INVALID_MFN;
-	v->runstate_area.mfn[0] = v->runstate_area.mfn[1] = INVALID_MFN;
-	v->time_area.mfn[0] = v->time_area.mfn[1] = INVALID_MFN;
+	v->runstate_area = v->time_area = no_area;
 	v->runstate.state = RUNSTATE_offline;
 	v->runstate.state_entry_time = time_now();
 	list_init(&v->run);
@@ -131,14 +132,12 @@ void vcpu_time_publish(struct vcpu *v)
 
 void vcpu_end(struct vcpu *v)
 {
-	static const struct guest_area none = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
-
 	timer_cancel_wait(&v->timer);
 	timer_cancel_wait(&v->poll_timer);
 	sched_forget(v);
 	arch_vcpu_forget(v);
-	area_swap(v, &v->runstate_area, &none);
-	area_swap(v, &v->time_area, &none);
+	area_swap(v, &v->runstate_area, &no_area);
+	area_swap(v, &v->time_area, &no_area);
 	if (v->info_mfn != INVALID_MFN)
 		frame_release(frame_of(v->info_mfn));
 	v->info_mfn = INVALID_MFN;
@@ -285,7 +284,7 @@ static long set_singleshot(struct vcpu *v, const struct vcpu_set_singleshot_time
 /* The address is one of the caller's, whosever area it is. */
 static long register_area(struct vcpu *self, struct vcpu *v, struct guest_area *a, guest_ptr_t p, uint32_t len)
 {
-	struct guest_area new = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
+	struct guest_area new = no_area;
 	guest_ptr_t va;
 
 	if (copy_from_guest(&va, p, sizeof(va)) || (va && guest_area_find(self, &new, va, len)))
