@@ -147,17 +147,15 @@ void vcpu_end(struct vcpu *v)
 
 static long sched_poll(struct vcpu *v, const struct sched_poll *poll)
 {
-	uint32_t ports[ARRAY_SIZE(v->poll_ports)];
+	const uint32_t *ports = v->poll_ports;
 
 	if (poll->nr_ports > ARRAY_SIZE(v->poll_ports))
 		return -EINVAL;
-	if (copy_from_guest(ports, (guest_ptr_t)poll->ports.p, poll->nr_ports * sizeof(ports[0])))
+	if (copy_from_guest(v->poll_ports, (guest_ptr_t)poll->ports.p, poll->nr_ports * sizeof(ports[0])))
 		return -EFAULT;
-	for (uint32_t i = 0; i < poll->nr_ports; i++) {
+	for (uint32_t i = 0; i < poll->nr_ports; i++)
 		if (ports[i] >= NR_PORTS)
 			return -EINVAL;
-		v->poll_ports[i] = ports[i];
-	}
 	v->nr_poll = poll->nr_ports;
 	timer_cancel(&v->poll_timer);
 	v->event_masked_poll = true;
