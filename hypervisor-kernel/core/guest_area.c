@@ -9,14 +9,13 @@
 int guest_area_find(struct vcpu *v, struct guest_area *a, guest_ptr_t va, uint32_t len)
 {
 	struct guest_area n = { { INVALID_MFN, INVALID_MFN }, (uint32_t)(va & (PAGE_SIZE - 1)), len };
+	unsigned pages = n.offset + len <= PAGE_SIZE ? 1 : 2;
 
-	for (unsigned i = 0; i < 2; i++) {
-		guest_ptr_t at = i ? (va + len - 1) & ~(PAGE_SIZE - 1) : va;
+	for (unsigned i = 0; i < pages; i++) {
 		mfn_t m;
 
-		if (i && n.offset + len <= PAGE_SIZE)
-			break;
-		if (arch_translate(v, at, &m) || frame_of(m) == NULL || frame_hold(frame_of(m), v->domain->id)) {
+		if (arch_translate(v, va + i * PAGE_SIZE, &m) || frame_of(m) == NULL ||
+		    frame_hold(frame_of(m), v->domain->id)) {
 			guest_area_drop(&n);
 			return -EFAULT;
 		}
