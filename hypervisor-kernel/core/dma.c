@@ -9,7 +9,6 @@
 #include <core/grant.h>
 #include <core/hypercall.h>
 #include <core/vcpu.h>
-#include <xen/grant_table.h>
 
 /* GNTST_*; *from is counted, and stays so for the next one. */
 static int map_one(struct domain *d, struct domain **from, struct guise_dma_map *op)

@@ -9,12 +9,8 @@
 #include <arch/x86.h>
 #include <core/tlb.h>
 
-struct boot_info;
 struct cpu;
-struct domain;
 struct regs;
-struct trap_info;
-struct vcpu;
 
 extern struct cpu boot_cpu;
 extern uint64_t boot_l3[512];  /* head.S: the first GiB */

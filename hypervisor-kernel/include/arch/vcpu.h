@@ -8,7 +8,6 @@
 #include <core/types.h>
 
 struct cpu;
-struct vcpu;
 
 /* In the order the entry code pushes them, last pushed first. */
 struct regs {
