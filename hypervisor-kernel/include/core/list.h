@@ -44,5 +44,5 @@ static inline void list_move(struct list *to, struct list *from)
 	list_init(from);
 }
 
-#define list_entry(p, type, member) container_of(p, type, member)
+#define list_entry(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 #define list_for_each(p, head)	    for (struct list *p = (head)->next; p != (head); p = p->next)

@@ -26,13 +26,12 @@ typedef uint64_t guest_ptr_t; /* guest virtual address, only copied through	*/
 #define PAGE_SIZE   4096ull
 #define INVALID_MFN (~0ull)
 
-#define ARRAY_SIZE(a)	      (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	      (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
-#define MIN(a, b)	      ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	      ((a) > (b) ? (a) : (b))
-#define container_of(p, t, m) ((t *)((char *)(p)-offsetof(t, m)))
-#define READ_ONCE(x)	      (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)      (*(volatile __typeof__(x) *)&(x) = (v))
+#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)	 (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
+#define MIN(a, b)	 ((a) < (b) ? (a) : (b))
+#define MAX(a, b)	 ((a) > (b) ? (a) : (b))
+#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 /* A word of a table that others laid out. */
 #define UNALIGNED(type, p) (((const struct { type v; } __attribute__((packed)) *)(p))->v)
