@@ -54,7 +54,6 @@ static struct runner *self(void)
 
 static void slice_end(void *arg)
 {
-	(void)arg;
 	arch_resched();
 }
 

@@ -32,7 +32,6 @@ long hc_xen_version(struct vcpu *v, const uint64_t *arg)
 	xen_platform_parameters_t params = { .virt_start = 0xffff800000000000 };
 	static const uint8_t none[16];
 
-	(void)v;
 	switch (arg[0]) {
 	case XENVER_version: /* also "deliver my pending events now": done on the way out */
 		return 4 << 16 | 17;

@@ -190,7 +190,6 @@ long hc_iret(struct vcpu *v, const uint64_t *arg)
 	struct regs *r = &v->arch.regs;
 	struct iret_context f;
 
-	(void)arg;
 	if (copy_from_guest(&f, r->rsp, sizeof(f))) {
 		domain_crash(v->domain, "iret with a bad stack: rsp %lx", r->rsp);
 		return 0;
