@@ -115,7 +115,6 @@ static int claim(struct domain *d, const struct guise_irq_bind *req) MUST_HOLD(i
 
 static long bind(struct domain *d, const struct guise_irq_bind *req)
 {
-	struct irq *q;
 	int rc, port;
 
 	if (!may_use(d, req->handle, req->irq))
@@ -123,7 +122,6 @@ static long bind(struct domain *d, const struct guise_irq_bind *req)
 	if (req->zero || req->flags & ~(GUISE_IRQ_LEVEL | GUISE_IRQ_ACTIVE_LOW) ||
 	    (req->irq >= GUISE_IRQ_MSI && req->flags))
 		return -EINVAL;
-	q = &irqs[req->irq];
 	domain_ref(d);
 	spin_lock(&irq_lock);
 	rc = claim(d, req);
@@ -138,7 +136,7 @@ static long bind(struct domain *d, const struct guise_irq_bind *req)
 		return port;
 	}
 	spin_lock(&irq_lock);
-	q->port = (uint32_t)port;
+	irqs[req->irq].port = (uint32_t)port;
 	if (req->irq < GUISE_IRQ_MSI)
 		arch_gsi_mask(req->irq, false);
 	spin_unlock(&irq_lock);
