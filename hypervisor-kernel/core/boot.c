@@ -48,5 +48,5 @@ void kmain(void)
 	printk("guise: %lu MiB of memory free, boot archive %lu KiB\n", frame_free_count() >> 8,
 	       boot_info.archive_len >> 10);
 	first_domain_build();
-	arch_start_first();
+	arch_start_guests();
 }

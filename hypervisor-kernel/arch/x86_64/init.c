@@ -316,7 +316,7 @@ void arch_init(void)
 	vtd_init(acpi_dmar, DMAR_MOST);
 }
 
-void arch_start_first(void)
+void arch_start_guests(void)
 {
 	this_cpu()->resched = true;
 	exit_to_guest();

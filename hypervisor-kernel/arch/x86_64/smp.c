@@ -97,8 +97,7 @@ void cpu_entry(struct cpu *c)
 	tsc_compare();
 	while (!__atomic_load_n(&go, __ATOMIC_ACQUIRE))
 		__builtin_ia32_pause();
-	c->resched = true;
-	exit_to_guest();
+	arch_start_guests();
 }
 
 static struct cpu *cpu_make(uint32_t apic_id)

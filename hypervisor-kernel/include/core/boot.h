@@ -35,5 +35,5 @@ void kmain(void) __attribute__((noreturn));
 void first_domain_build(void);
 /* arch: bring up this CPU's parts. */
 void arch_init(void);
-/* Leave for the first domain. */
-void arch_start_first(void) __attribute__((noreturn));
+/* This CPU runs domains from here on. */
+void arch_start_guests(void) __attribute__((noreturn));

@@ -216,7 +216,7 @@ void arch_start_cpus(void)
 {
 }
 
-void arch_start_first(void)
+void arch_start_guests(void)
 {
 	exit(schedule() == fake_first() ? FAKE_FIRST_RUNS : 1);
 }
