@@ -102,11 +102,9 @@ static int claim(struct domain *d, const struct guise_irq_bind *req) MUST_HOLD(i
 	rc = vector_get(req->irq);
 	if (rc < 0)
 		return rc;
-	if (req->irq < GUISE_IRQ_MSI) {
-		rc = arch_gsi_route(req->irq, (uint8_t)rc, req->flags);
-		if (rc)
-			return rc;
-	}
+	rc = req->irq < GUISE_IRQ_MSI ? arch_gsi_route(req->irq, (uint8_t)rc, req->flags) : 0;
+	if (rc)
+		return rc;
 	q->level = req->flags & GUISE_IRQ_LEVEL;
 	q->port = 0;
 	q->domain = d;
