@@ -61,13 +61,10 @@ static int port_alloc(struct domain *d, const struct port *such, uint32_t *port)
 	if (d->state == GUISE_STATE_DYING)
 		return -ESRCH;
 	for (uint32_t n = 1; n < NR_PORTS; n++) {
-		struct port *p;
+		struct port *p, **page = &d->ports[n / PORTS_PER_PAGE];
 
-		if (!d->ports[n / PORTS_PER_PAGE]) {
-			d->ports[n / PORTS_PER_PAGE] = kpages_alloc(0, d);
-			if (!d->ports[n / PORTS_PER_PAGE])
-				return -ENOMEM;
-		}
+		if (!*page && !(*page = kpages_alloc(0, d)))
+			return -ENOMEM;
 		p = port_of(d, n);
 		if (p->state != PORT_FREE)
 			continue;
