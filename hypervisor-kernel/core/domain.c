@@ -371,7 +371,7 @@ static void make_inert(struct domain *d)
 		if (d->vcpu[i])
 			vcpu_stop(d->vcpu[i]);
 	domain_quiesce(d);
-	sched_domain_end(d);
+	timer_cancel_wait(&d->sched.refill);
 	event_close_all(d);
 	irq_free_all(d);
 	iommu_forget(d);

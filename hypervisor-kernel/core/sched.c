@@ -143,11 +143,6 @@ void sched_domain_init(struct domain *d)
 	timer_init(&d->sched.refill, budget_timer, d);
 }
 
-void sched_domain_end(struct domain *d)
-{
-	timer_cancel_wait(&d->sched.refill);
-}
-
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap)
 {
 	spin_lock(&queue_lock);

@@ -118,7 +118,6 @@ void sched_enqueue(struct vcpu *v);
 void sched_init(void);
 void sched_yield_current(struct vcpu *v);
 void sched_domain_init(struct domain *d);
-void sched_domain_end(struct domain *d);
 /* weight 1..65535; cap in percent of one CPU, 0 for none. */
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap);
 /* CPUs where a vCPU may run, of which there is at least one, and where it would rather, from its next choice on. */
