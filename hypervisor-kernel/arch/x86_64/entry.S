@@ -72,6 +72,9 @@ trap_stubs:
 	.if vector == 2 || vector == 8 || vector == 18
 	pushq $vector
 	jmp paranoid_entry
+	.elseif vector == 1
+	pushq $vector
+	jmp debug_entry
 	.elseif vector == 14
 	pushq $vector
 	jmp page_fault_entry
@@ -117,6 +120,20 @@ trap_in_kernel:
 	POP_GPRS
 	addq $16, %rsp
 	iretq
+
+/*
+ * debug_entry - #DB, on a stack of its own: one that MOV SS put off may come behind the SYSCALL, with the guest's stack
+ * and GS base still there.  That one is lost; nothing else in the kernel makes any.
+ */
+	.balign 16
+debug_entry:
+	pushq %rax
+	HIDE gate_debug
+	testb $3, 32(%rsp)
+	jnz gate_move
+debug_in_kernel:
+	popq %rax
+	jmp paranoid_entry
 
 /*
  * return_fault - the IRETQ to a guest faulted: its cs, ss or rip is bad.
@@ -520,6 +537,7 @@ gate_trap:
 	KERNEL_ROOT
 	testb $3, 32(%rsp)
 	jz 1f
+gate_move:
 	swapgs
 	movq %gs:CPU_REGS_END, %rax
 	popq -64(%rax)		/* the guest's rax waits where rdi will be */
@@ -535,6 +553,12 @@ gate_trap:
 1:	xchgq %rax, (%rsp)	/* and what waited is wiped */
 	addq $8, %rsp
 	jmp trap_in_kernel
+
+gate_debug:
+	KERNEL_ROOT
+	testb $3, 32(%rsp)
+	jz debug_in_kernel
+	jmp gate_move
 
 /* gate_syscall, gate_syscall32 - syscall_entry and syscall32_entry behind SWAPGS; all is for C. */
 	.macro GATE_SYSCALL
@@ -575,8 +599,8 @@ gate_leave:
 	jmp return_iretq
 
 /*
- * paranoid_entry - NMI, double fault, machine check: they may hit between an entry and its SWAPGS, and with any root,
- * so GS base and root say nothing.  Each has a stack of its own, in the gate, whose top holds the CPU's address.
+ * paranoid_entry - NMI, double fault, machine check, #DB: they may hit between an entry and its SWAPGS, and with any
+ * root, so GS base and root say nothing.  Each has a stack of its own, in the gate, whose top holds the CPU's address.
  */
 	.balign 16
 paranoid_entry:

@@ -33,6 +33,7 @@ static void gates_set(void)
 	gate_set(TRAP_NMI, 1, 0);
 	gate_set(TRAP_DF, 2, 0);
 	gate_set(TRAP_MC, 3, 0);
+	gate_set(TRAP_DB, 4, 0);
 }
 
 struct table_pointer {
@@ -55,7 +56,7 @@ void segment_init_cpu(struct cpu *c)
 	g[8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
 	g[9] = tss >> 32;
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(c->stacks->ist); i++) {
 		uint64_t *top = (uint64_t *)(&c->stacks->ist[i] + 1) - 2;
 
 		*top = (uint64_t)c;

@@ -174,7 +174,7 @@ void trap_from_kernel(struct regs *r)
 
 void trap_paranoid(struct regs *r)
 {
-	if (r->vector == TRAP_NMI)
+	if (r->vector == TRAP_NMI || r->vector == TRAP_DB)
 		return;
 	panic("%s: rip %lx, cs %lx, rsp %lx, cr2 %lx", r->vector == TRAP_DF ? "double fault" : "machine check", r->rip,
 	      r->cs, r->rsp, read_cr2());

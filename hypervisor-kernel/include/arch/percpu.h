@@ -26,7 +26,7 @@ struct tss {
 struct stacks {
 	struct {
 		uint8_t guard[4096], stack[4096];
-	} ist[3];
+	} ist[4];
 	uint8_t guard[4096], stack[CPU_STACK_SIZE];
 };
 extern struct stacks cpu_stacks[MAX_CPUS]; /* the first are the boot CPU's */

@@ -313,6 +313,7 @@ INSN(rep_outs, "mov %rdi, %rsi; mov $0x80, %edx; mov $100, %ecx; rep outsb")
 INSN(mov_ss_int3, "mov %ss, %eax; mov %eax, %ss; int3")
 INSN(mov_ss_syscall,
      "mov $17, %eax; xor %edi, %edi; mov %ss, %ecx; pushfq; orq $0x100, (%rsp); popfq; mov %ecx, %ss; syscall; nop; nop")
+INSN(mov_ss_step_int3, "mov %ss, %ecx; pushfq; orq $0x100, (%rsp); popfq; mov %ecx, %ss; int3")
 INSN(icebp, ".byte 0xf1")
 INSN(into, "int $4")
 INSN(int_2, "int $2")
@@ -372,6 +373,7 @@ TEST("soft interrupts of any number come to the guest, never to the machine", .w
 TEST("an exception behind MOV SS does no harm", .watched = 1)
 {
 	expect_trap(TRAP_BP, mov_ss_int3, 0, 0);
+	expect_trap(TRAP_BP, mov_ss_step_int3, 0, 0);
 	for (unsigned i = 0; i < 10; i++) {
 		expect_trap(TRAP_DB, mov_ss_syscall, 0, 0);
 		expect_eq(trapped.handler_cs, FLAT_KERNEL_CS);
