@@ -168,7 +168,7 @@ static void gate_check(uint64_t e, unsigned level, uint64_t va)
  * may read if it was loaded for that, too. */
 static void root_check(void)
 {
-	const uint64_t *root = mfn_to_virt(this_cpu()->cr3 >> PAGE_SHIFT);
+	const uint64_t *root = mfn_to_virt(pte_mfn(this_cpu()->cr3));
 
 	BUG_ON(root[SLOT_M2P] && root[SLOT_M2P] != boot_l4[SLOT_M2P]);
 	BUG_ON(root[SLOT_KERNEL] != guest_l4[SLOT_KERNEL] || root[SLOT_KERNEL] == boot_l4[SLOT_KERNEL]);

@@ -260,6 +260,7 @@ void lockstep_run(const uint8_t *bytes, size_t size)
 	wild = bytes[0] & 1;
 	fake.preempt = bytes[0] >> 1 & 3;
 	fake.console_len = 0;
+	fake_pcids(bytes[0] >> 3 & 1);
 	boot_cpu.current = boot_cpu.loaded = NULL;
 	for (unsigned i = 0; i < M_DOMAINS; i++)
 		birth(&doms[i], i, bytes[1 + i] & 3);

@@ -44,6 +44,12 @@
 	verw kernel_ss(%rip)
 	.endm
 
+/* The load of CR3 that follows forgets all that was cached, but with PCIDs: then this becomes a NOP. */
+	.macro COUNT_FLUSH
+	SITE 3
+	incq %gs:CPU_FLUSH_EPOCH
+	.endm
+
 /* HIDE to - a jump to there where the kernel hides, in place of the next 5 bytes or more, which nobody jumps into. */
 #define HIDE SITE
 
@@ -157,7 +163,7 @@ return_fault:
 	.macro TO_KERNEL
 	movq $1, VCPU_KERNEL_MODE(%rax)
 	movq %rbx, %gs:CPU_CR3
-	incq %gs:CPU_FLUSH_EPOCH
+	COUNT_FLUSH
 	movq %rbx, %cr3
 	swapgs
 	rdgsbase %rbx
@@ -304,7 +310,7 @@ syscall_direct_back:
 	movb $0, INFO_MASK(%rax)
 	movq $0, VCPU_KERNEL_MODE(%rdx)
 	movq %r11, %gs:CPU_CR3
-	incq %gs:CPU_FLUSH_EPOCH
+	COUNT_FLUSH
 	movq %r11, %cr3
 	incq VCPU_NR_IRETS(%rdx)
 	pushq %gs:CPU_SCRATCH
@@ -381,7 +387,7 @@ syscall_of_kernel:
 	movb $0, INFO_MASK(%r11)
 	movq $0, VCPU_KERNEL_MODE(%rax)
 	movq %rdx, %gs:CPU_CR3
-	incq %gs:CPU_FLUSH_EPOCH
+	COUNT_FLUSH
 	movq %rdx, %cr3
 	swapgs
 	rdgsbase %rdx

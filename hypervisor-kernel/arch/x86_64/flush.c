@@ -10,6 +10,8 @@
 #include <arch/percpu.h>
 #include <core/vcpu.h>
 
+uint64_t pcid_bits[2]; /* 0: there are none */
+
 void load_cr3(uint64_t cr3)
 {
 	struct cpu *c = this_cpu();
@@ -17,15 +19,22 @@ void load_cr3(uint64_t cr3)
 	c->flush_epoch++;
 	if (c->current)
 		c->current->crossing[GUISE_CROSSING_FLUSH].count++;
-	if (!cr3) {
-		c->cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
+	c->cr3 = cr3 ? cr3 : (uint64_t)boot_l4 - KERNEL_VIRT;
+	if (!cr3 || !(speculation & SPECULATION_HIDDEN)) /* the gate loads it, and has flushed at the crossing */
 		write_cr3(c->cr3);
+	if (pcid_bits[0])
+		invpcid(INVPCID_ALL, 0, 0);
+	if (!cr3)
 		tlb_entered(c, NULL);
-		return;
-	}
-	c->cr3 = cr3;
-	if (!(speculation & SPECULATION_HIDDEN)) /* the gate loads it, and has flushed at the crossing */
-		write_cr3(cr3);
+}
+
+/* One page, in either mode's address space. */
+static void page_forget(uint64_t va)
+{
+	if (!pcid_bits[0])
+		invlpg(va);
+	for (unsigned mode = 0; mode < 2 && pcid_bits[0]; mode++)
+		invpcid(INVPCID_PAGE, PCID(mode), va);
 }
 
 /*
@@ -141,7 +150,7 @@ void tlb_resync(struct domain *d)
 		e = &node_entries(t, u->node)[u->index];
 		if ((*e & PTE_P) && pte_mfn(*e) == u->table)
 			*e = 0;
-		invlpg(u->va);
+		page_forget(u->va);
 	}
 	if (t->nr_unsynced)
 		flush_others(this_cpu(), flush_cpus(d));
@@ -188,7 +197,7 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 			page_refresh(d, d->vcpu[id], va);
 	}
 	spin_unlock(&d->tlb.lock);
-	invlpg(va);
+	page_forget(va);
 	if (others)
 		flush_others(this_cpu(), flush_cpus(d));
 }

@@ -175,6 +175,8 @@ int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user)
 	spin_unlock(&d->tlb.lock);
 	if (modes & ROOT_KERNEL)
 		root_load(v, 1);
+	else if (pcid_bits[0])
+		invpcid(INVPCID_PCID, PCID(0), 0);
 	return 0;
 }
 

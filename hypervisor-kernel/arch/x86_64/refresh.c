@@ -118,8 +118,8 @@ void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint
 	}
 }
 
-/* A CPU that has another root loaded forgot these when it loaded it; one that is about to load them finds the tables
- * as they are now.  What the kernel's half says counts with every root. */
+/* Without PCIDs, a CPU that has another root loaded forgot these when it loaded it; one that is about to load them finds
+ * the tables as they are now.  What the kernel's half says counts with every root. */
 static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t last)
 {
 	uint32_t loaded = 0;
@@ -128,7 +128,7 @@ static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t last)
 	for (uint32_t m = flush_cpus(d); m; m &= m - 1) {
 		uint64_t has = READ_ONCE(cpu_of((uint32_t)__builtin_ctz(m))->cr3);
 
-		if (last >= VA_KERNEL || has == cr3[0] || has == cr3[1])
+		if (last >= VA_KERNEL || pcid_bits[0] || has == cr3[0] || has == cr3[1])
 			loaded |= m & -m;
 	}
 	flush_self(c); /* as each way between the guest's user and its kernel does: single pages save nothing */

@@ -167,7 +167,7 @@ static bool root_in_use(struct domain *d, uint32_t n, bool end)
 		struct vcpu *v = d->vcpu[i];
 
 		for (unsigned mode = 0; v && mode < 2; mode++) {
-			if (v->arch.cr3[mode] != cr3)
+			if ((v->arch.cr3[mode] & PTE_FRAME) != cr3)
 				continue;
 			used = true;
 			if (end)
@@ -181,7 +181,7 @@ static bool root_in_use(struct domain *d, uint32_t n, bool end)
 static void root_withdraw(struct domain *d, uint32_t n)
 {
 	root_in_use(d, n, true);
-	if (this_cpu()->cr3 == d->tlb.page[n] << PAGE_SHIFT)
+	if (pte_mfn(this_cpu()->cr3) == d->tlb.page[n])
 		load_cr3(0);
 }
 
@@ -319,7 +319,7 @@ uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode)
 	}
 	list_del(&d->tlb.node[n].link); /* now the youngest */
 	list_add_tail(&d->tlb.roots, &d->tlb.node[n].link);
-	cr3 = d->tlb.page[n] << PAGE_SHIFT;
+	cr3 = d->tlb.page[n] << PAGE_SHIFT | pcid_bits[mode];
 	WRITE_ONCE(v->arch.cr3[mode], cr3);
 	return cr3;
 }

@@ -108,19 +108,27 @@ bool extable_fixup(struct regs *r)
 extern const uint64_t _patch_sites[], _patch_sites_end[];
 
 /* Where the CPU has SMAP, the kernel touches guest memory only between STAC and CLAC.  VERW becomes a NOP where
- * it is not needed.  Where the kernel hides, it goes other ways. */
+ * it is not needed, and so does the count of flushes where a crossing is none.  Where the kernel hides, it goes other
+ * ways. */
 void patch_init(void)
 {
 	bool smap = cpuid(7, 0).ebx >> 20 & 1;
 
+	if (cpuid(1, 0).ecx >> 17 & cpuid(7, 0).ebx >> 10 & 1 && !(speculation & SPECULATION_HIDDEN))
+		for (unsigned mode = 0; mode < 2; mode++)
+			pcid_bits[mode] = 1ull << 63 | PCID(mode);
+	if (pcid_bits[0])
+		printk("guise: PCIDs keep the translations of both modes\n");
 	for (const uint64_t *s = _patch_sites; s < _patch_sites_end; s += 2)
-		if (s[1] > 2 && speculation & SPECULATION_HIDDEN) {
+		if (s[1] > 3 && speculation & SPECULATION_HIDDEN) {
 			uint64_t jmp = 0xe9 | (s[1] - s[0] - 5) << 8;
 
 			memcpy((void *)s[0], &jmp, 5);
 		} else if (s[1] == 2 && !(speculation & SPECULATION_VERW))
 			memcpy((void *)s[0], "\x0f\x1f\x80\0\0\0\0", 7);
+		else if (s[1] == 3 && pcid_bits[0])
+			memcpy((void *)s[0], "\x66\x0f\x1f\x84\0\0\0\0\0", 9);
 		else if (s[1] < 2 && smap)
 			memcpy((void *)s[0], s[1] ? "\x0f\x01\xcb" : "\x0f\x01\xca", 3);
-	write_cr4(read_cr4() | (smap ? X86_CR4_SMAP : 0));
+	write_cr4(read_cr4() | (smap ? X86_CR4_SMAP : 0) | (pcid_bits[0] ? X86_CR4_PCIDE : 0));
 }

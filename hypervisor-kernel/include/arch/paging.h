@@ -159,6 +159,10 @@ void tlb_reset(struct domain *d) MUST_HOLD(d->tlb.lock);
 
 /* flush.c */
 struct cpu;
+/* With PCIDs, what a root of either mode has in CR3 besides: its PCID, and that loading it flushes nothing (SDM 3A
+ * 4.10.1).  So what is known of the other mode survives a crossing; load_cr3() forgets all, as a load does without. */
+#define PCID(mode) (1ull + (mode))
+extern uint64_t pcid_bits[2];
 /* Around loading a root of d's, or another's, in this CPU. */
 void tlb_enter(struct cpu *c, struct domain *d);
 void tlb_entered(struct cpu *c, struct domain *d);

@@ -16,6 +16,7 @@
 #define X86_CR4_OSXMMEXCPT (1u << 10)
 #define X86_CR4_UMIP	   (1u << 11)
 #define X86_CR4_FSGSBASE   (1u << 16)
+#define X86_CR4_PCIDE	   (1u << 17)
 #define X86_CR4_OSXSAVE	   (1u << 18)
 #define X86_CR4_SMEP	   (1u << 20)
 #define X86_CR4_SMAP	   (1u << 21)
@@ -137,6 +138,17 @@ X86_CR(4)
 static inline void invlpg(uint64_t va)
 {
 	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+/* What was cached with a PCID: of one address, of all; or with whatever PCID (SDM 2A, INVPCID). */
+#define INVPCID_PAGE 0ull
+#define INVPCID_PCID 1ull
+#define INVPCID_ALL  2ull
+static inline void invpcid(uint64_t type, uint64_t pcid, uint64_t va)
+{
+	const uint64_t descriptor[2] = { pcid, va };
+
+	asm volatile("invpcid %0, %1" ::"m"(descriptor), "r"(type) : "memory");
 }
 
 static inline uint64_t rdfsbase(void)

@@ -39,6 +39,7 @@ void fake_boot(mfn_t frames)
 		frame_table[m].state = FRAME_STATE(OWNER_NONE, 0);
 	frame_add_ram(0, frames - FAKE_DEVICE);
 	boot_cpu.self = &boot_cpu;
+	fake_pcids(getenv("PCID"));
 	for (unsigned i = SLOT_M2P; i < SLOT_END; i++)
 		boot_l4[i] = guest_l4[i] = 0xdead0000000ull + i;
 	load_cr3((uint64_t)boot_l4 - KERNEL_VIRT);

@@ -56,6 +56,8 @@ struct vcpu *fake_first(void);
 /* RAM of so many frames.  The first MiB is the firmware's, the last FAKE_DEVICE frames are a device. */
 #define FAKE_DEVICE 16
 void fake_boot(mfn_t frames);
+/* Has the CPU PCIDs?  Not by itself, but for the environment's PCID=1. */
+void fake_pcids(bool on);
 /* What machine-to-physical says of m. */
 gfn_t fake_m2p(mfn_t m);
 static inline mfn_t fake_device(void)

@@ -4,6 +4,7 @@
  */
 #include "fake.h"
 
+#include <arch/arch.h>
 #include <arch/paging.h>
 #include <arch/x86.h>
 #include <xen/memory.h>
@@ -334,6 +335,23 @@ START_TEST(a_table_is_pinned_once)
 }
 END_TEST
 
+/* With PCIDs a crossing forgets nothing, so the new root has to. */
+START_TEST(a_new_root_for_user_mode_counts_at_the_next_crossing)
+{
+	fake_pcids(_i);
+	load_cr3(0);
+	guest_map(&g, g.mfn[40], VA, g.mfn[DATA + 1] << PAGE_SHIFT | LEAF, &next_table);
+	guest_map(&g, g.mfn[41], VA, g.mfn[DATA + 2] << PAGE_SHIFT | LEAF, &next_table);
+	for (unsigned round = 0; round < 4; round++) {
+		mmuext(MMUEXT_NEW_USER_BASEPTR, g.mfn[40 + round % 2]);
+		g.v->arch.kernel_mode = 0;
+		ck_assert_uint_eq(cpu_access(g.v, VA, 0).m, g.mfn[DATA + 1 + round % 2]);
+		g.v->arch.kernel_mode = 1;
+		ck_assert_uint_eq(cpu_access(g.v, VA, 0).m, g.mfn[DATA]);
+	}
+}
+END_TEST
+
 START_TEST(a_native_domain_tells_of_one_page_by_invlpg)
 {
 	ck_assert(cpu_access(g.v, VA, PF_WRITE).ok);
@@ -433,6 +451,7 @@ SUITE(flush_native)
 {
 	tcase_add_checked_fixture(tc, setup_native, NULL);
 	tcase_add_test(tc, a_native_domains_read_only_table_stays_read_only);
+	tcase_add_loop_test(tc, a_new_root_for_user_mode_counts_at_the_next_crossing, 0, 2);
 	tcase_add_test(tc, a_native_domain_tells_of_one_page_by_invlpg);
 	tcase_add_test(tc, a_table_that_a_native_domain_took_away_is_not_reached_after_invlpg);
 }

@@ -54,7 +54,7 @@ static void setup_native(void)
 /* The hardware's entry that maps va's 2 MiB. */
 static uint64_t large_entry(uint64_t va)
 {
-	mfn_t page = boot_cpu.cr3 >> PAGE_SHIFT;
+	mfn_t page = pte_mfn(boot_cpu.cr3);
 
 	for (unsigned level = 4; level > 2; level--)
 		page = pte_mfn(*guest_entry(page, pt_index(va, level)));

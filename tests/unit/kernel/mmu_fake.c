@@ -3,8 +3,8 @@
  * mmu_fake.c - the fake CPU's translation: it walks the page tables that the kernel made, and
  * remembers what it found for as long as a real one may.
  *
- * Two caches: translations of pages, and last-level tables by their 2 MiB of address space.  A load
- * of CR3 empties both, INVLPG takes one page and all tables (SDM 3A 4.10).
+ * Two caches for each PCID: translations of pages, and last-level tables by their 2 MiB of address space.  A load
+ * of CR3 empties both, unless its bit 63 is set; INVLPG takes one page and all tables (SDM 3A 4.10).
  */
 #include "fake.h"
 #include "../../debug/fsck.h"
@@ -30,33 +30,78 @@ struct table_slot {
 	uint32_t node, table;
 };
 
-static struct page_slot pages[TLB_SLOTS];
-static struct table_slot tables[TLB_SLOTS];
+#define PCIDS 3
+
+static struct cached {
+	struct page_slot pages[TLB_SLOTS];
+	struct table_slot tables[TLB_SLOTS];
+} cached[PCIDS];
+
+static struct cached *cached_with(uint64_t pcid)
+{
+	check_msg(pcid < PCIDS && (!pcid || pcid_bits[0]), "PCID %lx", pcid);
+	return &cached[pcid];
+}
+
+/* The host's boot_l4 stands anywhere. */
+static uint64_t kernels_own(void)
+{
+	return (uint64_t)boot_l4 - KERNEL_VIRT;
+}
+
+static struct cached *now(void)
+{
+	return cached_with(boot_cpu.cr3 == kernels_own() ? 0 : boot_cpu.cr3 & 0xfff);
+}
+
+void fake_pcids(bool on)
+{
+	for (unsigned mode = 0; mode < 2; mode++)
+		pcid_bits[mode] = on ? 1ull << 63 | PCID(mode) : 0;
+	memset(cached, 0, sizeof(cached));
+}
 
 void write_cr3(uint64_t cr3)
 {
-	(void)cr3;
+	struct cached *c = cached_with(cr3 == kernels_own() ? 0 : cr3 & 0xfff);
+
 	fake.flushes++;
-	memset(pages, 0, sizeof(pages));
-	memset(tables, 0, sizeof(tables));
+	check_msg(!(cr3 >> 63) || pcid_bits[0] || cr3 == kernels_own(), "CR3 %lx without PCIDs", cr3);
+	if (!(cr3 >> 63) || cr3 == kernels_own())
+		memset(c, 0, sizeof(*c));
+}
+
+static void forget(struct cached *c, uint64_t va)
+{
+	for (unsigned i = 0; i < TLB_SLOTS; i++)
+		if (c->pages[i].va >> PAGE_SHIFT == va >> PAGE_SHIFT)
+			c->pages[i].leaf = 0;
+	memset(c->tables, 0, sizeof(c->tables));
 }
 
 void invlpg(uint64_t va)
 {
-	for (unsigned i = 0; i < TLB_SLOTS; i++)
-		if (pages[i].va >> PAGE_SHIFT == va >> PAGE_SHIFT)
-			pages[i].leaf = 0;
-	memset(tables, 0, sizeof(tables));
+	forget(now(), va);
+}
+
+void invpcid(uint64_t type, uint64_t pcid, uint64_t va)
+{
+	struct cached *c = cached_with(pcid);
+
+	if (type == INVPCID_PAGE)
+		forget(c, va);
+	else
+		memset(type == INVPCID_ALL ? cached : c, 0, type == INVPCID_ALL ? sizeof(cached) : sizeof(*c));
 }
 
 static struct page_slot *page_slot(uint64_t va)
 {
-	return &pages[(va >> PAGE_SHIFT ^ va >> 21 ^ va >> 30) % TLB_SLOTS];
+	return &now()->pages[(va >> PAGE_SHIFT ^ va >> 21 ^ va >> 30) % TLB_SLOTS];
 }
 
 static struct table_slot *table_slot(uint64_t va)
 {
-	return &tables[(va >> 21 ^ va >> 30) % TLB_SLOTS];
+	return &now()->tables[(va >> 21 ^ va >> 30) % TLB_SLOTS];
 }
 
 static bool allows(uint64_t leaf, unsigned access)
@@ -69,7 +114,7 @@ static bool allows(uint64_t leaf, unsigned access)
 static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights, uint64_t *large)
 {
 	struct table_slot *slot = table_slot(va);
-	mfn_t page = boot_cpu.cr3 >> PAGE_SHIFT;
+	mfn_t page = pte_mfn(boot_cpu.cr3);
 
 	*large = 0;
 	if (slot->page && slot->region == va >> 21 && test_below(2)) {
@@ -77,7 +122,7 @@ static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights, uint64_
 		return slot->page;
 	}
 	*rights = PTE_RW;
-	if (boot_cpu.cr3 == (uint64_t)boot_l4 - KERNEL_VIRT || slot_is_hypervisor(pt_index(va, 4)) || !canonical(va))
+	if (boot_cpu.cr3 == kernels_own() || slot_is_hypervisor(pt_index(va, 4)) || !canonical(va))
 		return 0; /* the kernel's own entries are not open to ring 3 */
 	for (unsigned level = 4; level > 1; level--) {
 		uint64_t e = *guest_entry(page, pt_index(va, level));
@@ -124,13 +169,18 @@ static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64
 	return leaf;
 }
 
-/* As exit_to_guest() does it. */
+/* From one mode to the other as entry.S goes, if it may; else as exit_to_guest() does it. */
 static void enter(struct vcpu *v)
 {
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 
-	if (!v->arch.cr3[mode] || boot_cpu.cr3 != v->arch.cr3[mode])
+	if (v->arch.cr3[mode] && v->arch.cr3[!mode] && boot_cpu.cr3 == v->arch.cr3[!mode]) {
+		boot_cpu.cr3 = v->arch.cr3[mode];
+		boot_cpu.flush_epoch += !pcid_bits[0];
+		write_cr3(boot_cpu.cr3);
+	} else if (!v->arch.cr3[mode] || boot_cpu.cr3 != v->arch.cr3[mode]) {
 		check_msg(root_load(v, mode), "there is no root");
+	}
 }
 
 struct cpu_result cpu_access(struct vcpu *v, uint64_t va, unsigned access)
@@ -167,15 +217,15 @@ void cpu_write(struct vcpu *v, uint64_t va, uint64_t value)
 bool well_behaved, fsck_expected;
 unsigned fsck_faults;
 
-void cpu_check(struct domain *d)
+static void cached_check(struct domain *d, const struct cached *c)
 {
 	for (unsigned i = 0; i < TLB_SLOTS; i++) {
-		const struct table_slot *t = &tables[i];
+		const struct page_slot *p = &c->pages[i];
+		const struct table_slot *t = &c->tables[i];
 
-		if (pages[i].leaf)
-			check_msg(fsck_may_name(d, pages[i].table, pt_index(pages[i].va, 1), pte_mfn(pages[i].leaf),
-						pages[i].leaf & PTE_RW),
-				  "the CPU still translates %lx to frame %lx", pages[i].va, pte_mfn(pages[i].leaf));
+		if (p->leaf)
+			check_msg(fsck_may_name(d, p->table, pt_index(p->va, 1), pte_mfn(p->leaf), p->leaf & PTE_RW),
+				  "the CPU still translates %lx to frame %lx", p->va, pte_mfn(p->leaf));
 		if (t->page && t->page == d->tlb.page[t->node] && d->tlb.node[t->node].level) {
 			const struct tlb_node *n = &d->tlb.node[t->node];
 
@@ -183,6 +233,12 @@ void cpu_check(struct domain *d)
 				  "the CPU knows node %u, which has a new meaning", t->node);
 		}
 	}
+}
+
+void cpu_check(struct domain *d)
+{
+	for (unsigned i = 0; i < PCIDS; i++)
+		cached_check(d, &cached[i]);
 }
 
 /* The guest's table still says what a 2 MiB entry does. */

@@ -248,10 +248,10 @@ START_TEST(the_machine_to_physical_map_is_only_in_roots_of_kernels)
 	user = root_cr3(g.v, 0);
 	kernel = root_cr3(g.v, 1);
 	ck_assert_uint_ne(user, kernel);
-	ck_assert_uint_eq(*guest_entry(user >> PAGE_SHIFT, 256), 0);
-	ck_assert_uint_eq(*guest_entry(kernel >> PAGE_SHIFT, 256), boot_l4[256]);
+	ck_assert_uint_eq(*guest_entry(pte_mfn(user), 256), 0);
+	ck_assert_uint_eq(*guest_entry(pte_mfn(kernel), 256), boot_l4[256]);
 	for (unsigned i = 257; i < 272; i++)
-		ck_assert_uint_eq(*guest_entry(user >> PAGE_SHIFT, i), boot_l4[i]);
+		ck_assert_uint_eq(*guest_entry(pte_mfn(user), i), boot_l4[i]);
 }
 END_TEST
 

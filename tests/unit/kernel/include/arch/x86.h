@@ -6,6 +6,7 @@
 
 #define write_cr3	  x86_write_cr3
 #define invlpg		  x86_invlpg
+#define invpcid		  x86_invpcid
 #define rdmsr		  x86_rdmsr
 #define wrmsr		  x86_wrmsr
 #define rdfsbase	  x86_rdfsbase
@@ -15,6 +16,7 @@
 #include_next <arch/x86.h>
 #undef write_cr3
 #undef invlpg
+#undef invpcid
 #undef rdmsr
 #undef wrmsr
 #undef rdfsbase
@@ -25,6 +27,7 @@
 /* mmu_fake.c */
 void write_cr3(uint64_t cr3);
 void invlpg(uint64_t va);
+void invpcid(uint64_t type, uint64_t pcid, uint64_t va);
 
 /* arch_fake.c: what was written to model-specific registers, in order */
 uint64_t rdmsr(uint32_t msr);
