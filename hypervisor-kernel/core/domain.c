@@ -125,7 +125,7 @@ int domain_rename(struct domain *d, uint16_t id)
 
 mfn_t domain_shared_frame(struct domain *d)
 {
-	mfn_t m = frame_alloc(0, d->id);
+	mfn_t m = frame_alloc(0, OWNER_KERNEL);
 
 	if (m == INVALID_MFN)
 		return m;
@@ -133,6 +133,7 @@ mfn_t domain_shared_frame(struct domain *d)
 	frame_of(m)->flags = FRAME_SHARED;
 	m2p_set(m, ~0ull);
 	domain_add_frame(d, m);
+	BUG_ON(frame_give(frame_of(m), OWNER_KERNEL, d->id)); /* last: now its vCPUs may name it */
 	return m;
 }
 

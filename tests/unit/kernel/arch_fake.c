@@ -54,6 +54,8 @@ void *mfn_to_virt(mfn_t m)
 		panic("frame %lx is not in the direct map", m);
 	if (frame_owner(&frame_table[m]) == OWNER_FREE || frame_owner(&frame_table[m]) == OWNER_NONE)
 		panic("frame %lx is touched and nobody's", m);
+	if (fake.touched)
+		fake.touched(m);
 	return arena + m * PAGE_SIZE;
 }
 

@@ -42,6 +42,7 @@ struct fake {
 		uint64_t value;
 	} msr[8]; /* written, in order */
 	unsigned nr_msrs;
+	void (*touched)(mfn_t m); /* another CPU, when the kernel is about to look at a frame	*/
 };
 
 extern struct fake fake;

@@ -232,6 +232,42 @@ START_TEST(an_entry_that_changes_while_it_is_claimed_lends_what_it_said)
 }
 END_TEST
 
+static unsigned touched;
+
+/* Whatever frame the kernel looks at, another vCPU of its domain gives it back at that moment. */
+static void give_back(mfn_t m)
+{
+	xen_pfn_t frame = m;
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+
+	fake.touched = NULL;
+	touched++;
+	set_xen_guest_handle(r.extent_start, &frame);
+	ck_assert_int_eq(hc(owner.v, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, PTR(&r), 0, 0), 0);
+	fake.touched = give_back;
+}
+
+START_TEST(a_frame_of_the_table_cannot_be_given_back_before_it_is_one)
+{
+	static uint64_t mfns[GRANT_MAX_FRAMES];
+	gnttab_setup_table_t op = { .dom = DOMID_SELF, .nr_frames = 8 };
+	uint64_t before = owner.d->frames;
+
+	set_xen_guest_handle(op.frame_list, mfns);
+	fake.touched = give_back;
+	ck_assert_int_eq(hc(owner.v, __HYPERVISOR_grant_table_op, GNTTABOP_setup_table, PTR(&op), 1, 0), 0);
+	fake.touched = NULL;
+	ck_assert_uint_gt(touched, 4);
+	ck_assert_int_eq(op.status, GNTST_okay);
+	ck_assert_uint_eq(owner.d->frames, before + 4);
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_uint_eq(frame_owner(frame_of(mfns[i])), 5);
+		give_back(mfns[i]);
+	}
+	fake.touched = NULL;
+}
+END_TEST
+
 START_TEST(mappings_run_out_without_harm)
 {
 	grant_handle_t h[GRANT_MAX_MAPS + 1];
@@ -340,6 +376,7 @@ SUITE(grant)
 	tcase_add_test(tc, only_the_owners_ordinary_frames_can_be_granted);
 	tcase_add_test(tc, a_mapping_that_fails_half_way_leaves_no_use_behind);
 	tcase_add_test(tc, an_entry_that_changes_while_it_is_claimed_lends_what_it_said);
+	tcase_add_test(tc, a_frame_of_the_table_cannot_be_given_back_before_it_is_one);
 	tcase_add_test(tc, mappings_run_out_without_harm);
 	tcase_add_test(tc, a_dead_user_gives_all_back);
 	tcase_add_test(tc, a_dead_owner_stays_until_the_last_user_lets_go);
