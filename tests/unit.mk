@@ -29,6 +29,9 @@ UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
 %/arch/x86_64/segment.o: UNIT_KERNEL_CFLAGS += '-Dasm=' '-Dvolatile(...)=' -Wno-uninitialized -Wno-unused-variable
 %/arch/x86_64/uaccess.o: UNIT_KERNEL_CFLAGS += -Dcopy_from_guest=uaccess_from_guest -Dcopy_to_guest=uaccess_to_guest
 
+# The host's own lets another CPU have the lock first.
+%/debug/locks.o: UNIT_KERNEL_CFLAGS += -Dlock_wanted=order_wanted
+
 # Its calls use the stack below rsp.
 %/arch/x86_64/speculation.o: UNIT_KERNEL_CFLAGS += -mno-red-zone
 

@@ -154,24 +154,22 @@ static void pending_clear(struct domain *d, uint32_t n)
 	__atomic_fetch_or(&d->shared->evtchn_mask[n / 64], 1ull << n % 64, __ATOMIC_SEQ_CST);
 }
 
-/* The domain at the other end, counted, or NULL. */
-static struct domain *port_peer(struct domain *d, uint32_t n)
+/* The domain at the other end, counted, or NULL; its id, or NOBODY. */
+static struct domain *port_peer(struct domain *d, uint32_t n, uint32_t *id)
 {
 	struct port *p;
-	uint32_t id = NOBODY;
 
 	spin_lock(&d->event_lock);
 	p = port_of(d, n);
-	if (p && p->state == PORT_INTERDOMAIN)
-		id = p->remote_dom;
+	*id = p && p->state == PORT_INTERDOMAIN ? p->remote_dom : NOBODY;
 	spin_unlock(&d->event_lock);
-	return id == NOBODY ? NULL : domain_get((uint16_t)id);
+	return *id == NOBODY ? NULL : domain_get((uint16_t)*id);
 }
 
 static int port_close(struct domain *d, uint32_t n)
 {
-	struct domain *peer = port_peer(d, n), *other = peer ? peer : d;
-	uint32_t irq = NR_IRQS;
+	uint32_t irq = NR_IRQS, id;
+	struct domain *peer = port_peer(d, n, &id), *other = peer ? peer : d;
 	struct port *p, *q;
 	int rc = 0;
 
@@ -182,8 +180,8 @@ static int port_close(struct domain *d, uint32_t n)
 		rc = -EINVAL;
 		goto out;
 	case PORT_INTERDOMAIN:
-		if (peer && peer->id != p->remote_dom) {
-			rc = -EAGAIN; /* closed and bound again meanwhile */
+		if (id != p->remote_dom) {
+			rc = HC_CONTINUE; /* it was bound meanwhile: look again */
 			goto out;
 		}
 		q = peer ? port_of(peer, p->remote_port) : NULL;

@@ -138,6 +138,30 @@ START_TEST(a_bound_port_cannot_be_bound_again)
 }
 END_TEST
 
+static uint32_t other_end;
+
+static void bind_meanwhile(void)
+{
+	ck_assert_int_eq(bind(&b, 5, 1, &other_end), 0);
+}
+
+START_TEST(a_port_that_is_bound_while_it_is_closed_leaves_nobody_bound_to_it)
+{
+	uint32_t pa = alloc(&a, 6);
+
+	ck_assert_uint_eq(pa, 1);
+	fake.faster.lock = &a.d->event_lock;
+	fake.faster.nth = 2; /* first it looks who is at the other end */
+	fake.faster.act = bind_meanwhile;
+	ck_assert_int_eq(close_port(&a, pa), 0);
+	ck_assert_uint_ne(other_end, 0);
+	ck_assert_uint_eq(status(&b, other_end), EVTCHNSTAT_unbound);
+	ck_assert_uint_eq(alloc(&a, 7), pa);
+	ck_assert_int_eq(send(&b, other_end), 0);
+	ck_assert(!pending(&a, pa));
+}
+END_TEST
+
 START_TEST(a_failed_bind_leaves_no_port_behind)
 {
 	uint32_t pa = alloc(&a, 6), local, before = alloc(&c, 5), after;
@@ -341,6 +365,7 @@ SUITE(event)
 	tcase_add_test(tc, a_masked_event_is_kept_until_it_is_unmasked);
 	tcase_add_test(tc, an_unbound_port_can_only_be_bound_by_the_domain_it_names);
 	tcase_add_test(tc, a_bound_port_cannot_be_bound_again);
+	tcase_add_test(tc, a_port_that_is_bound_while_it_is_closed_leaves_nobody_bound_to_it);
 	tcase_add_test(tc, a_failed_bind_leaves_no_port_behind);
 	tcase_add_test(tc, what_was_sent_before_the_binding_is_not_lost);
 	tcase_add_test(tc, a_closed_end_leaves_the_other_open_to_the_same_domain);

@@ -43,6 +43,11 @@ struct fake {
 	} msr[8]; /* written, in order */
 	unsigned nr_msrs;
 	void (*touched)(mfn_t m); /* another CPU, when the kernel is about to look at a frame	*/
+	struct {
+		const struct spinlock *lock;
+		unsigned nth; /* time that it is wanted		*/
+		void (*act)(void);
+	} faster; /* another CPU that gets a lock first, once	*/
 };
 
 extern struct fake fake;
