@@ -135,10 +135,11 @@ static int pin(struct domain *d, mfn_t m, unsigned level)
 	struct frame *f = frame_of(m);
 	int rc = 0;
 
-	if (!f || frame_owner(f) != d->id || f->flags & FRAME_SHARED)
-		return -EPERM;
+	/* Whoever takes the frame away passes the lock before anybody else gets it. */
 	spin_lock(&d->tlb.lock);
-	if (!(f->flags & FRAME_PINNED) == !level) {
+	if (!f || frame_owner(f) != d->id || f->flags & FRAME_SHARED) {
+		rc = -EPERM;
+	} else if (!(f->flags & FRAME_PINNED) == !level) {
 		rc = -EINVAL;
 	} else if (level) {
 		f->flags |= (uint8_t)(FRAME_PINNED | (level == 1 ? FRAME_TABLE : 0));

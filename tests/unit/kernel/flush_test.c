@@ -6,6 +6,7 @@
 
 #include <arch/arch.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
 #include <arch/x86.h>
 #include <xen/memory.h>
 
@@ -352,6 +353,36 @@ START_TEST(a_new_root_for_user_mode_counts_at_the_next_crossing)
 }
 END_TEST
 
+static struct guest next_owner;
+
+/* The domain gives the frame back, and the next one gets it. */
+static void frame_moves(void)
+{
+	xen_pfn_t frame = g.mfn[200], new = 1000;
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+
+	set_xen_guest_handle(r.extent_start, &frame);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, PTR(&r), 0, 0), 1);
+	set_xen_guest_handle(r.extent_start, &new);
+	ck_assert_int_eq(hc(next_owner.v, __HYPERVISOR_memory_op, XENMEM_populate_physmap, PTR(&r), 0, 0), 1);
+	ck_assert_uint_eq(new, g.mfn[200]);
+	boot_cpu.current = boot_cpu.loaded = g.v;
+}
+
+START_TEST(a_frame_that_changes_hands_meanwhile_is_not_pinned)
+{
+	struct mmuext_op op = { .cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = g.mfn[200] };
+
+	guest_make(&next_owner, 6, 16, GUISE_DOMAIN_STOCK);
+	fake.faster.lock = &g.d->tlb.lock;
+	fake.faster.nth = 1;
+	fake.faster.act = frame_moves;
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_mmuext_op, PTR(&op), 1, 0, DOMID_SELF), -EPERM);
+	ck_assert_uint_eq(frame_owner(frame_of(g.mfn[200])), 6);
+	ck_assert_uint_eq(frame_of(g.mfn[200])->flags, 0);
+}
+END_TEST
+
 START_TEST(a_native_domain_tells_of_one_page_by_invlpg)
 {
 	ck_assert(cpu_access(g.v, VA, PF_WRITE).ok);
@@ -442,6 +473,7 @@ SUITE(flush)
 	tcase_add_test(tc, a_mapping_of_a_foreign_frame_is_refused_and_changes_nothing);
 	tcase_add_test(tc, a_long_list_of_updates_is_finished_whatever_interrupts_it);
 	tcase_add_test(tc, a_table_is_pinned_once);
+	tcase_add_test(tc, a_frame_that_changes_hands_meanwhile_is_not_pinned);
 	tcase_add_test(tc, writing_a_table_marks_its_mapping_as_accessed);
 	tcase_add_test(tc, invlpg_is_for_a_table_that_this_root_did_not_use_yet_too);
 	tcase_add_test(tc, a_table_that_becomes_a_large_page_by_update_is_found_out_at_once);
