@@ -113,7 +113,7 @@ static void tables_make(struct dom *d)
 			     M_U | (n % 7 ? M_P : 0) | flags[n % 6]);
 	for (unsigned i = 0; i < FRAMES; i++)
 		link(d, L1K, i * PAGE_SIZE, 1, frame(d, i),
-		     M_P | M_U | M_A | (i < DATA && d->m->stock ? 0 : M_RW | M_D));
+		     M_P | M_A | (i < DATA && d->m->stock ? 0 : M_U | M_RW | M_D));
 }
 
 static void birth(struct dom *d, unsigned i, uint8_t kind)

@@ -297,7 +297,7 @@ void pin_step(struct dom *d, const struct step *s)
 /* A table of leaves becomes 512 frames in a row. */
 void run_step(struct dom *d, const struct step *s)
 {
-	uint64_t flags = M_P | M_U | M_A | (s->a & 1 ? M_RW | M_D : 0);
+	uint64_t flags = M_P | M_A | (s->a & 1 ? M_RW | M_D : 0) | (s->a & 2 ? 0 : M_U);
 	mfn_t table = frame(d, L1R);
 
 	if (!d->run || !m_owns(d->m, table))

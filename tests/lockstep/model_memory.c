@@ -229,9 +229,9 @@ static void leaf(const struct path *p, uint64_t table, uint32_t index, uint64_t 
 	/* It was cached. */
 	if ((v & M_P) && (v & bits) == bits && !forbids && may && (writable || !p->write))
 		succeeds(p, table, index, v, 0, false);
-	/* A stock kernel writes to its own table, which it maps read-only; or it is told that it may not. */
+	/* A stock kernel writes to its own table, which it maps read-only and for itself; or it is told that it may not. */
 	f = &model.frame[frame_of(v) % M_FRAMES];
-	if (p->d->stock && p->write && (v & M_P) && !(v & M_RW) && (rw & M_RW) && m_owns(p->d, frame_of(v)) &&
+	if (p->d->stock && p->write && (v & (M_P | M_U | M_RW)) == M_P && (rw & M_RW) && m_owns(p->d, frame_of(v)) &&
 	    f->table) {
 		if (now || v & M_A)
 			succeeds(p, table, index, v, now ? M_A & ~v : 0, true);

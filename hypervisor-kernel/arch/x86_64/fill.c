@@ -60,13 +60,14 @@ static bool entry_mark(mfn_t table, unsigned index, uint64_t *entry, uint64_t bi
 }
 
 /* A stock kernel writes one of its live, read-only tables: let it, and look at it again at the
- * next flush. */
+ * next flush.  What its user may read is none, though it was one before. */
 static bool unsync(struct domain *d, uint32_t root, uint32_t n, uint64_t va, struct walk *w) MUST_HOLD(d->tlb.lock)
 {
 	mfn_t m = pte_mfn(w->entry[1]);
 	struct tlb *t = &d->tlb;
 
-	if (d->paging != GUISE_DOMAIN_STOCK || !frame_owned_by(m, d->id) || !(frame_of(m)->flags & FRAME_TABLE))
+	if (d->paging != GUISE_DOMAIN_STOCK || w->entry[1] & PTE_U || !frame_owned_by(m, d->id) ||
+	    !(frame_of(m)->flags & FRAME_TABLE))
 		return false;
 	if (t->nr_unsynced == TLB_UNSYNCED) {
 		tlb_resync(d);

@@ -731,6 +731,21 @@ TEST("a read-only page that is no table stays read-only", .paging = BOTH)
 	expect_eq(word_at(va), 5);
 }
 
+/* Memory that was a table, and that a device filled then: a write to it is the kernel's to copy it first. */
+TEST("a read-only page of the user that was a table stays read-only", .paging = BOTH)
+{
+	uint64_t va = pt_space(), *page = pt_page();
+
+	expect_eq(mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn(page), 0), 0);
+	expect_eq(mmuext(MMUEXT_UNPIN_TABLE, virt_to_mfn(page), 0), 0);
+	pt_set(va, virt_to_bus(page) | PTE_RO);
+	expect_eq(word_at(va), 0);
+	expect(!can_write(va, 6));
+	expect_eq(trapped.error, PF_PRESENT | PF_WRITE);
+	expect_eq(hc_vcpu(VCPUOP_get_runstate_info, 0, (void *)va), -XEN_EFAULT);
+	expect_eq(word_at(va), 0);
+}
+
 TEST("the kernel writes a result to a read-only page of no table with -EFAULT", .paging = BOTH)
 {
 	uint64_t va = pt_space();

@@ -147,7 +147,7 @@ void pt_protect(void)
 	for (uint64_t i = 0; stock && i < start->nr_pt_frames; i++) {
 		uint64_t va = start->pt_base + i * PAGE_SIZE;
 
-		if (hc_update_va_mapping(va, virt_to_bus((void *)va) | PTE_RO))
+		if (hc_update_va_mapping(va, virt_to_bus((void *)va) | PTE_TABLE))
 			fails(__FILE__, __LINE__, "a table cannot be made read-only");
 	}
 }
@@ -159,7 +159,7 @@ uint64_t *pt_page(void)
 	if (!page)
 		fails(__FILE__, __LINE__, "no memory");
 	if (stock)
-		hc_update_va_mapping((uint64_t)page, virt_to_bus(page) | PTE_RO);
+		hc_update_va_mapping((uint64_t)page, virt_to_bus(page) | PTE_TABLE);
 	return page;
 }
 

@@ -19,6 +19,7 @@
 #define PTE_FRAME 0x000ffffffffff000ull
 #define PTE_DATA  (PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D)
 #define PTE_RO	  (PTE_P | PTE_U | PTE_A)
+#define PTE_TABLE (PTE_P | PTE_A) /* a leaf that maps a table to the kernel alone	*/
 
 /* A stock domain maps its own tables read-only, as a stock kernel does. */
 void pt_protect(void);

@@ -12,7 +12,7 @@
 
 #define VA    0x0000123456600000ull
 #define LEAF  (PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D)
-#define RO    (PTE_P | PTE_U | PTE_A)
+#define RO    (PTE_P | PTE_A) /* the kernel's alone */
 #define DATA  128
 #define ALIAS 0xffff888000000000ull /* where the guest's kernel maps all its frames */
 
@@ -353,6 +353,27 @@ START_TEST(a_new_root_for_user_mode_counts_at_the_next_crossing)
 }
 END_TEST
 
+START_TEST(a_page_that_was_a_table_is_read_only_to_the_user)
+{
+	uint64_t *page = mfn_to_virt(g.mfn[200]);
+
+	mmuext(MMUEXT_PIN_L1_TABLE, g.mfn[200]);
+	mmuext(MMUEXT_UNPIN_TABLE, g.mfn[200]);
+	*page = 0; /* as a device writes it */
+	guest_map(&g, g.mfn[0], VA, g.mfn[200] << PAGE_SHIFT | PTE_P | PTE_U | PTE_A, &next_table);
+	for (unsigned mode = 0; mode < 2; mode++) {
+		struct cpu_result r;
+
+		g.v->arch.root[0] = g.mfn[0];
+		g.v->arch.kernel_mode = mode;
+		ck_assert(cpu_access(g.v, VA, 0).ok);
+		r = cpu_access(g.v, VA, PF_WRITE);
+		ck_assert(!r.ok);
+		ck_assert_uint_eq(r.error & (PF_PRESENT | PF_WRITE), PF_PRESENT | PF_WRITE);
+	}
+}
+END_TEST
+
 static struct guest next_owner;
 
 /* The domain gives the frame back, and the next one gets it. */
@@ -401,7 +422,7 @@ START_TEST(writing_a_table_marks_its_mapping_as_accessed)
 	unsigned n = pt_index(alias(number_of(t)), 1);
 
 	ck_assert(cpu_access(g.v, VA, 0).ok); /* now it is a table */
-	*guest_entry(aliases, n) = t << PAGE_SHIFT | PTE_P | PTE_U;
+	*guest_entry(aliases, n) = t << PAGE_SHIFT | PTE_P;
 	write_directly(t, 1, 0);
 	ck_assert_uint_eq(*guest_entry(aliases, n), t << PAGE_SHIFT | RO);
 }
@@ -473,6 +494,7 @@ SUITE(flush)
 	tcase_add_test(tc, a_mapping_of_a_foreign_frame_is_refused_and_changes_nothing);
 	tcase_add_test(tc, a_long_list_of_updates_is_finished_whatever_interrupts_it);
 	tcase_add_test(tc, a_table_is_pinned_once);
+	tcase_add_test(tc, a_page_that_was_a_table_is_read_only_to_the_user);
 	tcase_add_test(tc, a_frame_that_changes_hands_meanwhile_is_not_pinned);
 	tcase_add_test(tc, writing_a_table_marks_its_mapping_as_accessed);
 	tcase_add_test(tc, invlpg_is_for_a_table_that_this_root_did_not_use_yet_too);

@@ -279,7 +279,7 @@ START_TEST(a_run_whose_table_is_being_written_is_looked_at_again_by_the_flush)
 	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
 	uint64_t alias = 0x400000;
 
-	guest_map(&g, g.mfn[0], alias, t << PAGE_SHIFT | RO, &next_table);
+	guest_map(&g, g.mfn[0], alias, t << PAGE_SHIFT | (RO & ~PTE_U), &next_table);
 	ck_assert(cpu_access(g.v, VA, 0).ok);
 	cpu_write(g.v, alias, g.mfn[FIRST] << PAGE_SHIFT | LEAF); /* no change, but not watched from here */
 	use(VA);

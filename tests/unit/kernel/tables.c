@@ -49,7 +49,7 @@ static uint64_t alias_leaf(uint8_t paging, uint32_t n)
 {
 	bool read_only = n < TABLES && paging == GUISE_DOMAIN_STOCK;
 
-	return g.mfn[n] << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (read_only ? 0 : PTE_RW | PTE_D);
+	return g.mfn[n] << PAGE_SHIFT | PTE_P | PTE_A | (read_only ? 0 : PTE_U | PTE_RW | PTE_D);
 }
 
 void tables_start(uint8_t paging, uint32_t nr)
