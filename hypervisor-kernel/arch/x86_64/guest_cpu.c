@@ -87,12 +87,11 @@ long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
 		if (!o || o->arch.gdt_mfn != m || index >= o->arch.gdt_entries)
 			continue;
 		WRITE_ONCE(o->arch.gdt[index], desc);
-		if (this_cpu()->loaded == o) {
+		__atomic_store_n(&o->arch.gdt_changed, true, __ATOMIC_SEQ_CST);
+		if (this_cpu()->loaded == o)
 			segment_load_gdt(this_cpu(), o);
-		} else if (o->arch.home) {
-			__atomic_store_n(&o->arch.gdt_changed, true, __ATOMIC_SEQ_CST);
-			arch_resched_cpu(READ_ONCE(o->arch.home)->id);
-		}
+		else if (sched_elsewhere(o)) /* or it finds the change when it is loaded */
+			arch_resched_cpu(READ_ONCE(o->cpu));
 	}
 	return 0;
 }

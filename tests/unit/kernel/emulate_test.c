@@ -5,6 +5,7 @@
 #include "fake.h"
 
 #include <arch/arch.h>
+#include <arch/percpu.h>
 #include <arch/x86.h>
 
 static struct guest g;
@@ -243,9 +244,29 @@ START_TEST(a_guests_descriptor_table_is_copied_and_checked)
 }
 END_TEST
 
+START_TEST(a_descriptor_of_a_vcpu_that_runs_nowhere_interrupts_nobody)
+{
+	uint64_t *frame = mfn_to_virt(g.mfn[3]), at = (g.mfn[3] << PAGE_SHIFT) + 8;
+	struct vcpu *o = vcpu_create(g.d, 1);
+
+	frame[1] = 0;
+	ck_assert_int_eq(gdt_load(o, g.mfn[3], 3), 0);
+	o->arch.home = &boot_cpu; /* it was here */
+	boot_cpu.resched = false;
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, at, 0x00cff3000000ffff, 0, 0), 0);
+	ck_assert_uint_eq(o->arch.gdt[1], 0x00cff3000000ffff);
+	ck_assert(o->arch.gdt_changed);
+	ck_assert(!boot_cpu.resched);
+	o->on_cpu = true;
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_update_descriptor, at, 0x00cffb000000ffff, 0, 0), 0);
+	ck_assert(boot_cpu.resched);
+}
+END_TEST
+
 SUITE(emulate)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, a_descriptor_of_a_vcpu_that_runs_nowhere_interrupts_nobody);
 	tcase_add_test(tc, rip_moves_by_the_length_of_the_instruction);
 	tcase_add_test(tc, anything_else_is_the_guests_own_fault);
 	tcase_add_test(tc, an_instruction_at_the_end_of_mapped_memory_is_read_no_further);
