@@ -94,7 +94,7 @@ static void prefill(struct domain *d, uint32_t n, mfn_t table, unsigned index) M
 	d->tlb.node[n].lines |= 3ull << first / 8;
 	for (unsigned i = first; i < first + PREFILL; i++)
 		if (!cached[i] && (guest[i] & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
-			cached[i] = leaf_derive(d, table, i, READ_ONCE(guest[i]));
+			cached[i] = leaf_derive(d, READ_ONCE(guest[i]));
 }
 
 /* A table that misses again and again may be a run that one entry can map.  Looking costs 512 reads:
@@ -149,7 +149,7 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	}
 	if (!entry_mark(w.table[1], index, &w.entry[1], access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
 		return true; /* the guest changed it under us: it may try again */
-	leaf = leaf_derive(d, w.table[1], index, w.entry[1]);
+	leaf = cache & PTE_OWN ? leaf_derive(d, w.entry[1]) : leaf_value(w.entry[1], writable) | cache;
 	if (n == FRAME_NIL)
 		n = chain_get(d, r, va, &w);
 	if (n == FRAME_NIL)
@@ -197,6 +197,6 @@ void tlb_fill_answered(struct vcpu *v)
 	spin_lock(&d->tlb.lock);
 	n = walk_cached(d, v->arch.cr3[0], va, 0, &w, &result);
 	if (n != FRAME_NIL && result == WALK_OK)
-		*node_slot(&d->tlb, n, pt_index(va, 1)) = leaf_derive(d, w.table[1], pt_index(va, 1), w.entry[1]);
+		*node_slot(&d->tlb, n, pt_index(va, 1)) = leaf_derive(d, w.entry[1]);
 	spin_unlock(&d->tlb.lock);
 }

@@ -241,7 +241,7 @@ int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool
 		node_demote(d, f->cached - 1);
 	cached = node_slot(t, f->cached - 1, index);
 	if (n->level == 1)
-		*cached = leaf_derive(d, table, index, value);
+		*cached = leaf_derive(d, value);
 	else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) && !link_holds(t, *cached, value))
 		node_unlink(d, cached);
 	return 0;

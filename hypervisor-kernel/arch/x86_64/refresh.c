@@ -37,7 +37,7 @@ static void leaves_refresh(struct domain *d, mfn_t table, uint64_t *cached, unsi
 		entry = READ_ONCE(guest[i]);
 		leaf = leaf_value(entry, true) | PTE_OWN;
 		if ((leaf ^ old) & same) /* which has P and A */
-			leaf = leaf_derive(d, table, i, entry);
+			leaf = leaf_derive(d, entry);
 		cached[i] = leaf;
 	}
 }

@@ -102,17 +102,11 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 	return false;
 }
 
-uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry)
+/* A stock kernel maps its live tables read-only: what it maps writable is a table no more. */
+void table_writable(struct domain *d, mfn_t m)
 {
-	uint64_t bits;
-	bool writable;
-
-	if (!leaf_allowed(d, table, index, entry, &writable, &bits))
-		return 0;
-	if (entry & PTE_RW && d->paging == GUISE_DOMAIN_STOCK && bits & PTE_OWN) {
-		/* It maps its live tables read-only: what it maps writable is a table no more. */
-		frame_table[pte_mfn(entry)].flags &= (uint8_t)~FRAME_TABLE;
-		node_detach(d, pte_mfn(entry));
-	}
-	return leaf_value(entry, writable) | bits;
+	if (d->paging != GUISE_DOMAIN_STOCK)
+		return;
+	frame_table[m].flags &= (uint8_t)~FRAME_TABLE;
+	node_detach(d, m);
 }

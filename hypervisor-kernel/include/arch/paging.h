@@ -67,21 +67,19 @@ static inline uint64_t leaf_value(uint64_t entry, bool writable)
 	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
 }
 
-uint64_t leaf_derive_rare(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock);
+/* The frame, which may be a table, is mapped writable. */
+void table_writable(struct domain *d, mfn_t m) MUST_HOLD(d->tlb.lock);
 
-/* The value a cached leaf may have for the guest's leaf entry at table[index]; 0 = none. */
-static inline uint64_t leaf_derive(struct domain *d, mfn_t table, unsigned index, uint64_t entry) MUST_HOLD(d->tlb.lock)
+/* The value a cached leaf may have for the guest's leaf entry; 0 = none, or the frame is not the domain's own: whether
+ * it may name that is looked up at a miss, since a guest can write thousands of them and have as many grants. */
+static inline uint64_t leaf_derive(struct domain *d, uint64_t entry) MUST_HOLD(d->tlb.lock)
 {
-	mfn_t m = pte_mfn(entry);
-	const struct frame *f;
+	const struct frame *f = frame_of(pte_mfn(entry));
 
-	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+	if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || !f || frame_owner(f) != d->id)
 		return 0;
-	if (m >= frame_max)
-		return leaf_derive_rare(d, table, index, entry);
-	f = &frame_table[m];
-	if (frame_owner(f) != d->id || (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE)))
-		return leaf_derive_rare(d, table, index, entry);
+	if (entry & PTE_RW && (f->cached || f->flags & FRAME_TABLE))
+		table_writable(d, pte_mfn(entry));
 	return leaf_value(entry, true) | PTE_OWN;
 }
 

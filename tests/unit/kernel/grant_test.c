@@ -232,6 +232,37 @@ START_TEST(an_entry_that_changes_while_it_is_claimed_lends_what_it_said)
 }
 END_TEST
 
+static void no_look(void)
+{
+	ck_abort_msg("the grants are looked at");
+}
+
+/* There may be 4096 of them, and a call may write as many entries. */
+START_TEST(grants_are_looked_at_when_they_are_used_not_when_an_entry_is_written)
+{
+	mfn_t t = guest_table(&user, user.mfn[0], VA, 1, &next_table);
+	uint64_t foreign = owner.mfn[5] << PAGE_SHIFT | PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D;
+	struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
+	mmu_update_t u[2] = { { (t << PAGE_SHIFT) + 8, foreign },
+			      { (t << PAGE_SHIFT) + 16, user.mfn[9] << PAGE_SHIFT | PTE_P | PTE_U | PTE_A } };
+	grant_handle_t h;
+
+	offer(8, 6, 3, 0);
+	ck_assert_int_eq(map(&user, VA, 8, GNTMAP_host_map, &h), GNTST_okay);
+	ck_assert_uint_eq(cpu_access(user.v, VA, PF_WRITE).m, owner.mfn[3]);
+	fake.faster.lock = &user.d->grants->lock;
+	fake.faster.nth = 1;
+	fake.faster.act = no_look;
+	ck_assert_int_eq(hc(user.v, __HYPERVISOR_mmu_update, PTR(u), 2, 0, DOMID_SELF), 0);
+	ck_assert(cpu_access(user.v, VA + 2 * PAGE_SIZE, 0).ok);
+	ck_assert_int_eq(hc(user.v, __HYPERVISOR_mmuext_op, PTR(&flush), 1, 0, DOMID_SELF), 0);
+	fake.faster.nth = 0;
+	ck_assert_uint_eq(cpu_access(user.v, VA, PF_WRITE).m, owner.mfn[3]);
+	ck_assert(!cpu_access(user.v, VA + PAGE_SIZE, 0).ok);
+	ck_assert_int_eq(unmap(&user, h), GNTST_okay);
+}
+END_TEST
+
 static unsigned touched;
 
 /* Whatever frame the kernel looks at, another vCPU of its domain gives it back at that moment. */
@@ -377,6 +408,7 @@ SUITE(grant)
 	tcase_add_test(tc, a_mapping_that_fails_half_way_leaves_no_use_behind);
 	tcase_add_test(tc, an_entry_that_changes_while_it_is_claimed_lends_what_it_said);
 	tcase_add_test(tc, a_frame_of_the_table_cannot_be_given_back_before_it_is_one);
+	tcase_add_test(tc, grants_are_looked_at_when_they_are_used_not_when_an_entry_is_written);
 	tcase_add_test(tc, mappings_run_out_without_harm);
 	tcase_add_test(tc, a_dead_user_gives_all_back);
 	tcase_add_test(tc, a_dead_owner_stays_until_the_last_user_lets_go);

@@ -180,7 +180,7 @@ static uint64_t derive(uint64_t entry)
 	uint64_t leaf;
 
 	spin_lock(&g.d->tlb.lock);
-	leaf = leaf_derive(g.d, g.mfn[3], 9, entry);
+	leaf = leaf_derive(g.d, entry);
 	spin_unlock(&g.d->tlb.lock);
 	return leaf;
 }
