@@ -78,18 +78,17 @@ long hc_console_io(struct vcpu *v, const uint64_t *arg)
 	struct domain *d = v->domain;
 	char text[CONSOLE_MAX];
 
-	if (arg[0] == CONSOLEIO_read)
-		return 0;
-	if (arg[0] != CONSOLEIO_write)
+	if (arg[0] != CONSOLEIO_read && arg[0] != CONSOLEIO_write)
 		return -ENOSYS;
+	if (arg[0] == CONSOLEIO_read || !n)
+		return 0;
 	if (copy_from_guest(text, arg[2], n))
 		return -EFAULT;
 	if (d->id == DOMID_FIRST)
 		console_write(text, n);
 	else
 		guest_write(d->id, text, n);
-	if (n == arg[1])
-		return 0;
+	/* A serial line is slow: others go first, also after the end and within a multicall. */
 	hypercall_set_arg(v, 1, arg[1] - n);
 	hypercall_set_arg(v, 2, arg[2] + n);
 	return HC_CONTINUE;

@@ -230,6 +230,25 @@ START_TEST(a_long_text_is_written_whole)
 }
 END_TEST
 
+START_TEST(others_go_first_after_each_part_of_a_text)
+{
+	static char text[300];
+	struct multicall_entry e[2];
+
+	memset(text, 'x', sizeof(text));
+	for (unsigned i = 0; i < 2; i++)
+		e[i] = (struct multicall_entry){ .op = __HYPERVISOR_console_io,
+						 .args = { CONSOLEIO_write, sizeof(text), PTR(text) },
+						 .result = 1 };
+	fake.console_len = fake.continued = 0;
+	ck_assert_int_eq(hc(a.v, __HYPERVISOR_multicall, PTR(e), 2, 0, 0), 0);
+	ck_assert_uint_eq(fake.continued, 4);
+	ck_assert_uint_eq(fake.console_len, 2 * sizeof(text) + strlen("(d5) "));
+	ck_assert_int_eq(e[0].result, 0);
+	ck_assert_int_eq(e[1].result, 0);
+}
+END_TEST
+
 /* ---- interrupts ---- */
 
 static long irq_op(struct guest *g, unsigned op, void *arg)
@@ -325,6 +344,7 @@ SUITE(domain)
 	tcase_add_test(tc, a_guests_text_stands_behind_its_mark);
 	tcase_add_test(tc, a_guest_cannot_pass_for_the_kernel);
 	tcase_add_test(tc, a_long_text_is_written_whole);
+	tcase_add_test(tc, others_go_first_after_each_part_of_a_text);
 	tcase_add_test(tc, an_interrupt_goes_to_whoever_holds_it_and_waits_for_the_eoi);
 	tcase_add_test(tc, messages_are_given_out_within_the_handle);
 	tcase_add_test(tc, messages_of_a_domain_that_is_gone_are_given_out_again);
