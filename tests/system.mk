@@ -73,7 +73,7 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 	$(Q)$(call tiny_link,$(TINY_OBJS))
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-l4linux test-claims test-hide test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
+.PHONY: test-l4linux test-claims test-hide test-bochs test-cpus test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
 test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -85,6 +85,15 @@ test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved 
 
 test-hide: $(GUISE) $(S)/archive.cpio ## the same, while the kernel hides as on a CPU with Meltdown
 	$(Q)tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.hide hide $(CLAIM)
+
+bochs = BOCHS=$(1) tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.$(1).$(notdir $(2)) $(2)
+test-bochs: $(GUISE) $(S)/archive.cpio ## the claims on another emulator, which has PCIDs, x2APIC and TSC deadlines (BOCHS=tigerlake): minutes
+	$(Q)scripts/deps bochs
+	$(Q)$(call bochs,$(or $(BOCHS),tigerlake),$(CLAIM))
+
+test-cpus: $(GUISE) $(S)/archive.cpio ## a few of these, for what QEMU cannot show, on CPUs of two makers
+	$(Q)scripts/deps bochs
+	$(Q)tests/sum '$(call bochs,tigerlake,only=MOV)' 'SAYS=PCIDs $(call bochs,tigerlake,only=flush)' '$(call bochs,ryzen,only=MOV)'
 
 test-smp: $(GUISE) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
 	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
@@ -105,7 +114,7 @@ test-libvirt: $(ALL) ## the stock virsh against guised
 	$(Q)B=$(B) tests/system/libvirt/run
 
 # The longest first: sum starts them in this order.
-SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-hide test-l4linux test-nmi test-smp test-rings
+SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-hide test-l4linux test-nmi test-cpus test-smp test-rings
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
 test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these

@@ -132,7 +132,7 @@ static char *open_edu(struct guise_device *dev)
 	return regs;
 }
 
-TEST("a device has one owner at a time")
+TEST("a device has one owner at a time", .device = 1)
 {
 	uint32_t a = create(TOY), b = create(OTHER);
 	struct guise_device dev;
@@ -149,7 +149,8 @@ TEST("a device has one owner at a time")
 	edu_take(&dev);
 }
 
-TEST("a device reaches nothing of a domain that is no more, whatever it was doing, nor of whoever has the memory now")
+TEST("a device reaches nothing of a domain that is no more, whatever it was doing, nor of whoever has the memory now",
+     .device = 1)
 {
 	uint32_t toy = create(TOY), other = create(OTHER);
 	uint64_t value = PATTERN, m[FRAMES];

@@ -10,7 +10,8 @@
  *	done: P passed, F failed, S skipped
  *
  * After each claim all memory must be back where it was.  Command line: first=K to begin with the
- * Kth, only=TEXT for those whose name contains TEXT (with _ for a space), seed=N, times (print them).
+ * Kth, only=TEXT for those whose name contains TEXT (with _ for a space), seed=N, times (print them), nodevice (the
+ * machine has none that does DMA, and no IOMMU).
  */
 #include <archive.h>
 #include <runtime/hypercall.h>
@@ -28,7 +29,7 @@
 static struct {
 	uint64_t first, seed;
 	char only[64];
-	int times;
+	int times, nodevice;
 } option = { .first = 1, .seed = 1 };
 
 static unsigned passed, failed, skipped, number;
@@ -57,6 +58,7 @@ static void options_read(void)
 		for (unsigned i = 0; *p && *p != ' ' && i < sizeof(option.only) - 1; i++, p++)
 			option.only[i] = *p == '_' ? ' ' : *p;
 	option.times = option_find("times") != NULL;
+	option.nodevice = option_find("nodevice") != NULL;
 }
 
 static uint64_t free_frames(void)
@@ -117,6 +119,8 @@ static void judge(const struct trial *t)
 	unsigned times = t->claim->times ? t->claim->times : 1;
 
 	print("# %u %s\n", number, t->name);
+	if (t->claim->device && option.nodevice)
+		o = (struct outcome){ .verdict = VERDICT_SKIP, .text = "the machine has no such device" };
 	for (unsigned i = 0; i < times && o.verdict == VERDICT_HOLDS; i++) {
 		uint64_t seed = (option.seed + i) * 0x9e3779b97f4a7c15ull;
 
