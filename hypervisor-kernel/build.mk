@@ -7,8 +7,11 @@ RETPOLINES := $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk
 # With DEBUG=1 undefined behaviour is an exception (UD2), arrays on the stack have a guard word, and tests/debug/
 # looks after memory, CPUs that wait, and all the kernel's books.
 KERNEL_DEBUG := -DDEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error -fstack-protector-strong -mstack-protector-guard=global
-KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax arch_idle return_to_guest trap_paranoid apic_init_cpu \
-	schedule hc_system_op
+KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax arch_idle return_to_guest trap_paranoid apic_init_cpu
+# What compares the books (guise fsck) is a part of such a kernel, and of the one that system tests boot, whose other objects
+# are those of $(GUISE).
+KERNEL_FSCK := $(addprefix $(B)/tests/debug/, fsck.o rest.o)
+KERNEL_FSCK_WRAPPED := arch_resched_done hc_system_op
 KERNEL_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-strict-aliasing -fno-jump-tables -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=. \
@@ -27,7 +30,7 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
 	lib/archive.o lib/string.o lib/vsnprintf.o)
 
-KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o fsck.o rest.o locks.o))
+KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o locks.o) $(KERNEL_FSCK))
 # The archive aligns its files by 4, and x86 does not mind.
 $(B)/hypervisor-kernel/core/first_domain.o: KERNEL_DEBUG += -fno-sanitize=alignment
 
@@ -48,17 +51,22 @@ $(B)/hypervisor-kernel/%.o: hypervisor-kernel/%.S $(B)/hypervisor-kernel/arch/x8
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
-# The symbol table for backtraces is made from a first link and stands behind all code and data.
-KERNEL_LD := ld -nostdlib -static -z max-page-size=4096 -z noexecstack -T hypervisor-kernel/arch/x86_64/kernel.lds \
-	$(if $(DEBUG),$(KERNEL_WRAPPED:%=--wrap=%))
-$(GUISE): $(KERNEL_OBJS) hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk
+KERNEL_LD := ld -nostdlib -static -z max-page-size=4096 -z noexecstack -T hypervisor-kernel/arch/x86_64/kernel.lds
+# $(call kernel_link,objects,functions that are wrapped): the symbol table for backtraces is made from a first link and
+# stands behind all code and data.
+define kernel_link
 	@echo "  LD      $@"
+	@mkdir -p $(@D)
 	$(Q)awk -f hypervisor-kernel/symbols.awk < /dev/null > $@.symbols.S
 	$(Q)$(CC) -c -o $@.symbols.o $@.symbols.S
-	$(Q)$(KERNEL_LD) -o $@.tmp $(KERNEL_OBJS) $@.symbols.o
+	$(Q)$(KERNEL_LD) $(2:%=--wrap=%) -o $@.tmp $(1) $@.symbols.o
 	$(Q)nm -n $@.tmp | awk -f hypervisor-kernel/symbols.awk > $@.symbols.S
 	$(Q)$(CC) -c -o $@.symbols.o $@.symbols.S
-	$(Q)$(KERNEL_LD) -o $@.tmp $(KERNEL_OBJS) $@.symbols.o
+	$(Q)$(KERNEL_LD) $(2:%=--wrap=%) -o $@.tmp $(1) $@.symbols.o
 	$(Q)mv $@.tmp $@
+endef
+KERNEL_LINK := hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk hypervisor-kernel/build.mk
+$(GUISE): $(KERNEL_OBJS) $(KERNEL_LINK)
+	$(call kernel_link,$(KERNEL_OBJS),$(if $(DEBUG),$(KERNEL_WRAPPED) $(KERNEL_FSCK_WRAPPED)))
 
--include $(KERNEL_OBJS:.o=.d) $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h.d
+-include $(KERNEL_OBJS:.o=.d) $(KERNEL_FSCK:.o=.d) $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h.d

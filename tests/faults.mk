@@ -18,7 +18,7 @@ faults: $(ALL) $(FAULTS_DIR)/load $(FAULTS_DIR)/canary ## inject faults into dri
 	@tests/faults/run $(B)
 
 # With so few, one that nobody notices is several percent.
-test-faults: $(ALL) $(FAULTS_DIR)/load $(FAULTS_DIR)/canary ## a few faults, always the same
-	@env -u CLASS -u DRIVERS FIO=0 FAULTS=32 SEED=1 LEAST=90 tests/faults/run $(B)
+test-faults: $(CHECKED_ALL) $(FAULTS_DIR)/load $(FAULTS_DIR)/canary ## a few faults, always the same
+	@env -u CLASS -u DRIVERS FIO=0 FAULTS=32 SEED=1 LEAST=90 tests/faults/run $(CHECKED)
 
 -include $(FAULTS_DIR)/load.d $(FAULTS_DIR)/canary.d

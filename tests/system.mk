@@ -6,6 +6,15 @@ comma := ,
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
 SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu personality flushes hostile dma race residue
 
+# What system tests boot: the same build, but for a kernel that compares its books when it is asked (guise fsck), and so at each
+# test's end.  With DEBUG=1 each kernel does.
+CHECKED := $(B)$(if $(DEBUG),,/checked)
+CHECKED_KERNEL := $(CHECKED)/hypervisor-kernel/guise
+CHECKED_ALL := $(ALL) $(CHECKED_KERNEL)
+$(B)/checked/hypervisor-kernel/guise: $(KERNEL_OBJS) $(KERNEL_FSCK) $(KERNEL_LINK)
+	$(call kernel_link,$(KERNEL_OBJS) $(KERNEL_FSCK),$(KERNEL_FSCK_WRAPPED))
+	$(Q)ln -sfn $(patsubst %,../%,guise guised vmm drivers-vm tests faults) $(B)/checked/
+
 JUDGE_OBJS := $(addprefix $(S)/judge/, main.o trial.o manage.o edu.o) $(addprefix $(B)/vmm/, pci.o domain.o native.o elf.o archive.o) \
 	$(B)/drivers-vm/obj/virtio/virtio_cap.o
 $(S)/judge/%.o: SYSTEM_CFLAGS += -Ivmm
@@ -50,7 +59,7 @@ $(RINGS)/archive-%: $(RINGS)/vmm-% $(RINGS)/frontend-% $(DRIVERS)
 		$(foreach d,virtio-blk nvme virtio-net e1000e,drivers/$(d)=$(B)/drivers-vm/$(d)) > $@
 
 # $(call rings,kind,name,arguments of QEMU)
-rings = QEMU_ARGS="$(3)" tests/system/run $(GUISE) $(RINGS)/archive-$(1) $(RINGS)/$(2).log
+rings = QEMU_ARGS="$(3)" tests/system/run $(CHECKED_KERNEL) $(RINGS)/archive-$(1) $(RINGS)/$(2).log
 rings_disk = tests/system/debian/gpt $(RINGS)/$(1) 512 && \
 	$(call rings,blk,$(1),-drive if=none$(comma)id=d$(comma)file=$(RINGS)/$(1)$(comma)format=raw -device $(2))
 rings_net = $(call rings,net,$(1),-netdev user$(comma)id=n$(comma)restrict=on -device $(2))
@@ -74,56 +83,56 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
 .PHONY: test-l4linux test-claims test-hide test-bochs test-cpus test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
-test-rings: $(GUISE) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
+test-rings: $(CHECKED_KERNEL) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
 		'$(call rings_net,virtio-net,virtio-net-pci$(comma)netdev=n$(comma)disable-legacy=on$(comma)iommu_platform=on$(comma)romfile=)' \
 		'$(call rings_net,e1000e,e1000e$(comma)netdev=n$(comma)romfile=)'
 
-test-claims: $(GUISE) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
-	$(Q)tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log $(CLAIM)
+test-claims: $(CHECKED_KERNEL) $(S)/archive.cpio ## claims about the kernel, each proved by a domain of its own
+	$(Q)tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log $(CLAIM)
 
-test-hide: $(GUISE) $(S)/archive.cpio ## the same, while the kernel hides as on a CPU with Meltdown
-	$(Q)tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.hide hide $(CLAIM)
+test-hide: $(CHECKED_KERNEL) $(S)/archive.cpio ## the same, while the kernel hides as on a CPU with Meltdown
+	$(Q)tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.hide hide $(CLAIM)
 
-bochs = BOCHS=$(1) tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.$(1).$(notdir $(2)) $(2)
-test-bochs: $(GUISE) $(S)/archive.cpio ## the claims on another emulator, which has PCIDs, x2APIC and TSC deadlines (BOCHS=tigerlake): minutes
+bochs = BOCHS=$(1) tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.$(1).$(notdir $(2)) $(2)
+test-bochs: $(CHECKED_KERNEL) $(S)/archive.cpio ## the claims on another emulator, which has PCIDs, x2APIC and TSC deadlines (BOCHS=tigerlake): minutes
 	$(Q)scripts/deps bochs
 	$(Q)$(call bochs,$(or $(BOCHS),tigerlake),$(CLAIM))
 
-test-cpus: $(GUISE) $(S)/archive.cpio ## a few of these, for what QEMU cannot show, on CPUs of two makers
+test-cpus: $(CHECKED_KERNEL) $(S)/archive.cpio ## a few of these, for what QEMU cannot show, on CPUs of two makers
 	$(Q)scripts/deps bochs
 	$(Q)tests/sum '$(call bochs,tigerlake,only=MOV)' 'SAYS=PCIDs $(call bochs,tigerlake,only=flush)' '$(call bochs,ryzen,only=MOV)'
 
-test-smp: $(GUISE) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
-	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(GUISE) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
+test-smp: $(CHECKED_KERNEL) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
+	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
 
-test-debian: $(ALL) ## a stock Debian guest, and what the host says when it cannot be
-	$(Q)B=$(B) tests/system/debian/run
+test-debian: $(CHECKED_ALL) ## a stock Debian guest, and what the host says when it cannot be
+	$(Q)B=$(CHECKED) tests/system/debian/run
 
-test-l4linux: $(ALL) ## Debian on the patched kernel, if that is built (L4LINUX=1: build it)
-	$(Q)B=$(B) tests/system/l4linux/run
+test-l4linux: $(CHECKED_ALL) ## Debian on the patched kernel, if that is built (L4LINUX=1: build it)
+	$(Q)B=$(CHECKED) tests/system/l4linux/run
 
-test-many: $(ALL) $(S)/many/tiny ## many guests at once, and the host command
-	$(Q)B=$(B) tests/system/many/run
+test-many: $(CHECKED_ALL) $(S)/many/tiny ## many guests at once, and the host command
+	$(Q)B=$(CHECKED) tests/system/many/run
 
-test-machine: $(ALL) ## the whole machine under libvirt, from disk and CD, BIOS and UEFI
-	$(Q)B=$(B) tests/system/machine/run
+test-machine: $(CHECKED_ALL) ## the whole machine under libvirt, from disk and CD, BIOS and UEFI
+	$(Q)B=$(CHECKED) tests/system/machine/run
 
-test-libvirt: $(ALL) ## the stock virsh against guised
-	$(Q)B=$(B) tests/system/libvirt/run
+test-libvirt: $(CHECKED_ALL) ## the stock virsh against guised
+	$(Q)B=$(CHECKED) tests/system/libvirt/run
 
 # The longest first: sum starts them in this order.
 SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-hide test-l4linux test-nmi test-cpus test-smp test-rings
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
-test-system: $(ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these
+test-system: $(CHECKED_ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these
 	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS))
 
 test-model: ## how rings are adopted, checked with SPIN
 	$(Q)B=$(B) tests/model/run
 
-test: $(ALL) $(S)/archive.cpio $(S)/many/tiny $(L)/lockstep ## all that ends in a verdict: lint, test-unit, test-lockstep, test-broken, test-model, test-system
+test: $(CHECKED_ALL) $(S)/archive.cpio $(S)/many/tiny $(L)/lockstep ## all that ends in a verdict: lint, test-unit, test-lockstep, test-broken, test-model, test-system
 	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit test-lockstep test-broken test-model lint)
 
 -include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(RINGS_OBJS:.o=.d) $(TINY_OBJS:.o=.d)

@@ -6,8 +6,6 @@
  *
  * The kernel does not know of it: some of its functions are wrapped when it is linked (build.mk).
  */
-#include "rest.h"
-
 #include <arch/arch.h>
 #include <arch/cpu.h>
 #include <arch/layout.h>
@@ -128,9 +126,7 @@ void __wrap_arch_relax(void)
 void __wrap_arch_idle(void)
 {
 	waits_since[arch_cpu_id()] = 0;
-	rest_here();
 	__real_arch_idle();
-	rest_here();
 }
 
 /* ---- a kernel that hides ---- */

@@ -460,7 +460,7 @@ void fsck(struct guise_system_check *out)
 
 	nr_domains = 0;
 	memset(number_of, 0, sizeof(number_of));
-	memset(holds, 0, sizeof(holds));
+	memset(holds, 0, MIN(frame_max, (mfn_t)FRAMES) * sizeof(holds[0]));
 	seen = (struct guise_system_check){ 0 };
 	owners_find();
 	for (unsigned i = 0; i < nr_domains; i++) {
