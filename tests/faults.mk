@@ -14,8 +14,8 @@ $(FAULTS_DIR)/canary: $(FAULTS_DIR)/canary.o $(S)/many/entry.o tests/system/many
 	$(Q)$(call tiny_link,$(FAULTS_DIR)/canary.o $(S)/many/entry.o)
 
 .PHONY: faults test-faults
-faults: $(ALL) $(FAULTS_DIR)/load $(FAULTS_DIR)/canary ## inject faults into drivers under load (FAULTS, SEED, CLASS, DRIVERS)
-	@tests/faults/run $(B)
+faults: $(CHECKED_ALL) $(FAULTS_DIR)/load $(FAULTS_DIR)/canary ## inject faults into drivers under load (FAULTS, SEED, CLASS, DRIVERS)
+	@tests/faults/run $(CHECKED)
 
 # With so few, one that nobody notices is several percent.
 test-faults: $(CHECKED_ALL) $(FAULTS_DIR)/load $(FAULTS_DIR)/canary ## a few faults, always the same
