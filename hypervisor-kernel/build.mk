@@ -8,6 +8,7 @@ RETPOLINES := $(if $(findstring clang,$(CC)),-mretpoline,-mindirect-branch=thunk
 # looks after memory, CPUs that wait, and all the kernel's books.
 KERNEL_DEBUG := -DDEBUG -fsanitize=undefined -fsanitize-undefined-trap-on-error -fstack-protector-strong -mstack-protector-guard=global
 KERNEL_WRAPPED := frame_alloc frame_free kpages_alloc kpages_free kmain arch_relax arch_idle return_to_guest trap_paranoid apic_init_cpu
+KERNEL_HANDOVER_WRAPPED := frame_give frame_release arch_tlb_flush arch_unmap_grant grant_unmap_all
 # What compares the books (guise fsck) is a part of such a kernel, and of the one that system tests boot, whose other objects
 # are those of $(GUISE).
 KERNEL_FSCK := $(addprefix $(B)/tests/debug/, fsck.o rest.o)
@@ -30,7 +31,7 @@ KERNEL_OBJS := $(addprefix $(B)/hypervisor-kernel/, \
 	core/event.o core/grant.o core/dma.o core/handle.o core/irq.o \
 	lib/archive.o lib/string.o lib/vsnprintf.o)
 
-KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o locks.o) $(KERNEL_FSCK))
+KERNEL_OBJS += $(if $(DEBUG),$(addprefix $(B)/tests/debug/, checks.o handover.o locks.o) $(KERNEL_FSCK))
 # The archive aligns its files by 4, and x86 does not mind.
 $(B)/hypervisor-kernel/core/first_domain.o: KERNEL_DEBUG += -fno-sanitize=alignment
 
@@ -67,6 +68,6 @@ define kernel_link
 endef
 KERNEL_LINK := hypervisor-kernel/arch/x86_64/kernel.lds hypervisor-kernel/symbols.awk hypervisor-kernel/build.mk
 $(GUISE): $(KERNEL_OBJS) $(KERNEL_LINK)
-	$(call kernel_link,$(KERNEL_OBJS),$(if $(DEBUG),$(KERNEL_WRAPPED) $(KERNEL_FSCK_WRAPPED)))
+	$(call kernel_link,$(KERNEL_OBJS),$(if $(DEBUG),$(KERNEL_WRAPPED) $(KERNEL_HANDOVER_WRAPPED) $(KERNEL_FSCK_WRAPPED)))
 
 -include $(KERNEL_OBJS:.o=.d) $(KERNEL_FSCK:.o=.d) $(B)/hypervisor-kernel/arch/x86_64/asm-offsets.h.d

@@ -52,7 +52,7 @@ $(F)/input.o: tests/fuzz/input.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(TEST_CFLAGS) -c -o $@ $<
 
-FUZZ_LINK = $(Q)$(TEST_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+FUZZ_LINK = $(Q)$(TEST_CC) -fsanitize=fuzzer,address,undefined $(1) -o $@ $^
 
 $(FUZZ_KERNEL:%=$(F)/%.o) $(F)/calls.o: $(F)/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
@@ -63,7 +63,7 @@ $(FUZZ_NATIVE:%=$(F)/%.o): $(F)/%.o: tests/fuzz/%.c
 	$(Q)$(TEST_CC) $(FUZZ_FLAGS) $(UNIT_NATIVE_CFLAGS) -c -o $@ $<
 
 $(FUZZ_KERNEL:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_KERNEL_LIB)
-	$(FUZZ_LINK)
+	$(call FUZZ_LINK,$(UNIT_KERNEL_WRAP))
 
 $(FUZZ_NATIVE:%=$(F)/fuzz-%): $(F)/fuzz-%: $(F)/%.o $(F)/input.o $(FUZZ_NATIVE_LIB)
 	$(FUZZ_LINK)

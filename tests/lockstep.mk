@@ -24,7 +24,7 @@ $(L)/own/%.o: tests/lockstep/%.c tests/lockstep.mk
 	$(Q)$(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT) -c -o $@ $<
 
 $(L)/lockstep: $(LOCKSTEP_OBJS) $(LOCKSTEP_LIB)
-	$(Q)$(TEST_CC) $(TEST_WATCH) -o $@ $^
+	$(Q)$(TEST_CC) $(TEST_WATCH) $(UNIT_KERNEL_WRAP) -o $@ $^
 
 .PHONY: test-lockstep
 test-lockstep: $(L)/lockstep ## the kernel and its model in lock-step: LOCKSTEP_STEPS, LOCKSTEP_SEED
@@ -33,6 +33,6 @@ test-lockstep: $(L)/lockstep ## the kernel and its model in lock-step: LOCKSTEP_
 
 .PHONY: test-broken
 test-broken: $(L)/lockstep ## the kernel's files broken, one rule at a time: the model must notice
-	@tests/lockstep/broken $(L) $< $(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT)
+	@tests/lockstep/broken $(L) $< '$(UNIT_KERNEL_WRAP)' $(TEST_CC) $(LOCKSTEP_FLAGS) $(UNIT_KERNEL_CFLAGS) $(LOCKSTEP_OPT)
 
 -include $(LOCKSTEP_OBJS:.o=.d) $(LOCKSTEP_LIB:.o=.d)

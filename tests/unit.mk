@@ -17,9 +17,10 @@ UNIT_KERNEL_FILES := \
 	arch/x86_64/emulate arch/x86_64/msr arch/x86_64/upcall arch/x86_64/vcpu arch/x86_64/guest_cpu \
 	arch/x86_64/segment arch/x86_64/speculation arch/x86_64/iommu arch/x86_64/dmar arch/x86_64/acpi lib/archive lib/string lib/vsnprintf
 UNIT_KERNEL_LIB := $(UNIT_KERNEL_FILES:%=$(U)/hypervisor-kernel/%.o) \
-	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o) $(addprefix $(U)/debug/, fsck.o locks.o)
+	$(addprefix $(U)/kernel/, arch_fake.o mmu_fake.o iommu_fake.o guest.o tables.o hostile.o) $(addprefix $(U)/debug/, fsck.o handover.o locks.o)
+UNIT_KERNEL_WRAP := $(KERNEL_HANDOVER_WRAPPED:%=-Wl,--wrap=%)
 UNIT_KERNEL_TESTS := $(addprefix $(U)/kernel/, \
-	fsck_test.o lock_test.o frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
+	fsck_test.o handover_test.o lock_test.o frame_test.o frame_alloc_test.o walk_test.o tlb_test.o flush_test.o tlb_random_test.o \
 	large_test.o event_test.o grant_test.o grant_copy_test.o handle_test.o speculation_test.o \
 	sched_test.o timer_test.o hypercall_test.o manage_test.o vcpu_test.o emulate_test.o upcall_test.o domain_test.o \
 	guest_cpu_test.o personality_test.o iommu_test.o dmar_test.o acpi_test.o boot_test.o quota_test.o lib_test.o)
@@ -108,10 +109,10 @@ $(U)/main.o: tests/unit/main.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_CC) $(TEST_CFLAGS) -c -o $@ $<
 
-TEST_LINK = $(Q)$(TEST_CC) $(TEST_WATCH) -o $@ $^ $(shell pkg-config --libs check)
+TEST_LINK = $(Q)$(TEST_CC) $(TEST_WATCH) $(1) -o $@ $^ $(shell pkg-config --libs check)
 
 $(U)/unit-kernel: $(U)/main.o $(UNIT_KERNEL_LIB) $(UNIT_KERNEL_TESTS)
-	$(TEST_LINK)
+	$(call TEST_LINK,$(UNIT_KERNEL_WRAP))
 
 $(U)/unit-native: $(U)/main.o $(UNIT_NATIVE_LIB) $(UNIT_NATIVE_TESTS)
 	$(TEST_LINK)

@@ -6,6 +6,8 @@
  *
  * The kernel does not know of it: some of its functions are wrapped when it is linked (build.mk).
  */
+#include "handover.h"
+
 #include <arch/arch.h>
 #include <arch/cpu.h>
 #include <arch/layout.h>
@@ -226,6 +228,7 @@ static void nmis_tell(void)
 void __wrap_return_to_guest(struct vcpu *v)
 {
 	waits_since[arch_cpu_id()] = 0;
+	handover_over();
 	nmis_tell();
 	if (speculation & SPECULATION_HIDDEN)
 		root_check();

@@ -3,6 +3,7 @@
  * guest.c - domains for tests, made and run by the kernel's own calls.
  */
 #include "fake.h"
+#include "../../debug/handover.h"
 
 #include <arch/arch.h>
 #include <arch/paging.h>
@@ -56,6 +57,7 @@ long hc(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint
 		const uint64_t arg[5] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8 };
 
 		rc = hypercall(v, nr, arg);
+		handover_over();
 		if (rc != HC_CONTINUE)
 			return rc;
 		fake.continued++;
