@@ -28,6 +28,8 @@ const char *trials_init(const void *program, size_t len);
 int trial_get(unsigned n, struct trial *t);
 /* Build what it needs, let it run, take it apart. */
 struct outcome trial_run(const struct trial *t, uint64_t seed);
+/* main.c.  The kernel looks at all of its books.  What does not agree is its panic, and refutes the claim. */
+void fsck(void);
 /* edu.c.  Make the machine's device ready: 1, or 0 when it has none. */
 struct guise_device;
 int edu_prepare(struct guise_device *dev);

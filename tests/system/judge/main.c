@@ -69,8 +69,7 @@ static uint64_t free_frames(void)
 	return info.free_frames;
 }
 
-/* The kernel looks at all of its books.  What does not agree is its panic, and refutes the claim. */
-static void fsck(void)
+void fsck(void)
 {
 	struct guise_system_check c;
 	long rc = guise_system(GUISE_SYSTEM_CHECK, &c, GUISE_ROOT_SYSTEM);

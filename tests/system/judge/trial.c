@@ -307,6 +307,7 @@ struct outcome trial_run(const struct trial *t, uint64_t seed)
 	}
 	if (c->device && device.kind)
 		edu_take(&device);
+	fsck();
 	destroy(&bystander, &o);
 	/* Each of these may hold frames of the other: the first one to go may have to wait. */
 	if (peer.handle)
