@@ -98,6 +98,7 @@ void cpu_serve(struct cpu *c)
 
 void context_switch(struct cpu *c, struct vcpu *next)
 {
+	static const int32_t nothing;
 	struct arch_vcpu *a = &next->arch;
 
 	context_save(c);
@@ -119,7 +120,10 @@ void context_switch(struct cpu *c, struct vcpu *next)
 		load_selector_gs(a->gs);
 		wrfsbase(a->fs_base);
 		guest_gs_base_set(a->gs_base[a->kernel_mode]);
-		asm volatile("xrstor64 %0" ::"m"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
+		/* XRSTOR of an AMD CPU before Zen leaves where the last x87 instruction and its operand were, if none is in
+		 * error (CPUID 80000008 EBX, RstrFpErrPtrs): these become the kernel's. */
+		asm volatile("fnclex; emms; fildl %1; xrstor64 %0" ::"m"(a->fpu), "m"(nothing), "a"(~0u), "d"(~0u)
+			     : "memory");
 		root_load(next, (unsigned)a->kernel_mode);
 	} else if (__atomic_exchange_n(&a->gdt_changed, false, __ATOMIC_SEQ_CST)) {
 		segment_load_gdt(c, next);
