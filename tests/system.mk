@@ -102,7 +102,8 @@ test-bochs: $(CHECKED_KERNEL) $(S)/archive.cpio ## the claims on another emulato
 
 test-cpus: $(CHECKED_KERNEL) $(S)/archive.cpio ## a few of these, for what QEMU cannot show, on CPUs of two makers
 	$(Q)scripts/deps bochs
-	$(Q)tests/sum '$(call bochs,tigerlake,only=MOV)' 'SAYS=PCIDs $(call bochs,tigerlake,only=flush)' '$(call bochs,ryzen,only=MOV)'
+	$(Q)tests/sum '$(call bochs,tigerlake,only=MOV)' 'SAYS=PCIDs $(call bochs,tigerlake,only=flush)' '$(call bochs,ryzen,only=MOV)' \
+		'$(call bochs,tigerlake,only=random_machine)'
 
 test-smp: $(CHECKED_KERNEL) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
 	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
