@@ -24,6 +24,15 @@
 #define PUSH_GPRS PUSH rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
 #define POP_GPRS  POP r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
 
+/* The guest's general registers are saved behind what stands there; fn(struct regs *) runs on the CPU's stack. */
+	.macro SAVE_AND_CALL fn
+	PUSH_GPRS
+	movq %rsp, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call \fn
+	.endm
+
 /* What follows may become something else at boot (patch_init()). */
 	.macro SITE what
 	.pushsection .patch_sites, "a"
@@ -44,10 +53,13 @@
 	verw kernel_ss(%rip)
 	.endm
 
-/* The load of CR3 that follows forgets all that was cached, but with PCIDs: then this becomes a NOP. */
-	.macro COUNT_FLUSH
+/* A guest's root for its other mode.  The load forgets all that was cached, which is counted, but with PCIDs: then the
+ * count becomes a NOP. */
+	.macro LOAD_ROOT root
+	movq %\root, %gs:CPU_CR3
 	SITE 3
 	incq %gs:CPU_FLUSH_EPOCH
+	movq %\root, %cr3
 	.endm
 
 /* HIDE to - a jump to there where the kernel hides, in place of the next 5 bytes or more, which nobody jumps into. */
@@ -75,18 +87,14 @@ trap_stubs:
 	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
 	pushq $0
 	.endif
-	.if vector == 2 || vector == 8 || vector == 18
 	pushq $vector
+	.if vector == 2 || vector == 8 || vector == 18
 	jmp paranoid_entry
 	.elseif vector == 1
-	pushq $vector
 	jmp debug_entry
 	.elseif vector == 14
-	pushq $vector
 	jmp page_fault_entry
 	.else
-	.byte 0x68		/* pushq imm32, fixed size	*/
-	.long vector
 	jmp trap_entry
 	.endif
 	.set vector, vector + 1
@@ -106,11 +114,7 @@ trap_entry:
 trap_save:
 	SMAP_SITE 0		/* an exception leaves the guest's AC set */
 	cld
-	PUSH_GPRS
-	movq %rsp, %rdi
-	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
-	call trap_from_guest
+	SAVE_AND_CALL trap_from_guest
 	ud2
 
 trap_in_kernel:
@@ -162,9 +166,7 @@ return_fault:
  */
 	.macro TO_KERNEL
 	movq $1, VCPU_KERNEL_MODE(%rax)
-	movq %rbx, %gs:CPU_CR3
-	COUNT_FLUSH
-	movq %rbx, %cr3
+	LOAD_ROOT rbx
 	swapgs
 	rdgsbase %rbx
 	movq %rbx, VCPU_GS_BASE_USER(%rax)
@@ -182,11 +184,7 @@ return_fault:
 	pushq %rcx
 	pushq $0
 	pushq \vector
-	PUSH_GPRS
-	movq %rsp, %rdi
-	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
-	call syscall_from_guest
+	SAVE_AND_CALL syscall_from_guest
 	ud2
 	.endm
 
@@ -309,9 +307,7 @@ syscall_direct_back:
 	jz syscall_slow
 	movb $0, INFO_MASK(%rax)
 	movq $0, VCPU_KERNEL_MODE(%rdx)
-	movq %r11, %gs:CPU_CR3
-	COUNT_FLUSH
-	movq %r11, %cr3
+	LOAD_ROOT r11
 	incq VCPU_NR_IRETS(%rdx)
 	pushq %gs:CPU_SCRATCH
 	movq VCPU_AREA(%rdx), %rax
@@ -386,9 +382,7 @@ syscall_of_kernel:
 	jz iret_slow_pop
 	movb $0, INFO_MASK(%r11)
 	movq $0, VCPU_KERNEL_MODE(%rax)
-	movq %rdx, %gs:CPU_CR3
-	COUNT_FLUSH
-	movq %rdx, %cr3
+	LOAD_ROOT rdx
 	swapgs
 	rdgsbase %rdx
 	movq %rdx, VCPU_GS_BASE_KERNEL(%rax)
@@ -445,11 +439,7 @@ page_fault_entry:
 page_fault_save:
 	SMAP_SITE 0
 	cld
-	PUSH_GPRS
-	movq %rsp, %rdi
-	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
-	call page_fault_from_guest
+	SAVE_AND_CALL page_fault_from_guest
 	movq %gs:CPU_CURRENT, %rdi
 	movq %rax, %rbx
 	testq %rax, %rax
@@ -654,18 +644,15 @@ uaccess_copy:
 	EXTABLE 3b, 1b, 2b
 
 /* load_selector_*(uint16_t sel) - a selector the guest chose; a bad one becomes null. */
-	.macro LOAD_SELECTOR name, seg
-	.globl load_selector_\name
-load_selector_\name:
+	.irp seg, ds, es, fs
+	.globl load_selector_\seg
+load_selector_\seg:
 1:	movl %edi, %\seg
 	ret
 2:	xorl %edi, %edi
 	jmp 1b
 	EXTABLE 2b, 1b
-	.endm
-	LOAD_SELECTOR ds, ds
-	LOAD_SELECTOR es, es
-	LOAD_SELECTOR fs, fs
+	.endr
 
 /* load_selector_gs(uint16_t sel) - the same; returns the segment's base.  The kernel's own GS base
  * and the guest's live one survive. */
