@@ -93,12 +93,6 @@ start64:
 	movabsq $high, %rax
 	jmp *%rax
 high:
-	xorl %eax, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	movl %eax, %fs
-	movl %eax, %gs
 	xorl %ebp, %ebp
 	cmpl $3, %edi
 	je 2f
