@@ -119,12 +119,13 @@ static void queue_add(struct unit *u, uint64_t lo, uint64_t hi)
 	u->tail = (u->tail + 1) % QUEUE;
 }
 
-/* All that was added has been done on return; so there is always room for more. */
-static void queue_run(struct unit *u)
+/* This and all that was added before has been done on return; so there is always room for more. */
+static void queue_run(struct unit *u, uint64_t lo)
 {
 	uint64_t since = rdtsc();
 
 	u->done = 0;
+	queue_add(u, lo, 0);
 	queue_add(u, 1ull << 32 | 1u << 5 | 5, machine(&u->done)); /* wait, then write 1 */
 	asm volatile("" ::: "memory");
 	REG64(u, IQT) = u->tail * 16;
@@ -136,10 +137,8 @@ void vtd_invalidate(uint16_t id, bool contexts)
 {
 	for_each_unit(u) {
 		if (contexts)
-			queue_add(u, 1u << 4 | 1, 0); /* all contexts */
-		queue_add(u, (uint64_t)id << 16 | CAP_DRAIN(u->cap) << 6 | 2u << 4 | 2,
-			  0); /* a domain's translations */
-		queue_run(u);
+			queue_add(u, 1u << 4 | 1, 0);					 /* all contexts */
+		queue_run(u, (uint64_t)id << 16 | CAP_DRAIN(u->cap) << 6 | 2u << 4 | 2); /* a domain's translations */
 	}
 }
 
@@ -156,10 +155,8 @@ bool vtd_remap(uint8_t vector, uint32_t apic_id, bool level, uint16_t bdf)
 	WRITE_ONCE(remap[vector].hi, verify | bdf);
 	WRITE_ONCE(remap[vector].lo, to | (uint64_t)vector << 16 | (level ? 1u << 4 : 0) | 1);
 	vtd_publish(&remap[vector], sizeof(remap[vector]));
-	for_each_unit(u) {
-		queue_add(u, (uint64_t)vector << 32 | 1u << 4 | 4, 0); /* this entry */
-		queue_run(u);
-	}
+	for_each_unit(u)
+		queue_run(u, (uint64_t)vector << 32 | 1u << 4 | 4); /* this entry */
 	spin_unlock(&iommu_lock);
 	return true;
 }
@@ -255,13 +252,11 @@ static void unit_start(struct unit *u, mfn_t root)
 	REG64(u, IQA) = machine(u->queue);
 	command(u, G_QUEUE, true);
 	queue_add(u, 1u << 4 | 1, 0); /* forget all */
-	queue_add(u, 1u << 4 | 2, 0);
-	queue_run(u);
+	queue_run(u, 1u << 4 | 2);
 	if (vtd.remaps) {
 		REG64(u, IRTA) = machine(remap) | (x2apic ? 1u << 11 : 0) | REMAP_SIZE;
 		command(u, G_TABLE, true);
-		queue_add(u, 4, 0);
-		queue_run(u);
+		queue_run(u, 4);
 		command(u, G_OLD_FORMAT, false);
 		command(u, G_REMAP, true);
 	}
