@@ -422,14 +422,9 @@ void tlb_drop_all(struct domain *d)
 #define TLB_MAX_NODES 16384 /* 14 bits: what a 2 MiB entry can name */
 
 /* The nodes and, behind them, the page of each are one allocation. */
-static uint64_t pool_nodes_size(uint32_t nr)
-{
-	return ALIGN_UP(nr * sizeof(struct tlb_node), sizeof(mfn_t));
-}
-
 static unsigned pool_order(uint32_t nr)
 {
-	return order_of(pool_nodes_size(nr) + nr * sizeof(mfn_t));
+	return order_of(nr * (sizeof(struct tlb_node) + sizeof(mfn_t)));
 }
 
 int tlb_init(struct domain *d, uint32_t frames)
@@ -442,7 +437,7 @@ int tlb_init(struct domain *d, uint32_t frames)
 	t->node = kpages_alloc(pool_order(t->nr), d);
 	if (!t->node)
 		return -ENOMEM;
-	t->page = (mfn_t *)((char *)t->node + pool_nodes_size(t->nr));
+	t->page = (mfn_t *)(t->node + t->nr);
 	for (uint32_t i = 0; i < t->nr; i++) {
 		void *p = kpages_alloc(0, d);
 
