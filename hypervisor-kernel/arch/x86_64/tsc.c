@@ -41,20 +41,14 @@ void tsc_init(void)
 
 	for (int i = 0; i < 3; i++)
 		best = MIN(best, pit_measure());
-	hz = best * 1000 / CALIBRATE_MS;
-	tsc_hz = hz;
+	hz = tsc_hz = best * 1000 / CALIBRATE_MS;
 	tsc_khz = (uint32_t)(hz / 1000);
 	BUG_ON(!tsc_khz);
 	/* ns = (ticks << shift) * mul >> 32, with mul in 32 bits and as large as it goes. */
-	pvclock_shift = 0;
-	while (hz > 2000000000ull) {
-		hz >>= 1;
+	for (; hz > 2000000000ull; hz >>= 1)
 		pvclock_shift--;
-	}
-	while (hz <= 1000000000ull) {
-		hz <<= 1;
+	for (; hz <= 1000000000ull; hz <<= 1)
 		pvclock_shift++;
-	}
 	pvclock_mul = (uint32_t)((1000000000ull << 32) / hz);
 	tsc_base = rdtsc();
 }
