@@ -49,8 +49,6 @@ mfn_t frame_alloc(unsigned order, uint16_t owner)
 	unsigned have = order;
 	mfn_t m;
 
-	if (order > FRAME_MAX_ORDER)
-		return INVALID_MFN;
 	spin_lock(&alloc_lock);
 	while (have <= FRAME_MAX_ORDER && free_list[have] == FRAME_NIL)
 		have++;
@@ -90,8 +88,7 @@ uint64_t frame_free_count(void)
 
 void frame_add_ram(mfn_t first, mfn_t last)
 {
-	if (first < 0x100)
-		first = 0x100; /* the first MiB belongs to the firmware */
+	first = MAX(first, 0x100); /* the first MiB belongs to the firmware */
 	spin_lock(&alloc_lock);
 	for (mfn_t m = first; m < last; m++) {
 		frame_table[m].state = FRAME_STATE(OWNER_FREE, 0);
