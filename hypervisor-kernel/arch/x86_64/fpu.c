@@ -28,12 +28,3 @@ void fpu_init_cpu(void)
 	xsetbv(0, fpu_xcr0);
 	BUG_ON(cpuid(13, 0).ebx > FPU_AREA_SIZE);
 }
-
-void fpu_init_vcpu(struct vcpu *v)
-{
-	memset(v->arch.fpu, 0, FPU_AREA_SIZE);
-	v->arch.fpu[0] = 0x7f; /* FCW 0x037f */
-	v->arch.fpu[1] = 0x03;
-	v->arch.fpu[24] = 0x80; /* MXCSR 0x1f80 */
-	v->arch.fpu[25] = 0x1f;
-}

@@ -19,7 +19,8 @@ void arch_vcpu_init(struct vcpu *v)
 	v->arch.xcr0 = fpu_xcr0;
 	v->arch.dr[6] = 0xffff0ff0;
 	v->arch.dr[7] = 0x400;
-	fpu_init_vcpu(v);
+	/* XRSTOR makes initial what XSTATE_BV does not name, but takes MXCSR from memory (SDM 1 13.8.1). */
+	*(uint32_t *)&v->arch.fpu[24] = 0x1f80;
 }
 
 int arch_vcpu_start(struct vcpu *v, uint64_t rip, uint64_t rsp, uint64_t rsi, mfn_t cr3)

@@ -96,7 +96,6 @@ struct cpu *cpu_of(uint32_t id);
 void cpu_add(uint32_t apic_id);
 /* fpu.c */
 void fpu_init_cpu(void);
-void fpu_init_vcpu(struct vcpu *v);
 extern uint64_t fpu_xcr0;
 
 /* speculation.c */

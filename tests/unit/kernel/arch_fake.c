@@ -309,11 +309,6 @@ struct vcpu *current_vcpu(void)
 	return boot_cpu.current;
 }
 
-void fpu_init_vcpu(struct vcpu *v)
-{
-	(void)v;
-}
-
 void context_forget(struct vcpu *v)
 {
 	if (boot_cpu.loaded == v)
