@@ -8,27 +8,23 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-static long op_create(struct vcpu *v, guest_ptr_t p)
+static long op_create(struct vcpu *v, const struct guise_domain_create *how)
 {
-	struct guise_domain_create how;
-	struct handle h, mem;
+	struct handle h = { .kind = GUISE_HANDLE_DOMAIN, .nr = 1 }, memory;
 	struct domain *d;
 	int rc;
 
-	if (copy_from_guest(&how, p, sizeof(how)))
-		return -EFAULT;
-	rc = handle_lookup(v->domain, how.memory, GUISE_HANDLE_MEMORY, &mem);
-	if (rc)
-		return rc;
-	if (how.domid == 0 || how.domid > GUISE_DOMID_LAST || how.priority > GUISE_PRIO_DRIVER ||
-	    how.paging > GUISE_DOMAIN_NATIVE || how.max_vcpus == 0 || how.max_vcpus > MAX_VCPUS ||
-	    how.max_frames == 0 || how.max_frames > frame_max || how.cache_frames > frame_max)
+	if (handle_lookup(v->domain, how->memory, GUISE_HANDLE_MEMORY, &memory))
+		return -EPERM;
+	if (how->domid == 0 || how->domid > GUISE_DOMID_LAST || how->priority > GUISE_PRIO_DRIVER ||
+	    how->paging > GUISE_DOMAIN_NATIVE || how->max_vcpus == 0 || how->max_vcpus > MAX_VCPUS ||
+	    how->max_frames == 0 || how->max_frames > frame_max || how->cache_frames > frame_max)
 		return -EINVAL;
-	d = domain_create(&how, &rc);
+	d = domain_create(how, &rc);
 	if (!d)
 		return rc;
 	domain_ref(d);
-	h = (struct handle){ .kind = GUISE_HANDLE_DOMAIN, .nr = 1, .target = d };
+	h.target = d;
 	rc = handle_add(v->domain, &h);
 	if (rc < 0) {
 		while (domain_destroy(d) == HC_CONTINUE)
@@ -186,15 +182,13 @@ static long op_affinity(struct domain *d, const struct guise_domain_affinity *re
 
 static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
 {
-	struct guise_domain_count *at = NULL;
-
 	if (r->count.timed > 1 || r->count.zero)
 		return -EINVAL;
 	if (!domain_valid_vcpu(d, r->count.vcpu))
 		return -ENOENT;
 	d->timed = r->count.timed;
 	return copy_to_guest(p + offsetof(struct guise_domain_count, crossing), d->vcpu[r->count.vcpu]->crossing,
-			     sizeof(at->crossing));
+			     sizeof(d->vcpu[0]->crossing));
 }
 
 /* Bytes of the request; 0: the argument is the handle itself. */
@@ -250,7 +244,7 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 	long rc;
 
 	if (op == GUISE_DOMAIN_CREATE)
-		return op_create(v, arg[1]);
+		HC_REQUEST(struct guise_domain_create, arg[1], op_create(v, &req), false);
 	if (op > GUISE_DOMAIN_AFFINITY)
 		return -ENOSYS;
 	if (copy_from_guest(&r, arg[1], request_size[op]))

@@ -75,18 +75,15 @@ static long increase(struct domain *d, const uint64_t *gfns, guest_ptr_t p, uint
 }
 
 /* Progress is kept in the upper bits of cmd, as the ABI foresees. */
-static long reservation(struct vcpu *v, const uint64_t *arg, bool up)
+static long reservation(struct vcpu *v, const uint64_t *arg, const struct xen_memory_reservation *r, bool up)
 {
-	struct xen_memory_reservation r;
 	uint64_t done = arg[0] >> 6;
 
-	if (copy_from_guest(&r, arg[1], sizeof(r)))
-		return -EFAULT;
-	if (r.extent_order || domain_named(v->domain, r.domid) != v->domain->id || done > r.nr_extents)
+	if (r->extent_order || domain_named(v->domain, r->domid) != v->domain->id || done > r->nr_extents)
 		return -EINVAL;
-	while (done < r.nr_extents) {
-		uint64_t frames[BATCH], n = MIN(r.nr_extents - done, BATCH);
-		guest_ptr_t p = (guest_ptr_t)r.extent_start.p + done * 8;
+	while (done < r->nr_extents) {
+		uint64_t frames[BATCH], n = MIN(r->nr_extents - done, BATCH);
+		guest_ptr_t p = (guest_ptr_t)r->extent_start.p + done * 8;
 		long got;
 
 		if (copy_from_guest(frames, p, n * 8))
@@ -97,7 +94,7 @@ static long reservation(struct vcpu *v, const uint64_t *arg, bool up)
 		done += (uint64_t)got;
 		if ((uint64_t)got < n)
 			break;
-		if (done < r.nr_extents && hypercall_preempt()) {
+		if (done < r->nr_extents && hypercall_preempt()) {
 			hypercall_set_arg(v, 0, (arg[0] & 63) | done << 6);
 			return HC_CONTINUE;
 		}
@@ -109,9 +106,9 @@ long hc_memory_op(struct vcpu *v, const uint64_t *arg)
 {
 	switch (arg[0] & 63) {
 	case XENMEM_decrease_reservation:
-		return reservation(v, arg, false);
+		HC_REQUEST(struct xen_memory_reservation, arg[1], reservation(v, arg, &req, false), false);
 	case XENMEM_populate_physmap:
-		return reservation(v, arg, true);
+		HC_REQUEST(struct xen_memory_reservation, arg[1], reservation(v, arg, &req, true), false);
 	case XENMEM_current_reservation:
 		return (long)v->domain->frames;
 	case XENMEM_maximum_reservation:

@@ -15,16 +15,12 @@ static long text(guest_ptr_t p, const char *s, size_t size)
 	return copy_to_guest(p, buf, MIN(size, sizeof(buf)));
 }
 
-static long features(guest_ptr_t p)
+static long features(struct xen_feature_info *f)
 {
-	struct xen_feature_info f;
-
-	if (copy_from_guest(&f, p, sizeof(f)))
-		return -EFAULT;
-	f.submap = f.submap_idx ? 0 :
-				  1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
-					  1u << XENFEAT_gnttab_map_avail_bits;
-	return copy_to_guest(p, &f, sizeof(f));
+	f->submap = f->submap_idx ? 0 :
+				    1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
+					    1u << XENFEAT_gnttab_map_avail_bits;
+	return 0;
 }
 
 long hc_xen_version(struct vcpu *v, const uint64_t *arg)
@@ -44,7 +40,7 @@ long hc_xen_version(struct vcpu *v, const uint64_t *arg)
 	case XENVER_platform_parameters:
 		return copy_to_guest(arg[1], &params, sizeof(params));
 	case XENVER_get_features:
-		return features(arg[1]);
+		HC_REQUEST(struct xen_feature_info, arg[1], features(&req), true);
 	case XENVER_pagesize:
 		return 4096;
 	case XENVER_guest_handle:
