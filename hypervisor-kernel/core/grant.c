@@ -59,12 +59,6 @@ mfn_t grant_frame(struct domain *d, uint32_t n)
 	return d->grants && n < d->grants->nr_frames ? d->grants->mfn[n] : INVALID_MFN;
 }
 
-void grant_counters(const struct domain *d, uint32_t *used, uint32_t *maps)
-{
-	*used = d->grants ? d->grants->nr_used : 0;
-	*maps = d->grants ? d->grants->nr_maps : 0;
-}
-
 void grant_end(struct domain *d)
 {
 	if (!d->grants)

@@ -15,8 +15,6 @@ struct domain;
 
 int grant_init(struct domain *d);
 mfn_t grant_frame(struct domain *d, uint32_t n);
-/* Entries of d's table that others use, and uses that d makes of others'. */
-void grant_counters(const struct domain *d, uint32_t *used, uint32_t *maps);
 /* The domain dies: unmap and unpin everything it mapped from others. */
 void grant_unmap_all(struct domain *d);
 /* The domain dies: from here on nobody touches the entries of its own table. */
@@ -60,7 +58,7 @@ struct grant_table {
 	mfn_t mfn[GRANT_MAX_FRAMES];
 	struct grant_map *map[GRANT_MAP_PAGES];
 	uint32_t nr_used; /* entries that others use	*/
-	uint32_t nr_maps; /* in use		*/
+	uint32_t nr_maps; /* of others' that it uses	*/
 	uint32_t low_map; /* numbers below it are in use	*/
 	uint32_t top_map; /* numbers at and above it are free	*/
 };
