@@ -51,15 +51,12 @@ union request {
 
 static long op_populate(struct domain *d, const struct guise_domain_populate *req)
 {
+	uint64_t mfns[POPULATE_BATCH];
 	uint32_t done = 0;
-	uint64_t *mfns;
 	long rc = 0;
 
 	if (req->first_gfn + req->nr < req->first_gfn || req->first_gfn + req->nr > 1ull << 36)
 		return -EINVAL;
-	mfns = kpages_alloc(0, NULL);
-	if (!mfns)
-		return -ENOMEM;
 	while (done < req->nr && !rc) {
 		uint32_t n = MIN(req->nr - done, POPULATE_BATCH);
 		uint32_t got = domain_populate(d, req->first_gfn + done, n, mfns);
@@ -69,7 +66,6 @@ static long op_populate(struct domain *d, const struct guise_domain_populate *re
 		if (got < n || hypercall_preempt())
 			break;
 	}
-	kpages_free(mfns, 0, NULL);
 	if (rc)
 		return rc;
 	return done || !req->nr ? (long)done : -ENOMEM;
