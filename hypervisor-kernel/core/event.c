@@ -226,11 +226,8 @@ void event_close_all(struct domain *d)
 
 void event_free(struct domain *d)
 {
-	for (uint32_t page = 0; page < NR_PORTS / PORTS_PER_PAGE; page++) {
-		if (d->ports[page])
-			kpages_free(d->ports[page], 0, d);
-		d->ports[page] = NULL;
-	}
+	for (uint32_t page = 0; page < NR_PORTS / PORTS_PER_PAGE; page++)
+		kpages_free(d->ports[page], 0, d);
 }
 
 static int port_open(struct domain *d, const struct port *such, uint32_t *port)

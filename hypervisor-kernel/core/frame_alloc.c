@@ -120,6 +120,8 @@ void *kpages_alloc(unsigned order, struct domain *d)
 
 void kpages_free(void *p, unsigned order, struct domain *d)
 {
+	if (!p)
+		return;
 	if (d)
 		__atomic_sub_fetch(&d->kernel_pages, 1ull << order, __ATOMIC_RELAXED);
 	frame_free(virt_to_mfn(p), order, OWNER_KERNEL);

@@ -22,15 +22,14 @@ static int grow(struct domain *d, uint32_t nr)
 
 	if (__atomic_exchange_n(&g->growing, true, __ATOMIC_ACQUIRE))
 		return -EAGAIN; /* another vCPU is at it */
-	while (g->nr_frames < nr && !rc) {
+	while (g->nr_frames < nr) {
 		struct grant_uses *u = kpages_alloc(0, d);
 		mfn_t m = u ? domain_shared_frame(d) : INVALID_MFN;
 
 		if (m == INVALID_MFN) {
-			if (u)
-				kpages_free(u, 0, d);
+			kpages_free(u, 0, d);
 			rc = -ENOMEM;
-			continue;
+			break;
 		}
 		spin_lock(&g->lock);
 		g->uses[g->nr_frames] = u;
@@ -74,12 +73,10 @@ void grant_free(struct domain *d)
 
 	if (!g)
 		return;
-	d->grants = NULL;
 	for (uint32_t i = 0; i < g->nr_frames; i++)
 		kpages_free(g->uses[i], 0, d);
 	for (uint32_t i = 0; i < GRANT_MAP_PAGES; i++)
-		if (g->map[i])
-			kpages_free(g->map[i], 0, d);
+		kpages_free(g->map[i], 0, d);
 	kpages_free(g, 0, d);
 }
 

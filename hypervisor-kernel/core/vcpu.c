@@ -57,7 +57,6 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 
 void vcpu_free(struct vcpu *v)
 {
-	v->domain->vcpu[v->id] = NULL;
 	kpages_free(v, VCPU_ORDER, v->domain);
 }
 
@@ -229,8 +228,7 @@ static long vcpu_initialise(struct domain *d, uint32_t id, guest_ptr_t p)
 		rc = -ENOMEM;
 	else if (!copy_from_guest(c, p, sizeof(*c)))
 		rc = arch_vcpu_set_context(v, c);
-	if (c)
-		kpages_free(c, 1, NULL);
+	kpages_free(c, 1, NULL);
 	if (rc)
 		__atomic_store_n(&v->claimed, false, __ATOMIC_RELEASE);
 	else

@@ -102,6 +102,8 @@ void *__wrap_kpages_alloc(unsigned order, struct domain *d)
 
 void __wrap_kpages_free(void *p, unsigned order, struct domain *d)
 {
+	if (!p)
+		return;
 	expect((char *)p + (PAGE_SIZE << order), FENCE, PAGE_SIZE << order, "behind a kernel object");
 	if (d)
 		__atomic_sub_fetch(&d->kernel_pages, 2ull << order, __ATOMIC_RELAXED);

@@ -127,8 +127,7 @@ void segment_load_ldt(struct cpu *c, const struct vcpu *v)
 
 void ldt_free(struct vcpu *v)
 {
-	if (v->arch.ldt)
-		kpages_free(v->arch.ldt, order_of(v->arch.ldt_entries * 8), v->domain);
+	kpages_free(v->arch.ldt, order_of(v->arch.ldt_entries * 8), v->domain);
 	v->arch.ldt = NULL;
 	v->arch.ldt_entries = 0;
 }

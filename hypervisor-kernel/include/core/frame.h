@@ -88,4 +88,4 @@ void frame_add_ram(mfn_t first, mfn_t last);
 /* Zeroed kernel pages, as an address in the direct map; charged to d's kernel memory quota when d is
  * not NULL.  NULL: none left, or over quota. */
 void *kpages_alloc(unsigned order, struct domain *d);
-void kpages_free(void *p, unsigned order, struct domain *d);
+void kpages_free(void *p, unsigned order, struct domain *d); /* or NULL */
