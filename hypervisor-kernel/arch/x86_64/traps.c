@@ -44,7 +44,7 @@ void exit_to_guest(void)
 		}
 		if (event_pending(v) && v->arch.event_callback) {
 			v->crossing[GUISE_CROSSING_EVENT].count++;
-			upcall_events(v);
+			bounce(v, v->arch.event_callback, true, false, 0);
 			continue;
 		}
 		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode]) {

@@ -119,8 +119,3 @@ void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error)
 	}
 	bounce_trap(v, TRAP_PF, error);
 }
-
-void upcall_events(struct vcpu *v)
-{
-	bounce(v, v->arch.event_callback, true, false, 0);
-}

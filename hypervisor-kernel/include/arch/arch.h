@@ -67,7 +67,6 @@ void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64
 /* Deliver an exception through the guest's trap table. */
 void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error);
 void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error);
-void upcall_events(struct vcpu *v);
 
 /* personality.c, of a vCPU with an area */
 #define DIRECT_NEVER (1ull << 62) /* no instruction ends there */
