@@ -77,11 +77,6 @@ struct layout {
 	uint64_t start_info, tables, nr_tables, p2m, nr_p2m, archive, nr_archive, stack, heap, nr;
 };
 
-static uint64_t nr_l1(uint64_t nr_pages)
-{
-	return (nr_pages + 511) / 512;
-}
-
 static struct layout layout_plan(uint64_t image_pages)
 {
 	uint64_t first = boot_info.archive >> PAGE_SHIFT;
@@ -92,7 +87,7 @@ static struct layout layout_plan(uint64_t image_pages)
 	l.nr_archive = last - first;
 	l.nr = image_pages + 1 + l.nr_archive + STACK_PAGES + heap_pages;
 	l.nr_p2m = (l.nr * 8 + PAGE_SIZE - 1) / PAGE_SIZE + 1;
-	l.nr_tables = 4 + nr_l1(l.nr + l.nr_p2m + l.nr / 256) + GUISE_NATIVE_WINDOW_SIZE / (512 * PAGE_SIZE);
+	l.nr_tables = 4 + ALIGN_UP(l.nr + l.nr_p2m + l.nr / 256, 512) / 512 + (GUISE_NATIVE_WINDOW_SIZE >> 21);
 	l.nr += l.nr_p2m + l.nr_tables;
 	l.start_info = image_pages;
 	l.tables = l.start_info + 1;
@@ -139,7 +134,7 @@ static void tables_build(const struct layout *l)
 		guest_frame(l1 + g / 512)[g % 512] = pte(g);
 		guest_frame(l2)[(GUISE_NATIVE_BASE >> 21) + g / 512] = pte(l1 + g / 512);
 	}
-	l1 += nr_l1(l->nr);
+	l1 += ALIGN_UP(l->nr, 512) / 512;
 	for (uint64_t i = 0; i < GUISE_NATIVE_WINDOW_SIZE >> 21; i++)
 		guest_frame(l2w)[i] = pte(l1 + i);
 }
