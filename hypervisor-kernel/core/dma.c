@@ -62,7 +62,7 @@ static long dma_unmap(struct domain *d, const uint32_t *cookies, uint64_t count)
 
 long hc_dma_op(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t count = arg[2];
+	uint64_t count = arg[2], size;
 	union {
 		struct guise_dma_map map[GUISE_DMA_BATCH];
 		uint32_t cookie[GUISE_DMA_BATCH];
@@ -70,16 +70,13 @@ long hc_dma_op(struct vcpu *v, const uint64_t *arg)
 
 	if (!count || count > GUISE_DMA_BATCH)
 		return -EINVAL;
-	switch (arg[0]) {
-	case GUISE_DMA_MAP:
-		if (copy_from_guest(req.map, arg[1], count * sizeof(req.map[0])))
-			return -EFAULT;
-		dma_map(v->domain, req.map, count);
-		return copy_to_guest(arg[1], req.map, count * sizeof(req.map[0])) ? -EFAULT : 0;
-	case GUISE_DMA_UNMAP:
-		if (copy_from_guest(req.cookie, arg[1], count * sizeof(req.cookie[0])))
-			return -EFAULT;
+	if (arg[0] > GUISE_DMA_UNMAP)
+		return -ENOSYS;
+	size = count * (arg[0] == GUISE_DMA_MAP ? sizeof(req.map[0]) : sizeof(req.cookie[0]));
+	if (copy_from_guest(&req, arg[1], size))
+		return -EFAULT;
+	if (arg[0] == GUISE_DMA_UNMAP)
 		return dma_unmap(v->domain, req.cookie, count);
-	}
-	return -ENOSYS;
+	dma_map(v->domain, req.map, count);
+	return copy_to_guest(arg[1], &req, size);
 }
