@@ -76,6 +76,7 @@ struct mb2_tag {
 
 static void multiboot2_parse(paddr_t at)
 {
+	static char rsdp[64];
 	const uint32_t *total = early_virt(at);
 	const char *p = early_virt(at + 8), *end = (const char *)total + *total;
 
@@ -106,13 +107,10 @@ static void multiboot2_parse(paddr_t at)
 			}
 			break;
 		case 14: /* ACPI old and new: a copy of the RSDP; keep it where it stays mapped */
-		case 15: {
-			static char rsdp[64];
-
+		case 15:
 			memcpy(rsdp, p + 8, MIN(t->size - 8, sizeof(rsdp)));
 			boot_info.rsdp = (uint64_t)rsdp - KERNEL_VIRT; /* the direct map has it too */
 			break;
-		}
 		}
 		p += ALIGN_UP(t->size, 8u);
 	}
