@@ -62,8 +62,6 @@ uint32_t arch_cpu_id(void);
 uint32_t arch_cpu_count(void);
 /* Start all the others; they run guests from then on. */
 void arch_start_cpus(void);
-/* To be called while waiting for another CPU, which may wait for this one. */
-void arch_relax(void);
 /* How many machine frames the CPU can address. */
 mfn_t arch_frames(void);
 void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn);
