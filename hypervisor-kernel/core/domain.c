@@ -76,9 +76,8 @@ void domain_put(struct domain *d)
 	if (d && __atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0) {
 		grant_free(d);
 		event_free(d);
-		for (uint32_t i = 0; i < d->max_vcpus; i++)
-			if (d->vcpu[i])
-				vcpu_free(d->vcpu[i]);
+		for_each_vcpu(v, d)
+			vcpu_free(v);
 		BUG_ON(d->frames || d->kernel_pages);
 		kpages_free(d, DOMAIN_ORDER, NULL);
 	}
@@ -200,16 +199,16 @@ void domain_wake(struct domain *d)
 {
 	if (!domain_runnable(d))
 		return;
-	for (uint32_t i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i] && d->vcpu[i]->state == VCPU_RUNNABLE)
-			sched_enqueue(d->vcpu[i]);
+	for_each_vcpu(v, d)
+		if (v->state == VCPU_RUNNABLE)
+			sched_enqueue(v);
 }
 
 void domain_quiesce(struct domain *d)
 {
 	sched_kick(d);
-	for (uint32_t i = 0; i < d->max_vcpus; i++)
-		while (d->vcpu[i] && sched_elsewhere(d->vcpu[i]))
+	for_each_vcpu(v, d)
+		while (sched_elsewhere(v))
 			arch_relax();
 }
 
@@ -368,9 +367,8 @@ static long frames_drain(struct domain *d)
 /* Nothing of it runs or can be reached any more; what memory others still hold of it stays its own. */
 static void make_inert(struct domain *d)
 {
-	for (uint32_t i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			vcpu_stop(d->vcpu[i]);
+	for_each_vcpu(v, d)
+		vcpu_stop(v);
 	domain_quiesce(d);
 	timer_cancel_wait(&d->sched.refill);
 	event_close_all(d);
@@ -379,9 +377,8 @@ static void make_inert(struct domain *d)
 	handle_drop_all(d);
 	grant_unmap_all(d);
 	grant_end(d);
-	for (uint32_t i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			vcpu_end(d->vcpu[i]);
+	for_each_vcpu(v, d)
+		vcpu_end(v);
 	if (d->tlb.node)
 		tlb_drop_all(d);
 	assert(!(d->tlb.cpus & ~(1u << arch_cpu_id())));

@@ -108,14 +108,10 @@ static void vcpus_count(struct domain *d, struct guise_domain_info *info)
 {
 	uint64_t now = time_now();
 
-	for (uint32_t i = 0; i < d->max_vcpus; i++) {
-		const struct vcpu *v = d->vcpu[i];
-
-		if (!v)
-			continue;
+	for_each_vcpu(v, d) {
 		info->vcpus += v->state != VCPU_DOWN;
-		info->vcpu_ns[i] = sched_cpu_ns(v);
-		info->cpu_ns += info->vcpu_ns[i];
+		info->vcpu_ns[v->id] = sched_cpu_ns(v);
+		info->cpu_ns += info->vcpu_ns[v->id];
 		info->wait_ns += v->runstate.time[RUNSTATE_runnable];
 		if (v->runstate.state == RUNSTATE_runnable)
 			info->wait_ns += now - v->runstate.state_entry_time;

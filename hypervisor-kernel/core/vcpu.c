@@ -291,12 +291,9 @@ static long register_area(struct vcpu *self, struct vcpu *v, struct guest_area *
 
 static bool is_last(const struct vcpu *v)
 {
-	for (uint32_t i = 0; i < v->domain->max_vcpus; i++) {
-		const struct vcpu *o = v->domain->vcpu[i];
-
-		if (o && o != v && o->state != VCPU_DOWN)
+	for_each_vcpu(other, v->domain)
+		if (other != v && other->state != VCPU_DOWN)
 			return false;
-	}
 	return true;
 }
 

@@ -81,10 +81,8 @@ long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
 		return -EPERM;
 	__atomic_store_n((uint64_t *)mfn_to_virt(m) + index, desc, __ATOMIC_RELEASE);
 	frame_release(frame_of(m));
-	for (unsigned i = 0; i < d->max_vcpus; i++) {
-		struct vcpu *o = d->vcpu[i];
-
-		if (!o || o->arch.gdt_mfn != m || index >= o->arch.gdt_entries)
+	for_each_vcpu(o, d) {
+		if (o->arch.gdt_mfn != m || index >= o->arch.gdt_entries)
 			continue;
 		WRITE_ONCE(o->arch.gdt[index], desc);
 		__atomic_store_n(&o->arch.gdt_changed, true, __ATOMIC_SEQ_CST);

@@ -135,6 +135,11 @@ static inline uint16_t domain_named(const struct domain *d, uint16_t id)
 	return id == DOMID_SELF ? d->id : id;
 }
 
+/* struct vcpu *v: each that d has. */
+#define for_each_vcpu(v, d)                                                                             \
+	for (struct vcpu **each_##v = (d)->vcpu, *v; each_##v < (d)->vcpu + (d)->max_vcpus; each_##v++) \
+		if ((v = *each_##v))
+
 static inline bool domain_valid_vcpu(const struct domain *d, uint32_t n)
 {
 	return n < d->max_vcpus && d->vcpu[n];
