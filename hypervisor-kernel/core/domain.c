@@ -376,7 +376,6 @@ static void make_inert(struct domain *d)
 	iommu_forget(d);
 	handle_drop_all(d);
 	grant_unmap_all(d);
-	grant_end(d);
 	for_each_vcpu(v, d)
 		vcpu_end(v);
 	if (d->tlb.node)

@@ -58,15 +58,6 @@ mfn_t grant_frame(struct domain *d, uint32_t n)
 	return d->grants && n < d->grants->nr_frames ? d->grants->mfn[n] : INVALID_MFN;
 }
 
-void grant_end(struct domain *d)
-{
-	if (!d->grants)
-		return;
-	spin_lock(&d->grants->lock);
-	d->grants->nr_used = 0;
-	spin_unlock(&d->grants->lock);
-}
-
 void grant_free(struct domain *d)
 {
 	struct grant_table *g = d->grants;
@@ -233,8 +224,10 @@ void grant_unmap_all(struct domain *d)
 
 	if (!d->grants)
 		return;
-	/* First nothing can be filled any more, then all is dropped at once, then the pins go. */
+	/* First nothing can be filled any more, then all is dropped at once, then the pins go.  Whoever has the lock after
+	 * this sees that the domain dies, and touches none of its entries. */
 	spin_lock(&d->grants->lock);
+	d->grants->nr_used = 0;
 	for (uint32_t n = 0; n < d->grants->top_map; n++) {
 		struct grant_map *m = grant_map_at(d->grants, n);
 
