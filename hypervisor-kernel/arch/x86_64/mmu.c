@@ -181,19 +181,12 @@ int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user)
 	return 0;
 }
 
-/* The bitmap of vCPUs that an operation names. */
-static int mask_read(struct vcpu *v, guest_ptr_t mask, uint32_t *vcpus)
-{
-	_Static_assert(MAX_VCPUS == 32, "a bitmap of vCPUs is one word");
-	*vcpus = 0;
-	return copy_from_guest(vcpus, mask, ALIGN_UP(v->domain->max_vcpus, 8u) / 8);
-}
-
 static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 {
 	struct domain *d = v->domain;
-	uint32_t vcpus;
+	uint32_t vcpus; /* bitmap of those that an operation names */
 
+	_Static_assert(MAX_VCPUS == 32, "a bitmap of vCPUs is one word");
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
@@ -208,7 +201,8 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 		return roots_load(v, ROOT_USER, 0, op->arg1.mfn);
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
-		if (mask_read(v, (guest_ptr_t)op->arg2.vcpumask.p, &vcpus))
+		vcpus = 0;
+		if (copy_from_guest(&vcpus, (guest_ptr_t)op->arg2.vcpumask.p, ALIGN_UP(d->max_vcpus, 8u) / 8))
 			return -EFAULT;
 		if (op->cmd == MMUEXT_INVLPG_MULTI)
 			tlb_guest_invlpg(d, op->arg1.linear_addr, vcpus);
