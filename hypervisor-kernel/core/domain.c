@@ -200,8 +200,7 @@ void domain_wake(struct domain *d)
 	if (!domain_runnable(d))
 		return;
 	for_each_vcpu(v, d)
-		if (v->state == VCPU_RUNNABLE)
-			sched_enqueue(v);
+		sched_enqueue(v);
 }
 
 void domain_quiesce(struct domain *d)

@@ -11,10 +11,16 @@
  * A driver works for guests, and ahead of them.  The guest that rings one pays, in virtual time, for what it did since
  * a guest rang last, whoever that was: by and by each pays for about as much as it asked for.
  *
- * Only runnable vCPUs that are on no CPU stand in the queue; those of a domain that is paused or has no
- * budget are left out until it may run again.  All CPUs share one queue and its lock, so there is nothing to
- * be stolen, and shares hold across CPUs.  The lock also guards each vCPU's state.  A vCPU may run on the CPUs of its
- * hard affinity only, and takes one of its soft affinity if several are idle.
+ * Only runnable vCPUs that are on no CPU stand in a queue; those of a domain that is paused or has no
+ * budget are left out until it may run again.  Each CPU has a queue, whose lock also guards the state of the vCPUs that
+ * are or were last on it (vcpu.cpu).  Who wakes one puts it there and asks one CPU to look: an idle one, or the one whose
+ * vCPU is worth least.  A CPU that chooses takes over from other queues who shall run before those in its own: who has a
+ * higher priority, anybody if it has none itself, and of one queue, the next in turn, who had less of his share.  So shares
+ * hold across CPUs.  A vCPU may run on the CPUs of its hard affinity only, and takes one of its soft affinity if several
+ * are idle.
+ *
+ * Whoever queues a vCPU looks at what CPUs do after that, without their locks; and a CPU says what it does before
+ * it looks at the queues.  So one of them sees the other.
  *
  * A vCPU belongs to a CPU (on_cpu) from when it is picked until its registers are in memory again, whatever
  * its state is meanwhile: nobody else runs it before.
@@ -31,25 +37,56 @@
 #define PERIOD_NS     50000000ull
 #define QUOTA_NS      (PERIOD_NS / 100) /* for each percent	*/
 
-/* What each CPU does. */
+/* What each CPU does, and who waits there. */
 struct runner {
+	struct spinlock lock;
+	struct list queue[NR_PRIORITIES];
 	struct vcpu *running; /* NULL: idle, or about to choose	*/
 	struct vcpu *yields;  /* not the next one, if there are others		*/
 	struct timer slice;
-	bool shorten; /* running->slice_end came nearer	*/
 	uint64_t idle_ns;
 	uint64_t switches;
+
+	/* Others read these without the lock.  What they conclude may be out of date: then a CPU chooses once too often. */
+	uint32_t priority; /* of what runs, or waits here while it chooses, and one more; 0: nothing	*/
+	uint32_t weight;
+	uint64_t virtual;   /* of the running one's domain when it began ... */
+	uint64_t started;   /* ... which was then: system time, ns		*/
+	uint64_t slice_end; /* others may bring it nearer, ...		*/
+	bool timed;	    /* the slice has an end				*/
+	bool shorten;	    /* ... and ask the CPU to look at it	*/
+	uint32_t look;	    /* the CPU whose queue is looked at next */
 };
 
-static struct spinlock queue_lock = { .rank = LOCK_RUN_QUEUE };
-static struct list queue[NR_PRIORITIES];
 static uint64_t least_virtual[NR_PRIORITIES]; /* nobody who runs or waits is behind it by more than his lag */
 static struct runner runners[MAX_CPUS];
-static uint32_t idle_cpus; /* bitmap of those that wait, and nobody asked them yet to look at the queue	*/
+static uint32_t idle_cpus; /* bitmap of those that wait, and nobody asked them yet to look at the queues	*/
 
 static struct runner *self(void)
 {
 	return &runners[arch_cpu_id()];
+}
+
+static struct runner *runner_of(const struct vcpu *v)
+{
+	return &runners[READ_ONCE(v->cpu)];
+}
+
+static void lock_vcpu(const struct vcpu *v) TAKES(runner_of(v)->lock) NO_LOCK_CHECK
+{
+	for (;;) {
+		struct runner *r = runner_of(v);
+
+		spin_lock(&r->lock);
+		if (r == runner_of(v))
+			return;
+		spin_unlock(&r->lock);
+	}
+}
+
+static void unlock_vcpu(const struct vcpu *v) GIVES(runner_of(v)->lock)
+{
+	spin_unlock(&runner_of(v)->lock);
 }
 
 static void slice_end(void *arg)
@@ -59,10 +96,12 @@ static void slice_end(void *arg)
 
 void sched_init(void)
 {
-	for (unsigned i = 0; i < NR_PRIORITIES; i++)
-		list_init(&queue[i]);
-	for (unsigned i = 0; i < MAX_CPUS; i++)
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		runners[i].lock.rank = LOCK_RUN_QUEUE;
+		for (unsigned p = 0; p < NR_PRIORITIES; p++)
+			list_init(&runners[i].queue[p]);
 		timer_init(&runners[i].slice, slice_end, NULL);
+	}
 }
 
 static bool before(uint64_t a, uint64_t b)
@@ -70,9 +109,9 @@ static bool before(uint64_t a, uint64_t b)
 	return (int64_t)(a - b) < 0;
 }
 
-static uint64_t virtual_of(const struct domain *d, uint64_t ns)
+static uint64_t virtual_of(uint32_t weight, uint64_t ns)
 {
-	return ns * GUISE_WEIGHT_DEFAULT / d->sched.weight;
+	return ns * GUISE_WEIGHT_DEFAULT / weight;
 }
 
 /* ---- caps ---- */
@@ -92,52 +131,48 @@ static void budget_timer(void *arg)
 	struct domain *d = arg;
 	bool more;
 
-	spin_lock(&queue_lock);
+	spin_lock(&d->sched.lock);
 	budget_refill(d, time_now());
 	more = !d->sched.cap || d->sched.budget > 0;
 	if (more)
 		d->sched.spent = false;
 	else
 		timer_set(&d->sched.refill, d->sched.period + PERIOD_NS);
-	spin_unlock(&queue_lock);
+	spin_unlock(&d->sched.lock);
 	if (more)
 		domain_wake(d);
 }
 
-static void kick_locked(struct domain *d) MUST_HOLD(queue_lock)
+/* The domain's other vCPUs go on to the end of their slices, which are no longer than the budget was. */
+static void charge(struct domain *d, uint64_t ns, uint64_t now)
 {
-	for (uint32_t i = 0; i < arch_cpu_count(); i++)
-		if (runners[i].running && runners[i].running->domain == d)
-			arch_resched_cpu(i);
-}
-
-static void charge(struct domain *d, uint64_t ns, uint64_t now) MUST_HOLD(queue_lock)
-{
-	d->sched.virtual += virtual_of(d, ns);
-	d->sched.unpaid = MIN(d->sched.unpaid + ns, DEBT_NS);
+	__atomic_fetch_add(&d->sched.virtual, virtual_of(d->sched.weight, ns), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&d->sched.unpaid, ns, __ATOMIC_RELAXED);
 	if (!d->sched.cap)
 		return;
+	spin_lock(&d->sched.lock);
 	d->sched.budget -= (int64_t)ns;
 	budget_refill(d, now);
 	if (d->sched.budget <= 0 && !d->sched.spent) {
 		d->sched.spent = true;
 		timer_set(&d->sched.refill, d->sched.period + PERIOD_NS);
-		kick_locked(d);
 	}
+	spin_unlock(&d->sched.lock);
 }
 
 void sched_rang(struct domain *d, struct domain *server)
 {
+	uint64_t ns;
+
 	if (d->priority != GUISE_PRIO_GUEST || server->priority == GUISE_PRIO_GUEST)
 		return;
-	spin_lock(&queue_lock);
-	d->sched.virtual += virtual_of(d, server->sched.unpaid);
-	server->sched.unpaid = 0;
-	spin_unlock(&queue_lock);
+	ns = __atomic_exchange_n(&server->sched.unpaid, 0, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&d->sched.virtual, virtual_of(d->sched.weight, MIN(ns, DEBT_NS)), __ATOMIC_RELAXED);
 }
 
 void sched_domain_init(struct domain *d)
 {
+	d->sched.lock.rank = LOCK_SHARE;
 	d->sched.weight = GUISE_WEIGHT_DEFAULT;
 	memset(d->sched.hard, 0xff, sizeof(d->sched.hard));
 	timer_init(&d->sched.refill, budget_timer, d);
@@ -145,25 +180,23 @@ void sched_domain_init(struct domain *d)
 
 void sched_share_set(struct domain *d, uint32_t weight, uint32_t cap)
 {
-	spin_lock(&queue_lock);
+	spin_lock(&d->sched.lock);
 	d->sched.weight = weight;
 	d->sched.cap = cap;
 	d->sched.period = time_now();
 	d->sched.budget = (int64_t)(QUOTA_NS * cap);
 	timer_cancel(&d->sched.refill);
 	d->sched.spent = false;
-	kick_locked(d);
-	spin_unlock(&queue_lock);
+	spin_unlock(&d->sched.lock);
+	sched_kick(d);
 	domain_wake(d);
 }
 
 void sched_affinity_set(struct domain *d, uint32_t vcpu, uint32_t hard, uint32_t soft)
 {
-	spin_lock(&queue_lock);
-	d->sched.hard[vcpu] = hard;
-	d->sched.soft[vcpu] = soft;
-	kick_locked(d);
-	spin_unlock(&queue_lock);
+	WRITE_ONCE(d->sched.hard[vcpu], hard);
+	WRITE_ONCE(d->sched.soft[vcpu], soft);
+	sched_kick(d);
 	domain_wake(d);
 }
 
@@ -171,9 +204,9 @@ uint64_t sched_cpu_ns(const struct vcpu *v)
 {
 	uint64_t ns;
 
-	spin_lock(&queue_lock);
-	ns = v->cpu_ns + (runners[v->cpu].running == v ? time_now() - v->started : 0);
-	spin_unlock(&queue_lock);
+	lock_vcpu(v);
+	ns = v->cpu_ns + (runner_of(v)->running == v ? time_now() - runner_of(v)->started : 0);
+	unlock_vcpu(v);
 	return ns;
 }
 
@@ -186,11 +219,15 @@ void sched_counters(uint64_t *idle_ns, uint64_t *switches)
 	}
 }
 
+/* A CPU that chose before has said so (on_cpu), and one that chooses after this finds d as it is now. */
 void sched_kick(struct domain *d)
 {
-	spin_lock(&queue_lock);
-	kick_locked(d);
-	spin_unlock(&queue_lock);
+	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
+		spin_lock(&runners[i].lock);
+		if (runners[i].running && runners[i].running->domain == d)
+			arch_resched_cpu(i);
+		spin_unlock(&runners[i].lock);
+	}
 }
 
 bool sched_elsewhere(const struct vcpu *v)
@@ -198,22 +235,35 @@ bool sched_elsewhere(const struct vcpu *v)
 	return __atomic_load_n(&v->on_cpu, __ATOMIC_ACQUIRE) && v != current_vcpu();
 }
 
-/* ---- the queue ---- */
+/* ---- queues ---- */
+
+/* The highest priority of whom this CPU's queue has, and one more; 0: nobody. */
+static uint32_t waits(const struct runner *r)
+{
+	uint32_t p = NR_PRIORITIES;
+
+	while (p && list_empty(&r->queue[p - 1]))
+		p--;
+	return p;
+}
 
 /* The running vCPU may itself spin until the one that wakes has answered it. */
-static void slice_shorten(uint32_t cpu, uint64_t end) MUST_HOLD(queue_lock)
+static void slice_shorten(uint32_t cpu, uint64_t end)
 {
 	struct runner *r = &runners[cpu];
+	uint64_t old = READ_ONCE(r->slice_end);
 
-	r->running->slice_end = MIN(r->running->slice_end, end);
-	if (!list_empty(&r->slice.link) && r->slice.deadline <= r->running->slice_end)
+	if (end >= old && READ_ONCE(r->timed))
 		return;
-	if (cpu == arch_cpu_id()) {
-		timer_set(&r->slice, r->running->slice_end);
-	} else {
-		r->shorten = true;
+	while (end < old &&
+	       !__atomic_compare_exchange_n(&r->slice_end, &old, end, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+	WRITE_ONCE(r->timed, true);
+	__atomic_store_n(&r->shorten, true, __ATOMIC_SEQ_CST);
+	if (cpu == arch_cpu_id())
+		sched_interrupt();
+	else
 		arch_poke_cpu(cpu);
-	}
 }
 
 void sched_interrupt(void)
@@ -222,26 +272,22 @@ void sched_interrupt(void)
 
 	if (!READ_ONCE(r->shorten))
 		return;
-	spin_lock(&queue_lock);
-	r->shorten = false;
+	__atomic_store_n(&r->shorten, false, __ATOMIC_SEQ_CST);
 	if (r->running)
-		slice_shorten(arch_cpu_id(), r->running->slice_end);
-	spin_unlock(&queue_lock);
+		timer_set(&r->slice, READ_ONCE(r->slice_end));
 }
 
-/* How far the running vCPU's domain is. */
-static uint64_t virtual_now(const struct runner *r, uint64_t now) MUST_HOLD(queue_lock)
+/* About how far the running vCPU's domain is. */
+static uint64_t virtual_now(const struct runner *r, uint64_t now)
 {
-	const struct domain *d = r->running->domain;
-
-	return d->sched.virtual + virtual_of(d, now - r->running->started);
+	return r->virtual + virtual_of(MAX(r->weight, 1), now - r->started);
 }
 
 /* Is a the better one to be interrupted? */
-static bool less_worth(const struct runner *a, const struct runner *b, uint64_t now) MUST_HOLD(queue_lock)
+static bool less_worth(const struct runner *a, const struct runner *b, uint64_t now)
 {
-	if (a->running->domain->priority != b->running->domain->priority)
-		return a->running->domain->priority < b->running->domain->priority;
+	if (a->priority != b->priority)
+		return a->priority < b->priority;
 	return before(virtual_now(b, now), virtual_now(a, now));
 }
 
@@ -251,70 +297,73 @@ static uint32_t nearest(const struct vcpu *v, uint32_t cpus)
 	return cpus >> v->cpu & 1 ? v->cpu : (uint32_t)__builtin_ctz(cpus);
 }
 
-/* v stands in the queue: an idle CPU shall take it, best one that it would rather have or the one where it was, or that
- * whose vCPU is worth least shall leave it. That is soon rather than at once for one that just woke, also by its higher
- * priority: a guest that goes on may ring again, and a driver does more in one go. */
-static void preempt(const struct vcpu *v, bool woke) MUST_HOLD(queue_lock)
+/* v stands in a queue, whose lock the caller has: an idle CPU shall take it, best one that it would rather have or the one
+ * where it was, or that whose vCPU is worth least shall leave it. That is soon rather than at once for one that just woke,
+ * also by its higher priority: a guest that goes on may ring again, and a driver does more in one go. */
+static void preempt(const struct vcpu *v, bool woke)
 {
-	uint32_t hard = v->domain->sched.hard[v->id], soft = v->domain->sched.soft[v->id];
-	uint32_t idle = idle_cpus & hard & soft ? idle_cpus & hard & soft : idle_cpus & hard, worst;
-	unsigned prio = v->domain->priority, other;
+	uint32_t hard = READ_ONCE(v->domain->sched.hard[v->id]), soft = READ_ONCE(v->domain->sched.soft[v->id]);
+	uint32_t priority = v->domain->priority + 1u, other, idle, cpu;
 	uint64_t now = time_now();
 
-	if (idle) {
-		worst = nearest(v, idle);
-		idle_cpus &= ~(1u << worst);
-		arch_resched_cpu(worst);
-		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	while ((idle = READ_ONCE(idle_cpus) & hard)) {
+		cpu = nearest(v, idle & soft ? idle & soft : idle);
+		if (__atomic_fetch_and(&idle_cpus, ~(1u << cpu), __ATOMIC_SEQ_CST) >> cpu & 1) {
+			WRITE_ONCE(runners[cpu].look, v->cpu);
+			arch_resched_cpu(cpu);
+			return;
+		}
 	}
-	worst = nearest(v, hard);
+	cpu = nearest(v, hard);
 	for (uint32_t i = 0; i < arch_cpu_count(); i++)
-		if (hard >> i & 1 && !runners[i].running)
-			return; /* it is about to choose, and looks at the rest then */
-	for (uint32_t i = 0; i < arch_cpu_count(); i++)
-		if (hard >> i & 1 && less_worth(&runners[i], &runners[worst], now))
-			worst = i;
-	other = runners[worst].running->domain->priority;
-	if (prio > other && !woke)
-		arch_resched_cpu(worst);
-	else if (prio > other)
-		slice_shorten(worst, now + BATCH_NS);
-	else if (prio == other)
-		slice_shorten(worst, woke && !before(virtual_now(&runners[worst], now), v->domain->sched.virtual) ?
-					     now + WAKE_NS :
-					     runners[worst].running->slice_end);
+		if (hard >> i & 1 && less_worth(&runners[i], &runners[cpu], now))
+			cpu = i;
+	other = READ_ONCE(runners[cpu].priority);
+	if (priority < other)
+		return;
+	WRITE_ONCE(runners[cpu].look, v->cpu);
+	if (priority > other && !woke)
+		arch_resched_cpu(cpu);
+	else if (priority > other)
+		slice_shorten(cpu, now + BATCH_NS);
+	else
+		slice_shorten(cpu, woke && !before(virtual_now(&runners[cpu], now), v->domain->sched.virtual) ?
+					   now + WAKE_NS :
+					   READ_ONCE(runners[cpu].slice_end));
 }
 
-static void queue_add(struct vcpu *v) MUST_HOLD(queue_lock)
+static void queue_add(struct runner *r, struct vcpu *v) MUST_HOLD(r->lock)
 {
 	struct domain *d = v->domain;
-	uint64_t oldest = least_virtual[d->priority] - virtual_of(d, LAG_NS);
+	uint64_t oldest = READ_ONCE(least_virtual[d->priority]) - virtual_of(d->sched.weight, LAG_NS);
+	uint64_t has = READ_ONCE(d->sched.virtual);
 
-	if (before(d->sched.virtual, oldest))
-		d->sched.virtual = oldest;
+	if (before(has, oldest))
+		__atomic_compare_exchange_n(&d->sched.virtual, &has, oldest, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	if (list_empty(&v->run))
-		list_add_tail(&queue[d->priority], &v->run);
+		list_add_tail(&r->queue[d->priority], &v->run);
 }
 
-static void enqueue(struct vcpu *v) MUST_HOLD(queue_lock)
+static void enqueue(struct vcpu *v) MUST_HOLD(runner_of(v)->lock)
 {
 	if (v->state != VCPU_RUNNABLE || v->on_cpu || !domain_runnable(v->domain))
 		return;
-	queue_add(v);
+	queue_add(runner_of(v), v);
 	preempt(v, true);
 }
 
 void sched_enqueue(struct vcpu *v)
 {
-	spin_lock(&queue_lock);
+	lock_vcpu(v);
 	enqueue(v);
-	spin_unlock(&queue_lock);
+	unlock_vcpu(v);
 }
 
 /* ---- states ---- */
 
 /* It has something to do: if no CPU has it, it takes its place in the queue. */
-static void set_runnable(struct vcpu *v) MUST_HOLD(queue_lock)
+static void set_runnable(struct vcpu *v) MUST_HOLD(runner_of(v)->lock)
 {
 	v->event_masked_poll = false;
 	v->state = v->on_cpu ? VCPU_RUNNING : VCPU_RUNNABLE;
@@ -324,43 +373,43 @@ static void set_runnable(struct vcpu *v) MUST_HOLD(queue_lock)
 
 void vcpu_wake(struct vcpu *v)
 {
-	spin_lock(&queue_lock);
+	lock_vcpu(v);
 	if (v->state == VCPU_BLOCKED)
 		set_runnable(v);
 	else if (v->on_cpu && v->cpu != arch_cpu_id())
 		arch_poke_cpu(v->cpu);
-	spin_unlock(&queue_lock);
+	unlock_vcpu(v);
 }
 
 void vcpu_up(struct vcpu *v)
 {
-	spin_lock(&queue_lock);
+	lock_vcpu(v);
 	if (v->state == VCPU_DOWN && v->domain->state != GUISE_STATE_DYING)
 		set_runnable(v);
-	spin_unlock(&queue_lock);
+	unlock_vcpu(v);
 }
 
 void vcpu_block(struct vcpu *v)
 {
-	spin_lock(&queue_lock);
+	lock_vcpu(v);
 	if (v->state == VCPU_RUNNING) {
 		v->state = VCPU_BLOCKED;
 		vcpu_runstate_set(v, RUNSTATE_blocked);
 		arch_resched();
 	}
-	spin_unlock(&queue_lock);
+	unlock_vcpu(v);
 }
 
 void vcpu_stop(struct vcpu *v)
 {
-	spin_lock(&queue_lock);
+	lock_vcpu(v);
 	list_del(&v->run);
 	v->state = VCPU_DOWN;
 	v->event_masked_poll = false;
 	vcpu_runstate_set(v, RUNSTATE_offline);
 	if (v->on_cpu)
 		arch_resched_cpu(v->cpu);
-	spin_unlock(&queue_lock);
+	unlock_vcpu(v);
 }
 
 /* Its memory goes: this CPU may have it still, if nobody was chosen since. */
@@ -368,7 +417,7 @@ void sched_forget(struct vcpu *v)
 {
 	struct runner *r = self();
 
-	spin_lock(&queue_lock);
+	spin_lock(&r->lock);
 	if (r->yields == v)
 		r->yields = NULL;
 	if (r->running == v) {
@@ -376,25 +425,27 @@ void sched_forget(struct vcpu *v)
 		v->on_cpu = false;
 		arch_resched();
 	}
-	spin_unlock(&queue_lock);
+	spin_unlock(&r->lock);
 }
 
 /* ---- choosing ---- */
 
 static bool comes_before(const struct vcpu *a, const struct vcpu *b, const struct vcpu *yields)
 {
+	if (a->domain->priority != b->domain->priority)
+		return a->domain->priority > b->domain->priority;
 	if (a == yields || b == yields)
 		return b == yields;
 	return before(a->domain->sched.virtual, b->domain->sched.virtual);
 }
 
-/* The best that may run on one of these CPUs. */
-static struct vcpu *pick(const struct vcpu *yields, uint32_t cpus) MUST_HOLD(queue_lock)
+/* The best of this queue that may run on one of these CPUs. */
+static struct vcpu *pick(struct runner *r, const struct vcpu *yields, uint32_t cpus) MUST_HOLD(r->lock)
 {
 	struct vcpu *best = NULL;
 
 	for (int p = NR_PRIORITIES - 1; p >= 0 && !best; p--) {
-		for (struct list *l = queue[p].next, *next; l != &queue[p]; l = next) {
+		for (struct list *l = r->queue[p].next, *next; l != &r->queue[p]; l = next) {
 			struct vcpu *v = list_entry(l, struct vcpu, run);
 
 			next = l->next;
@@ -407,79 +458,130 @@ static struct vcpu *pick(const struct vcpu *yields, uint32_t cpus) MUST_HOLD(que
 	return best;
 }
 
+/* Who is best in the other queue comes over, if it shall run here rather than who waits here; else another CPU may want it. */
+static void pull_from(struct runner *r, struct runner *other) MUST_HOLD(r->lock)
+{
+	uint32_t me = 1u << arch_cpu_id();
+	struct vcpu *mine, *v;
+
+	if (other < r) {
+		spin_unlock(&r->lock);
+		spin_lock(&other->lock);
+		spin_lock(&r->lock);
+	} else {
+		spin_lock(&other->lock);
+	}
+	mine = pick(r, r->yields, me);
+	v = pick(other, NULL, me);
+	if (v && mine && !comes_before(v, mine, r->yields)) {
+		preempt(v, false);
+	} else if (v) {
+		list_del(&v->run);
+		v->cpu = arch_cpu_id();
+		list_add_tail(&r->queue[v->domain->priority], &v->run);
+	}
+	spin_unlock(&other->lock);
+}
+
+static void pull(struct runner *r) MUST_HOLD(r->lock)
+{
+	uint32_t look = r->look, n = arch_cpu_count();
+
+	r->look = look + 1;
+	r->priority = waits(r);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < n; i++) {
+		struct runner *other = &runners[(look + i) % n];
+		uint32_t theirs = waits(other);
+
+		if (other != r && theirs && theirs + (!i || r->yields) > waits(r))
+			pull_from(r, other);
+	}
+}
+
 /* Its registers are in memory: others may have it. */
-static void stop_running(struct runner *r) MUST_HOLD(queue_lock)
+static void stop_running(struct runner *r) MUST_HOLD(r->lock)
 {
 	struct vcpu *v = r->running;
 	uint64_t now = time_now();
 
 	timer_cancel(&r->slice);
-	r->shorten = false;
 	r->running = NULL;
 	if (!v)
 		return;
-	v->cpu_ns += now - v->started;
-	charge(v->domain, now - v->started, now);
+	v->cpu_ns += now - r->started;
+	charge(v->domain, now - r->started, now);
 	if (v->state == VCPU_RUNNING) {
 		v->state = VCPU_RUNNABLE;
 		vcpu_runstate_set(v, RUNSTATE_runnable);
 		if (domain_runnable(v->domain))
-			queue_add(v);
+			queue_add(r, v);
 	}
 	__atomic_store_n(&v->on_cpu, false, __ATOMIC_RELEASE);
 }
 
-static void start_running(struct runner *r, struct vcpu *v) MUST_HOLD(queue_lock)
+static void start_running(struct runner *r, struct vcpu *v) MUST_HOLD(r->lock)
 {
 	struct domain *d = v->domain;
-	uint64_t now = time_now();
+	uint64_t now = time_now(), slice = SLICE_NS;
+	uint32_t others = 0;
 
-	if (before(least_virtual[d->priority], d->sched.virtual))
-		least_virtual[d->priority] = d->sched.virtual;
+	if (before(READ_ONCE(least_virtual[d->priority]), d->sched.virtual))
+		WRITE_ONCE(least_virtual[d->priority], d->sched.virtual);
 	list_del(&v->run);
-	idle_cpus &= ~(1u << arch_cpu_id());
+	__atomic_fetch_and(&idle_cpus, ~(1u << arch_cpu_id()), __ATOMIC_SEQ_CST);
 	r->running = v;
 	r->yields = NULL;
 	r->switches++;
 	v->state = VCPU_RUNNING;
 	v->on_cpu = true;
-	v->cpu = arch_cpu_id();
-	v->started = now;
-	v->slice_end = now + SLICE_NS;
 	vcpu_runstate_set(v, RUNSTATE_running);
 	if (d->sched.cap) {
+		spin_lock(&d->sched.lock);
 		budget_refill(d, now);
-		v->slice_end = now + MIN(SLICE_NS, (uint64_t)MAX(d->sched.budget, 1));
+		slice = MIN(slice, (uint64_t)MAX(d->sched.budget, 1));
+		spin_unlock(&d->sched.lock);
 	}
-	if (d->sched.cap || !list_empty(&queue[d->priority]))
-		timer_set(&r->slice, v->slice_end);
+	r->priority = d->priority + 1u;
+	r->weight = d->sched.weight;
+	r->virtual = d->sched.virtual;
+	r->started = now;
+	r->timed = r->shorten = false;
+	WRITE_ONCE(r->slice_end, now + slice);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < arch_cpu_count(); i++)
+		others = MAX(others, waits(&runners[i]));
+	if (d->sched.cap || others >= r->priority)
+		slice_shorten(arch_cpu_id(), now + (others > r->priority ? MIN(slice, BATCH_NS) : slice));
 }
 
 /* Whoever wants this CPU to choose again makes the change first and then sets its flag: it is cleared before
- * the queue is looked at. */
+ * the queues are looked at. */
 struct vcpu *schedule(void)
 {
+	uint32_t me = 1u << arch_cpu_id();
 	struct runner *r = self();
 	struct vcpu *v, *other;
 
 	arch_vcpu_leave();
 	arch_resched_done();
-	spin_lock(&queue_lock);
+	spin_lock(&r->lock);
 	stop_running(r);
-	while (!(v = pick(r->yields, 1u << arch_cpu_id()))) {
+	while (pull(r), !(v = pick(r, r->yields, me))) {
 		uint64_t since = time_now();
 
-		idle_cpus |= 1u << arch_cpu_id();
-		spin_unlock(&queue_lock);
+		if (!(__atomic_fetch_or(&idle_cpus, me, __ATOMIC_SEQ_CST) & me))
+			continue; /* whoever queues one from here on sees that; who did before is found now	*/
+		spin_unlock(&r->lock);
 		arch_idle();
 		arch_resched_done();
-		spin_lock(&queue_lock);
+		spin_lock(&r->lock);
 		r->idle_ns += time_now() - since;
 	}
 	start_running(r, v);
-	if (arch_cpu_count() > 1 && ((other = pick(NULL, idle_cpus)) || (other = pick(NULL, ~0u))))
+	if (arch_cpu_count() > 1 && ((other = pick(r, NULL, READ_ONCE(idle_cpus))) || (other = pick(r, NULL, ~0u))))
 		preempt(other, false);
-	spin_unlock(&queue_lock);
+	spin_unlock(&r->lock);
 	return v;
 }
 

@@ -7,18 +7,23 @@
 #include <core/spinlock.h>
 #include <core/timer.h>
 
-static struct spinlock timer_lock = { .rank = LOCK_TIMERS };
-static struct list timers[MAX_CPUS];
-static struct timer *firing[MAX_CPUS]; /* its function runs, without the lock	*/
-static uint64_t programmed[MAX_CPUS];  /* when the CPU's timer fires: never after the first of its list	*/
+struct timers {
+	struct spinlock lock;
+	struct list list;
+	uint64_t programmed;  /* when the CPU's timer fires: never after the first of the list	*/
+	struct timer *firing; /* its function runs, without the lock	*/
+};
 
-static struct list *mine(void)
+static struct timers timers[MAX_CPUS];
+
+static struct timers *mine(void)
 {
-	struct list *l = &timers[arch_cpu_id()];
+	struct timers *l = &timers[arch_cpu_id()];
 
-	if (!l->next) {
-		list_init(l);
-		programmed[arch_cpu_id()] = ~0ull;
+	if (!l->list.next) {
+		l->lock.rank = LOCK_TIMERS;
+		list_init(&l->list);
+		l->programmed = ~0ull;
 	}
 	return l;
 }
@@ -26,47 +31,60 @@ static struct list *mine(void)
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
 	list_init(&t->link);
+	t->on = NULL;
 	t->fn = fn;
 	t->arg = arg;
 }
 
-static void program_next(struct list *l) MUST_HOLD(timer_lock)
+static void program_next(struct timers *l) MUST_HOLD(l->lock)
 {
-	uint64_t deadline = list_empty(l) ? ~0ull : list_entry(l->next, struct timer, link)->deadline;
-
-	programmed[arch_cpu_id()] = deadline;
-	arch_timer_program(deadline);
+	l->programmed = list_empty(&l->list) ? ~0ull : list_entry(l->list.next, struct timer, link)->deadline;
+	arch_timer_program(l->programmed);
 }
 
 void timer_set(struct timer *t, uint64_t deadline)
 {
-	struct list *l, *at;
+	struct timers *l = mine(), *old = t->on;
+	struct list *at;
 
-	spin_lock(&timer_lock);
-	l = mine();
+	if (old && old != l) {
+		spin_lock(&old->lock);
+		list_del(&t->link);
+		WRITE_ONCE(t->on, l);
+		spin_unlock(&old->lock);
+	}
+	spin_lock(&l->lock);
 	list_del(&t->link);
+	t->on = l;
 	t->deadline = deadline;
-	at = l->next;
-	while (at != l && list_entry(at, struct timer, link)->deadline <= deadline)
+	at = l->list.next;
+	while (at != &l->list && list_entry(at, struct timer, link)->deadline <= deadline)
 		at = at->next;
 	list_add_tail(at, &t->link);
-	if (l->next == &t->link && deadline < programmed[arch_cpu_id()])
+	if (l->list.next == &t->link && deadline < l->programmed)
 		program_next(l);
-	spin_unlock(&timer_lock);
+	spin_unlock(&l->lock);
 }
 
 /* The CPU's timer may fire once for nothing: cheaper than programming it each time. */
 void timer_cancel(struct timer *t)
 {
-	spin_lock(&timer_lock);
-	list_del(&t->link);
-	spin_unlock(&timer_lock);
+	struct timers *l;
+
+	while ((l = READ_ONCE(t->on))) {
+		spin_lock(&l->lock);
+		if (l == t->on)
+			list_del(&t->link);
+		spin_unlock(&l->lock);
+		if (l == READ_ONCE(t->on))
+			return;
+	}
 }
 
 static bool is_firing(const struct timer *t)
 {
 	for (unsigned i = 0; i < MAX_CPUS; i++)
-		if (i != arch_cpu_id() && __atomic_load_n(&firing[i], __ATOMIC_ACQUIRE) == t)
+		if (i != arch_cpu_id() && __atomic_load_n(&timers[i].firing, __ATOMIC_ACQUIRE) == t)
 			return true;
 	return false;
 }
@@ -82,22 +100,22 @@ void timer_cancel_wait(struct timer *t)
 
 void timer_run(void)
 {
+	struct timers *l = mine();
+
 	for (;;) {
 		struct timer *t;
-		struct list *l;
 
-		spin_lock(&timer_lock);
-		l = mine();
-		t = list_entry(l->next, struct timer, link);
-		if (list_empty(l) || t->deadline > time_now()) {
+		spin_lock(&l->lock);
+		t = list_entry(l->list.next, struct timer, link);
+		if (list_empty(&l->list) || t->deadline > time_now()) {
 			program_next(l);
-			spin_unlock(&timer_lock);
+			spin_unlock(&l->lock);
 			return;
 		}
 		list_del(&t->link);
-		firing[arch_cpu_id()] = t;
-		spin_unlock(&timer_lock);
+		l->firing = t;
+		spin_unlock(&l->lock);
 		t->fn(t->arg);
-		__atomic_store_n(&firing[arch_cpu_id()], NULL, __ATOMIC_RELEASE);
+		__atomic_store_n(&l->firing, NULL, __ATOMIC_RELEASE);
 	}
 }

@@ -30,16 +30,17 @@ struct vcpu;
 
 /* Its share of the CPUs (sched.c). */
 struct sched_share {
-	uint32_t weight;  /* 1..65535				*/
-	uint32_t cap;	  /* percent of one CPU, 0 = none	*/
-	uint64_t virtual; /* run time by weight, ns at the default one	*/
-	uint64_t unpaid;  /* not a guest: run time since one rang, ns	*/
-	int64_t budget;	  /* of a capped one in this period, ns; what was overdrawn is negative */
-	uint64_t period;  /* when this period began		*/
-	bool spent;	  /* it waits for refill	*/
+	uint32_t weight;      /* 1..65535				*/
+	uint32_t cap;	      /* percent of one CPU, 0 = none	*/
+	uint64_t virtual;     /* run time by weight, ns at the default one; atomic	*/
+	uint64_t unpaid;      /* not a guest: run time since one rang, ns; atomic	*/
+	struct spinlock lock; /* guards the block below	*/
+	int64_t budget;	      /* of a capped one in this period, ns; what was overdrawn is negative */
+	uint64_t period;      /* when this period began		*/
+	bool spent;	      /* it waits for refill	*/
 	struct timer refill;
 	uint32_t hard[MAX_VCPUS]; /* bitmap of CPUs where each vCPU may run, by its number ... */
-	uint32_t soft[MAX_VCPUS]; /* ... and where it would rather; run-queue lock		*/
+	uint32_t soft[MAX_VCPUS]; /* ... and where it would rather	*/
 };
 
 struct domain {

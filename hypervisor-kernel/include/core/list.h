@@ -15,9 +15,10 @@ static inline void list_init(struct list *l)
 	l->next = l->prev = l;
 }
 
+/* Of a head also without its lock: then it may be out of date. */
 static inline bool list_empty(const struct list *l)
 {
-	return l->next == l;
+	return __atomic_load_n(&l->next, __ATOMIC_RELAXED) == l;
 }
 
 static inline void list_add_tail(struct list *head, struct list *n)

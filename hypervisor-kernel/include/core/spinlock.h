@@ -35,7 +35,8 @@ enum lock_rank {
 	LOCK_IRQS,
 	LOCK_IOMMU,
 	LOCK_RUN_QUEUE,
-	LOCK_AREA, /* vcpu.area_lock	*/
+	LOCK_SHARE, /* sched_share.lock	*/
+	LOCK_AREA,  /* vcpu.area_lock	*/
 	LOCK_TIMERS,
 	LOCK_FRAMES, /* the allocator	*/
 	LOCK_CONSOLE,

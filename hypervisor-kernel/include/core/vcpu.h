@@ -25,18 +25,16 @@ struct vcpu {
 
 	struct domain *domain;
 	uint32_t id;
-	uint8_t state; /* enum vcpu_state; run-queue lock		*/
-	bool on_cpu;   /* a CPU has it, whatever its state; run-queue lock	*/
-	uint32_t cpu;  /* that one, or the last one			*/
+	uint8_t state; /* enum vcpu_state; run-queue lock of cpu	*/
+	bool on_cpu;   /* a CPU has it, whatever its state; same lock	*/
+	uint32_t cpu;  /* that one, or the last one; changes with both CPUs' locks	*/
 	bool claimed;  /* somebody initialises it or did	*/
 	bool initialised;
 	bool event_masked_poll; /* blocked in SCHEDOP_poll: any of poll_ports wakes it	*/
 	uint32_t nr_poll;
 	uint32_t poll_ports[8];
-	struct list run;    /* in the run queue				*/
-	uint64_t slice_end; /* system time, ns				*/
-	uint64_t started;   /* since when it runs				*/
-	uint64_t cpu_ns;    /* how long it ran before that			*/
+	struct list run; /* in cpu's run queue				*/
+	uint64_t cpu_ns; /* how long it ran before it runs now		*/
 
 	vcpu_info_t *info;	/* in shared_info, or where the guest registered it	*/
 	mfn_t info_mfn;		/* held frame of a registered area, or INVALID_MFN	*/

@@ -158,6 +158,10 @@ void arch_timer_program(uint64_t deadline_ns)
 
 void arch_idle(void)
 {
+	if (fake.idle) {
+		fake.idle();
+		return;
+	}
 	if (fake.programmed == ~0ull)
 		panic("the CPU would idle for ever");
 	fake.now = MAX(fake.now, fake.programmed);
@@ -272,12 +276,12 @@ void arch_reset(void)
 
 uint32_t arch_cpu_id(void)
 {
-	return 0;
+	return fake.cpu;
 }
 
 uint32_t arch_cpu_count(void)
 {
-	return 1;
+	return MAX(fake.cpus, 1);
 }
 
 struct cpu *cpu_of(uint32_t id)
@@ -287,12 +291,17 @@ struct cpu *cpu_of(uint32_t id)
 
 void arch_resched_cpu(uint32_t cpu)
 {
-	boot_cpu.resched = true;
+	if (cpu == fake.cpu)
+		boot_cpu.resched = true;
+	else
+		arch_poke_cpu(cpu);
 }
 
 void arch_poke_cpu(uint32_t cpu)
 {
-	panic("CPU %u is interrupted by itself", cpu);
+	if (cpu == fake.cpu || cpu >= fake.cpus)
+		panic("CPU %u interrupts CPU %u", fake.cpu, cpu);
+	fake.asked |= 1u << cpu;
 }
 
 void arch_relax(void)

@@ -23,6 +23,10 @@ struct fake_gsi {
 struct fake {
 	uint64_t now;	     /* what time_now() says			*/
 	uint64_t programmed; /* deadline of the CPU's timer		*/
+	uint32_t cpu;	     /* the one that runs the kernel		*/
+	uint32_t cpus;	     /* how many there are; 0: one		*/
+	uint32_t asked;	     /* bitmap: others that shall look whether to choose again	*/
+	void (*idle)(void);  /* what happens while a CPU is idle; NULL: its timer fires	*/
 	unsigned preempt;    /* an interrupt waits at each n-th look; 0: never */
 	unsigned looks, continued;
 	unsigned flushes; /* CR3 loads				*/

@@ -382,6 +382,133 @@ START_TEST(time_in_each_state_adds_up)
 }
 END_TEST
 
+/* ---- several CPUs ---- */
+
+static struct vcpu *runs[4];
+
+static struct vcpu *next_on(uint32_t cpu)
+{
+	fake.cpu = cpu;
+	boot_cpu.current = runs[cpu];
+	return runs[cpu] = next();
+}
+
+/* Nobody runs anywhere, and all are in the queue of the first CPU. */
+static void setup_cpus(void)
+{
+	setup();
+	fake.cpus = 2;
+	memset(runs, 0, sizeof(runs));
+}
+
+static void one_wakes_on_the_first(void)
+{
+	fake.cpu = 0;
+	vcpu_wake(g[1].v);
+	ck_assert_uint_eq(fake.asked, 2);
+	fake.cpu = 1;
+}
+
+START_TEST(an_idle_cpu_takes_over_who_wakes_on_another)
+{
+	domain_pause(g[2].d);
+	guest_run(&g[1]);
+	vcpu_block(g[1].v);
+	runs[0] = next();
+	ck_assert_ptr_eq(runs[0], g[0].v);
+	fake.asked = 0;
+	fake.idle = one_wakes_on_the_first;
+	ck_assert_ptr_eq(next_on(1), g[1].v);
+	ck_assert_uint_eq(g[1].v->cpu, 1);
+	ck_assert_uint_eq(g[0].v->cpu, 0);
+}
+END_TEST
+
+START_TEST(shares_hold_across_cpus)
+{
+	from_now();
+	runs[0] = boot_cpu.current;
+	for (unsigned i = 0; i < 600; i++) {
+		next_on(i % 2);
+		fake.now += SLICE / 2;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(percent(i) >= 32 && percent(i) <= 34);
+}
+END_TEST
+
+START_TEST(nobody_runs_where_it_may_not)
+{
+	runs[0] = next();
+	sched_affinity_set(g[1].d, 0, 2, 0);
+	for (unsigned i = 0; i < 60; i++) {
+		ck_assert_ptr_ne(next_on(0), g[1].v);
+		next_on(1);
+		fake.now += SLICE;
+	}
+	/* ... and gets its share where it may, though others may run there, too */
+	ck_assert_uint_ge(sched_cpu_ns(g[1].v), 15 * SLICE);
+}
+END_TEST
+
+START_TEST(a_driver_that_wakes_takes_the_cpu_of_a_guest_and_not_that_of_a_driver)
+{
+	g[1].d->priority = g[2].d->priority = GUISE_PRIO_DRIVER;
+	guest_run(&g[2]);
+	vcpu_block(g[2].v);
+	guest_run(&g[1]);
+	runs[0] = g[1].v;
+	ck_assert_ptr_eq(next_on(1), g[0].v);
+	fake.cpu = 0;
+	fake.asked = 0;
+	vcpu_wake(g[2].v);
+	ck_assert_uint_eq(fake.asked, 2);
+	/* what it is asked for: a time slice that ends soon */
+	fake.cpu = 1;
+	sched_interrupt();
+	fake.now += BATCH;
+	boot_cpu.resched = false;
+	timer_run();
+	ck_assert(boot_cpu.resched);
+	ck_assert_ptr_eq(next_on(1), g[2].v);
+	ck_assert_ptr_eq(next_on(0), g[1].v);
+}
+END_TEST
+
+START_TEST(one_that_waits_for_another_cpu_can_be_stopped)
+{
+	runs[0] = next();
+	for (unsigned i = 0; i < 3; i++)
+		if (runs[0] != g[i].v) {
+			fake.cpu = 1;
+			vcpu_stop(g[i].v);
+		}
+	fake.idle = one_wakes_on_the_first;
+	next_on(0);
+	ck_assert_ptr_eq(runs[0], next_on(0));
+}
+END_TEST
+
+START_TEST(a_timer_that_another_cpu_set_can_be_set_and_cancelled)
+{
+	struct timer *t = &g[0].v->poll_timer;
+
+	timer_set(t, fake.now + 100);
+	fake.cpu = 1;
+	timer_set(t, fake.now + 200);
+	fake.now += 150;
+	fake.cpu = 0;
+	timer_run();
+	ck_assert(!list_empty(&t->link));
+	timer_cancel(t);
+	fake.now += 100;
+	fake.cpu = 1;
+	timer_run();
+	ck_assert(list_empty(&t->link));
+	ck_assert_uint_eq(fake.programmed, ~0ull);
+}
+END_TEST
+
 /* ---- what a vCPU does to itself ---- */
 
 static long sched_op(struct guest *x, unsigned op, void *arg)
@@ -490,4 +617,15 @@ SUITE(sched)
 	tcase_add_test(tc, a_poll_ends_at_its_time_out);
 	tcase_add_test(tc, a_poll_of_ports_that_cannot_be_is_refused);
 	tcase_add_test(tc, the_last_vcpu_that_goes_down_ends_the_domain);
+}
+
+SUITE(sched_cpus)
+{
+	tcase_add_checked_fixture(tc, setup_cpus, NULL);
+	tcase_add_test(tc, an_idle_cpu_takes_over_who_wakes_on_another);
+	tcase_add_test(tc, shares_hold_across_cpus);
+	tcase_add_test(tc, nobody_runs_where_it_may_not);
+	tcase_add_test(tc, a_driver_that_wakes_takes_the_cpu_of_a_guest_and_not_that_of_a_driver);
+	tcase_add_test(tc, one_that_waits_for_another_cpu_can_be_stopped);
+	tcase_add_test(tc, a_timer_that_another_cpu_set_can_be_set_and_cancelled);
 }
