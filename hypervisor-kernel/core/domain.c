@@ -348,7 +348,7 @@ static long frames_drain(struct domain *d)
 		mfn_t m = next;
 		struct frame *f = frame_of(m);
 
-		if (++n % 64 == 0 && hypercall_preempt())
+		if (++n % 64 == 0 && hypercall_preempt(64))
 			return HC_CONTINUE;
 		next = f->next;
 		if (frame_give(f, d->id, OWNER_KERNEL)) {

@@ -63,7 +63,7 @@ static long op_populate(struct domain *d, const struct guise_domain_populate *re
 
 		rc = copy_to_guest(req->mfns + done * 8ull, mfns, got * 8ull);
 		done += got;
-		if (got < n || hypercall_preempt())
+		if (got < n || hypercall_preempt(POPULATE_BATCH))
 			break;
 	}
 	if (rc)

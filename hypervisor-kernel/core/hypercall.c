@@ -21,11 +21,6 @@ long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg)
 	return -ENOSYS;
 }
 
-bool hypercall_preempt(void)
-{
-	return arch_irq_waiting();
-}
-
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
 {
 	if (v->multicall)
@@ -62,7 +57,7 @@ long hc_multicall(struct vcpu *v, const uint64_t *arg)
 	uint64_t left = arg[1];
 
 	for (; left; left--, at += sizeof(struct multicall_entry)) {
-		long rc = hypercall_preempt_items(arg[1] - left) ? HC_CONTINUE : multicall_entry(v, at);
+		long rc = left < arg[1] && hypercall_preempt(1) ? HC_CONTINUE : multicall_entry(v, at);
 
 		if (rc == HC_CONTINUE) {
 			hypercall_set_arg(v, 0, at);

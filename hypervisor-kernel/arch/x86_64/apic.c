@@ -14,7 +14,7 @@
 #define VECTOR_IPI	0xf1
 #define VECTOR_SPURIOUS 0xff
 
-#define IRQ_LOOK_EACH 8 /* items */
+#define IRQ_LOOK_EACH 64 /* items */
 
 #define APIC_ID	     0x20
 #define APIC_TPR     0x80
@@ -56,11 +56,16 @@ void arch_irq_ack(void)
 }
 
 /* Does an interrupt wait that the CPU would take now? */
-bool arch_irq_waiting(void)
+bool arch_irq_waiting(uint32_t items)
 {
+	struct cpu *c = this_cpu();
+
 	/* Seven registers outside of the CPU are dearer than most items between two looks. */
-	if (++this_cpu()->irq_looks % IRQ_LOOK_EACH)
+	c->irq_items += items;
+	if (c->irq_items < IRQ_LOOK_EACH)
 		return false;
+	c->irq_items = 0;
+	crossing_look(c->current);
 	for (unsigned i = 1; i < 8; i++)
 		if (apic_read(APIC_IRR + i * 0x10))
 			return true;

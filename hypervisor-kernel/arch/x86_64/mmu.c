@@ -7,6 +7,7 @@
  */
 #include <arch/arch.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
 #include <core/hypercall.h>
 #include <core/vcpu.h>
 
@@ -75,7 +76,7 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 		mmu_update_t batch[MMU_BATCH];
 		uint32_t n = count - done < MMU_BATCH ? (uint32_t)(count - done) : MMU_BATCH;
 
-		if (done && hypercall_preempt())
+		if (done && hypercall_preempt(0))
 			return count_interrupt(v, arg, before, done, sizeof(mmu_update_t));
 		if (copy_from_guest(batch, reqs + done * sizeof(mmu_update_t), n * sizeof(mmu_update_t)))
 			return -EFAULT;
@@ -85,6 +86,7 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 			done += !rc;
 		}
 		spin_unlock(&d->tlb.lock);
+		this_cpu()->irq_items += n;
 	}
 	return count_end(arg, before, done, rc);
 }
@@ -238,7 +240,7 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 	while (done < count) {
 		struct mmuext_op op;
 
-		if (hypercall_preempt_items(done))
+		if (hypercall_preempt(1) && done)
 			return count_interrupt(v, arg, before, done, sizeof(op));
 		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
 			return -EFAULT;

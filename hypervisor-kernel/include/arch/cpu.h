@@ -24,7 +24,7 @@ void arch_gsi_mask(uint32_t gsi, bool masked);
 /* What device bdf, and no other where interrupts are remapped, writes to interrupt this CPU with vector. */
 void arch_msi_message(uint8_t vector, uint16_t bdf, uint64_t *address, uint32_t *data);
 void arch_irq_ack(void);
-bool arch_irq_waiting(void);
+bool arch_irq_waiting(uint32_t items);
 
 /* Flush every translation this CPU may hold; all CPUs that may run d (NULL: all). */
 void arch_tlb_flush(struct domain *d);

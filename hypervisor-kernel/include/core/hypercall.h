@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <arch/cpu.h>
 #include <core/types.h>
 #include <guise.h>
 
@@ -21,12 +22,12 @@ long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg);
  * arguments with hypercall_set_arg(); the call is issued again with them. */
 #define HC_CONTINUE (-4095L)
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);
-/* Should a long call stop here and continue later?  (An interrupt waits, or a slice ended.) */
-bool hypercall_preempt(void);
-/* The same after so many short items.  Looking costs more than one of them, in a virtual machine seven exits. */
-static inline bool hypercall_preempt_items(uint64_t done)
+/* A long call did so many items more, short ones, or one that is as long as so many: should it stop here and continue later,
+ * since an interrupt waits?  Looking costs more than one of them, in a virtual machine seven exits, so it is done once in
+ * 64 items, whichever calls of a multicall these are. */
+static inline bool hypercall_preempt(uint32_t items)
 {
-	return done && done % 8 == 0 && hypercall_preempt();
+	return arch_irq_waiting(items);
 }
 
 /* ---- guest memory ----

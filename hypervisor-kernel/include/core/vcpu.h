@@ -52,7 +52,8 @@ struct vcpu {
 	uint64_t entered; /* since when, TSC; 0: that is not of interest		*/
 };
 
-/* The longest of each kind on any CPU, in ticks of the TSC; approximate. */
+/* The longest stretch of each kind on any CPU, from when it came into the kernel or looked for interrupts until it left or
+ * looked again, in ticks of the TSC; approximate. */
 extern uint64_t crossing_longest[GUISE_CROSSINGS];
 
 static inline void crossing_count(struct vcpu *v, unsigned what)
@@ -79,6 +80,15 @@ static inline void crossing_end(struct vcpu *v)
 			WRITE_ONCE(crossing_longest[v->crossed], ticks);
 	}
 	v->entered = 0;
+}
+
+/* It may leave here if an interrupt waits: so far nothing could have made it. */
+static inline void crossing_look(struct vcpu *v)
+{
+	if (v->entered) {
+		crossing_end(v);
+		crossing_begin(v);
+	}
 }
 
 /* ---- sched.c: changes of state ---- */

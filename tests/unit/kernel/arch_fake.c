@@ -168,7 +168,7 @@ void arch_idle(void)
 	timer_run();
 }
 
-bool arch_irq_waiting(void)
+bool arch_irq_waiting(uint32_t items)
 {
 	return fake.preempt && ++fake.looks % fake.preempt == 0;
 }
