@@ -82,7 +82,7 @@ $(S)/many/tiny: $(TINY_OBJS) tests/system/many/tiny.lds
 	$(Q)$(call tiny_link,$(TINY_OBJS))
 
 .SECONDARY: $(RINGS_SERVER) $(RINGS_OBJS)
-.PHONY: test-l4linux test-claims test-hide test-bochs test-cpus test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
+.PHONY: load test-latency test-l4linux test-claims test-hide test-bochs test-cpus test-libvirt test-smp test-rings test-debian test-many test-machine test-model test-system test
 test-rings: $(CHECKED_KERNEL) $(RINGS)/archive-blk $(RINGS)/archive-net ## hostile frontends harm neither a driver nor each other
 	$(Q)tests/sum '$(call rings_disk,virtio-blk,virtio-blk-pci$(comma)drive=d$(comma)disable-legacy=on$(comma)iommu_platform=on)' \
 		'$(call rings_disk,nvme,nvme$(comma)drive=d$(comma)serial=d)' \
@@ -105,6 +105,11 @@ test-cpus: $(CHECKED_KERNEL) $(S)/archive.cpio ## a few of these, for what QEMU 
 	$(Q)tests/sum '$(call bochs,tigerlake,only=MOV)' 'SAYS=PCIDs $(call bochs,tigerlake,only=flush)' '$(call bochs,ryzen,only=MOV)' \
 		'$(call bochs,tigerlake,only=random_machine)'
 
+# An instruction takes eight ticks of the TSC then.
+test-latency: $(B)/hypervisor-kernel/guise $(S)/archive.cpio ## the kernel never keeps a CPU to itself for more than 100,000 instructions
+	$(Q)QEMU_ARGS='-icount shift=3$(comma)sleep=off' tests/system/run $< $(S)/archive.cpio $(S)/log.latency profile \
+		longest=800000 $(CLAIM)
+
 test-smp: $(CHECKED_KERNEL) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
 	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
 
@@ -122,6 +127,9 @@ test-machine: $(CHECKED_ALL) ## the whole machine under libvirt, from disk and C
 
 test-libvirt: $(CHECKED_ALL) ## the stock virsh against guised
 	$(Q)B=$(CHECKED) tests/system/libvirt/run
+
+load: $(CHECKED_ALL) ## ten minutes of hard parallel work on 2 and on 4 CPUs (TIME, CPUS, VCPUS; DEBUG=1: the debug build)
+	$(Q)B=$(CHECKED) tests/system/load/run
 
 # The longest first: sum starts them in this order.
 SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-hide test-l4linux test-nmi test-cpus test-smp test-rings

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * profile.c - see profile.h.  An answer is about one vCPU, so that it stays short.
+ * profile.c - see profile.h.  An answer of profile is about one vCPU, so that it stays short.
  */
 #include <runtime/event.h>
 #include <runtime/hypercall.h>
@@ -47,9 +47,32 @@ static const char *profile(const struct json *request, struct json_out *reply)
 	return NULL;
 }
 
-static const struct control_command commands[] = { { "profile", profile } };
+static const char *latency(const struct json *request, struct json_out *reply)
+{
+	static struct guise_system_latency longest;
+	struct guise_system_info sys;
+
+	(void)request;
+	if (guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM) ||
+	    guise_system(GUISE_SYSTEM_LATENCY, &longest, GUISE_ROOT_SYSTEM))
+		return "the kernel does not tell";
+	json_put_number(reply, "tsc_khz", sys.tsc_khz);
+	json_open(reply, "longest", '[');
+	for (unsigned i = 0; i < GUISE_CROSSINGS; i++) {
+		if (!longest.ticks[i])
+			continue;
+		json_open(reply, NULL, '[');
+		json_put_number(reply, NULL, i);
+		json_put_number(reply, NULL, (int64_t)longest.ticks[i]);
+		json_close(reply, ']');
+	}
+	json_close(reply, ']');
+	return NULL;
+}
+
+static const struct control_command commands[] = { { "profile", profile }, { "latency", latency } };
 
 void profile_register(void)
 {
-	control_register(commands, 1);
+	control_register(commands, 2);
 }

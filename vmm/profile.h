@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * profile.h - what a guest's vCPUs enter the kernel for, for the host.
+ * profile.h - what a guest's vCPUs enter the kernel for, and how long the kernel keeps a CPU to itself, for the host.
  */
 #pragma once
 
-/* Enter the command into the control channel's table. */
+/* Enter the commands into the control channel's table. */
 void profile_register(void);

@@ -531,6 +531,23 @@ static int profile_command(struct guise *g, int argc, char **argv)
 	return profile(g, argv[0], seconds, argc > 2 ? argv[2] : NULL);
 }
 
+static int latency(struct guise *g, int argc, char **argv)
+{
+	struct json_object *answer;
+	long seconds = 10;
+	int rc;
+
+	if (argc > 1 && (seconds = number(argv[1], 1, 86400)) < 0)
+		return usage("latency: '%s' is no number of seconds", argv[1]);
+	if (argc && (rc = profile_watch(g, argv[0], seconds)))
+		return rc;
+	answer = ask(g, NULL, guise_request_new("latency"), &rc);
+	if (answer)
+		latency_table(answer);
+	json_object_put(answer);
+	return rc;
+}
+
 /* Any request: the members as KEY=VALUE, numbers as numbers. */
 static int call(struct guise *g, int argc, char **argv)
 {
@@ -577,6 +594,8 @@ static struct command commands[] = {
 	{ "top", "[-n ROUNDS] [-d SECONDS]", "who uses what, live", 0, 4, top_command },
 	{ "profile", "GUEST [SECONDS [FILE]]", "what it enters the kernel for; FILE: a trace for Perfetto", 1, 3,
 	  profile_command },
+	{ "latency", "[GUEST [SECONDS]]", "the longest that the kernel kept a CPU to itself, after watching a guest", 0,
+	  2, latency },
 	{ "driver", "VERB [DEVICE] ...", "driver VMs: list, kill, restart, hang, inject", 1, 4, driver_command },
 	{ "vcpu-pin", "GUEST VCPU|all CPUS [SOFT]",
 	  "the CPUs where it may run, and where it would rather: all, 0-3,5, -", 3, 4, vcpu_pin },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * profile.c - the counters of a guest's vCPUs, ten times a second.
+ * profile.c - the counters of a guest's vCPUs, ten times a second, and the longest stretches in the kernel.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guise.h"
 #include "profile.h"
@@ -141,4 +142,46 @@ int profile(struct guise *g, const char *guest, long seconds, const char *trace)
 		rc = EXIT_USAGE;
 	}
 	return rc;
+}
+
+int profile_watch(struct guise *g, const char *guest, long seconds)
+{
+	static struct reading now;
+
+	for (int on = 1; on >= 0; on--) {
+		long vcpus = 1;
+
+		for (long v = 0; v < vcpus; v++) {
+			int rc = read_vcpu(g, guest, v, on, &now);
+
+			if (rc)
+				return rc;
+			vcpus = now.vcpus;
+		}
+		if (on)
+			sleep((unsigned)seconds);
+	}
+	return 0;
+}
+
+void latency_table(struct json_object *answer)
+{
+	double khz = (double)guise_number(answer, "tsc_khz");
+	struct json_object *list;
+	size_t nr;
+
+	if (!json_object_object_get_ex(answer, "longest", &list))
+		return;
+	nr = json_object_array_length(list);
+	if (!nr)
+		puts("nothing was timed yet: name a guest, or boot with profile");
+	else
+		printf("%-20s %12s %12s\n", "", "microseconds", "ticks");
+	for (size_t i = 0; i < nr; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		unsigned what = (unsigned)item(one, 0);
+
+		printf("%-20s %12.1f %12lld\n", what < GUISE_CROSSINGS ? name_of(what) : "other",
+		       (double)item(one, 1) * 1e3 / khz, (long long)item(one, 1));
+	}
 }

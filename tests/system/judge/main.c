@@ -11,7 +11,8 @@
  *
  * After each claim all memory must be back where it was.  Command line: first=K to begin with the
  * Kth, only=TEXT for those whose name contains TEXT (with _ for a space), seed=N, times (print them), nodevice (the
- * machine has none that does DMA, and no IOMMU).
+ * machine has none that does DMA, and no IOMMU), longest=N: no claim may have the kernel keep the CPU to itself for more than
+ * N ticks of the TSC (the kernel, whose books are not looked at then, has the option profile).
  */
 #include <archive.h>
 #include <runtime/hypercall.h>
@@ -30,6 +31,7 @@ static struct {
 	uint64_t first, seed;
 	char only[64];
 	int times, nodevice;
+	uint64_t longest;
 } option = { .first = 1, .seed = 1 };
 
 static unsigned passed, failed, skipped, number;
@@ -58,6 +60,8 @@ static void options_read(void)
 		for (unsigned i = 0; *p && *p != ' ' && i < sizeof(option.only) - 1; i++, p++)
 			option.only[i] = *p == '_' ? ' ' : *p;
 	option.times = option_find("times") != NULL;
+	if ((p = option_find("longest=")))
+		option.longest = parse_u64(p, NULL);
 	option.nodevice = option_find("nodevice") != NULL;
 }
 
@@ -83,6 +87,34 @@ void fsck(void)
 static void full_name(char *to, size_t size, const struct trial *t)
 {
 	snprintf(to, size, "%s%s", t->name, t->stock ? " (stock paging)" : "");
+}
+
+/* What was too long is told once, of the claim after which it is seen. */
+static void longest_check(struct outcome *o)
+{
+	static struct guise_system_latency now, before;
+	unsigned worst = 0, timed = 0;
+
+	if (guise_system(GUISE_SYSTEM_LATENCY, &now, GUISE_ROOT_SYSTEM))
+		timed = 0;
+	for (unsigned i = 0; i < GUISE_CROSSINGS; i++) {
+		timed |= now.ticks[i] != 0;
+		if (now.ticks[i] > before.ticks[i] && now.ticks[i] > now.ticks[worst])
+			worst = i;
+	}
+	if (!timed) {
+		o->verdict = VERDICT_FAILS;
+		snprintf(o->text, sizeof(o->text), "the kernel takes no time (profile)");
+	} else if (now.ticks[worst] > before.ticks[worst]) {
+		if (option.times)
+			print("# %lu ticks in crossing %u\n", now.ticks[worst], worst);
+		if (now.ticks[worst] > option.longest && o->verdict == VERDICT_HOLDS) {
+			o->verdict = VERDICT_FAILS;
+			snprintf(o->text, sizeof(o->text), "%lu ticks in crossing %u without a look at interrupts",
+				 now.ticks[worst], worst);
+		}
+	}
+	before = now;
 }
 
 /* One line, and the counts. */
@@ -122,7 +154,10 @@ static void judge(const struct trial *t)
 		uint64_t seed = (option.seed + i) * 0x9e3779b97f4a7c15ull;
 
 		o = t->here ? here_run(t) : trial_run(t, seed);
-		fsck();
+		if (option.longest)
+			longest_check(&o);
+		else
+			fsck();
 		after = free_frames();
 		if (o.verdict == VERDICT_HOLDS && after != before) {
 			o.verdict = VERDICT_FAILS;
