@@ -72,7 +72,7 @@ int domain_populate(struct domain *d, uint64_t most)
 			fail(d, "the machine has too little free memory");
 		else
 			d->populated += (uint64_t)got;
-		most -= most < want ? most : want;
+		most -= got > 0 && (uint64_t)got < most ? (uint64_t)got : most;
 	}
 	return !d->error && d->populated < d->nr;
 }

@@ -286,28 +286,31 @@ void domain_remove_frame(struct domain *d, mfn_t m)
 /* May it own nr more frames? */
 static bool has_room(const struct domain *d, uint64_t nr)
 {
-	return d->frames + nr <= d->max_frames && d->state != GUISE_STATE_DYING;
+	return d->frames + d->block_left + nr <= d->max_frames;
 }
 
-/* A block of 2^order fresh frames becomes the domain's. */
-static mfn_t frames_take(struct domain *d, unsigned order, gfn_t first)
+/* A fresh frame becomes the domain's: where its number and the machine's can be aligned, that of a 2 MiB block, whose others
+ * wait for the numbers that follow. */
+static mfn_t frame_take(struct domain *d, gfn_t gfn, bool blocks)
 {
-	mfn_t m = has_room(d, 1ull << order) ? frame_alloc(order, OWNER_KERNEL) : INVALID_MFN;
+	mfn_t m = INVALID_MFN;
 
-	if (m == INVALID_MFN)
-		return m;
-	memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
 	spin_lock(&d->lock);
-	if (!has_room(d, 1ull << order)) {
-		spin_unlock(&d->lock);
-		frame_free(m, order, OWNER_KERNEL);
-		return INVALID_MFN;
+	if (blocks && gfn % 512 == 0 && !d->block_left && has_room(d, 512) &&
+	    (d->block = frame_alloc(9, OWNER_KERNEL)) != INVALID_MFN)
+		d->block_left = 512;
+	if (d->state != GUISE_STATE_DYING && d->block_left && (gfn - d->block) % 512 == 0) {
+		m = d->block++;
+		d->block_left--;
+	} else if (d->state != GUISE_STATE_DYING && has_room(d, 1)) {
+		m = frame_alloc(0, OWNER_KERNEL);
 	}
-	d->frames += 1ull << order;
-	for (uint32_t i = 0; i < 1u << order; i++) {
-		m2p_set(m + i, first + i);
-		BUG_ON(frame_give(frame_of(m + i), OWNER_KERNEL, d->id));
-		frame_list_add(&d->frames_head, m + i);
+	if (m != INVALID_MFN) {
+		memset(mfn_to_virt(m), 0, PAGE_SIZE);
+		m2p_set(m, gfn);
+		BUG_ON(frame_give(frame_of(m), OWNER_KERNEL, d->id));
+		frame_list_add(&d->frames_head, m);
+		d->frames++;
 	}
 	spin_unlock(&d->lock);
 	return m;
@@ -316,21 +319,13 @@ static mfn_t frames_take(struct domain *d, unsigned order, gfn_t first)
 uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *mfns)
 {
 	uint32_t done = 0;
-	int rc = 0;
+	mfn_t m;
 
-	while (done < nr && !rc) {
-		/* Whole 2 MiB blocks where the guest's numbers and the machine's can be aligned. */
-		unsigned order = (first + done) % 512 == 0 && nr - done >= 512 ? 9 : 0;
-		mfn_t m = frames_take(d, order, first + done);
-
-		if (m == INVALID_MFN && order)
-			m = frames_take(d, order = 0, first + done);
-		if (m == INVALID_MFN)
+	while (done < nr && (!done || !hypercall_preempt(4)) &&
+	       (m = frame_take(d, first + done, nr >= 512)) != INVALID_MFN) {
+		mfns[done++] = m;
+		if (iommu_enter(d, m))
 			break;
-		for (uint32_t i = 0; i < 1u << order; i++) {
-			rc |= iommu_enter(d, m + i);
-			mfns[done++] = m + i;
-		}
 	}
 	iommu_entered(d);
 	return done;
@@ -344,6 +339,8 @@ static long frames_drain(struct domain *d)
 	uint32_t next = d->frames_head, n = 0;
 	long rc = 0;
 
+	for (; d->block_left; d->block_left--)
+		frame_free(d->block++, 0, OWNER_KERNEL);
 	while (next != FRAME_NIL) {
 		mfn_t m = next;
 		struct frame *f = frame_of(m);
@@ -363,40 +360,49 @@ static long frames_drain(struct domain *d)
 	return rc;
 }
 
-/* Nothing of it runs or can be reached any more; what memory others still hold of it stays its own. */
-static void make_inert(struct domain *d)
+/* Nothing of it runs or can be reached any more; what memory others still hold of it stays its own.  0; HC_CONTINUE: an
+ * interrupt waits, and what was done already is done again for nothing. */
+static long make_inert(struct domain *d)
 {
+	long rc;
+
 	for_each_vcpu(v, d)
 		vcpu_stop(v);
 	domain_quiesce(d);
 	timer_cancel_wait(&d->sched.refill);
-	event_close_all(d);
+	rc = event_close_all(d);
+	if (rc)
+		return rc;
 	irq_free_all(d);
 	iommu_forget(d);
 	handle_drop_all(d);
-	grant_unmap_all(d);
+	rc = grant_unmap_all(d);
+	if (rc)
+		return rc;
 	for_each_vcpu(v, d)
 		vcpu_end(v);
 	if (d->tlb.node)
 		tlb_drop_all(d);
 	assert(!(d->tlb.cpus & ~(1u << arch_cpu_id())));
-	tlb_destroy(d);
+	return tlb_destroy(d);
 }
 
 long domain_destroy(struct domain *d)
 {
 	long rc = 0;
-	bool first;
 
 	if (__atomic_exchange_n(&d->ending, true, __ATOMIC_ACQUIRE))
 		return HC_CONTINUE; /* another CPU is at it */
 	if (d->gone)
 		goto out;
 	spin_lock(&d->lock);
-	first = domain_move(d, GUISE_STATE_DYING);
+	domain_move(d, GUISE_STATE_DYING);
 	spin_unlock(&d->lock);
-	if (first)
-		make_inert(d);
+	if (!d->inert)
+		rc = make_inert(d);
+	d->inert = !rc;
+	if (rc)
+		goto out;
 	rc = frames_drain(d);
 	if (rc)
 		goto out;

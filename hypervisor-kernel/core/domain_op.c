@@ -47,28 +47,19 @@ union request {
 	} count; /* struct guise_domain_count, without what is out	*/
 };
 
-#define POPULATE_BATCH 512
+#define POPULATE_MOST 512
 
 static long op_populate(struct domain *d, const struct guise_domain_populate *req)
 {
-	uint64_t mfns[POPULATE_BATCH];
-	uint32_t done = 0;
-	long rc = 0;
+	uint64_t mfns[POPULATE_MOST];
+	uint32_t got;
 
 	if (req->first_gfn + req->nr < req->first_gfn || req->first_gfn + req->nr > 1ull << 36)
 		return -EINVAL;
-	while (done < req->nr && !rc) {
-		uint32_t n = MIN(req->nr - done, POPULATE_BATCH);
-		uint32_t got = domain_populate(d, req->first_gfn + done, n, mfns);
-
-		rc = copy_to_guest(req->mfns + done * 8ull, mfns, got * 8ull);
-		done += got;
-		if (got < n || hypercall_preempt(POPULATE_BATCH))
-			break;
-	}
-	if (rc)
-		return rc;
-	return done || !req->nr ? (long)done : -ENOMEM;
+	got = domain_populate(d, req->first_gfn, MIN(req->nr, POPULATE_MOST), mfns);
+	if (copy_to_guest(req->mfns, mfns, got * 8ull))
+		return -EFAULT;
+	return got || !req->nr ? (long)got : -ENOMEM;
 }
 
 static long op_copy(struct domain *d, const struct guise_domain_copy *req)
@@ -96,7 +87,9 @@ static long op_start(struct domain *d, const struct guise_domain_start *req)
 		return -EINVAL;
 	if (d->state != GUISE_STATE_PAUSED || !d->vcpu[0] || d->vcpu[0]->initialised)
 		return -EBUSY;
-	rc = req->domid ? domain_rename(d, (uint16_t)req->domid) : 0;
+	rc = tlb_grow(d);
+	if (!rc && req->domid)
+		rc = domain_rename(d, (uint16_t)req->domid);
 	if (!rc)
 		rc = arch_vcpu_start(d->vcpu[0], req->rip, req->rsp, req->rsi, req->cr3);
 	if (!rc)

@@ -60,7 +60,7 @@ static int port_alloc(struct domain *d, const struct port *such, uint32_t *port)
 	_Static_assert(sizeof(struct port) * PORTS_PER_PAGE <= PAGE_SIZE, "ports fit a page");
 	if (d->state == GUISE_STATE_DYING)
 		return -ESRCH;
-	for (uint32_t n = 1; n < NR_PORTS; n++) {
+	for (uint32_t n = MAX(d->port_from, 1); n < NR_PORTS; n++) {
 		struct port *p, **page = &d->ports[n / PORTS_PER_PAGE];
 
 		if (!*page && !(*page = kpages_alloc(0, d)))
@@ -72,6 +72,7 @@ static int port_alloc(struct domain *d, const struct port *such, uint32_t *port)
 		p->state = PORT_FREE;
 		port_move(p, such->state);
 		d->nr_ports++;
+		d->port_from = n + 1;
 		*port = n;
 		return 0;
 	}
@@ -200,6 +201,7 @@ static int port_close(struct domain *d, uint32_t n)
 	}
 	port_move(p, PORT_FREE);
 	d->nr_ports--;
+	d->port_from = MIN(d->port_from, n);
 	pending_clear(d, n);
 out:
 	unlock_both(d, other);
@@ -210,7 +212,7 @@ out:
 }
 
 /* Their memory goes with the domain's last reference (event_free). */
-void event_close_all(struct domain *d)
+long event_close_all(struct domain *d)
 {
 	/* Whoever raises an event now is done before this, or sees that the domain dies. */
 	spin_lock(&d->event_lock);
@@ -218,10 +220,15 @@ void event_close_all(struct domain *d)
 	for (uint32_t page = 0; page < NR_PORTS / PORTS_PER_PAGE; page++) {
 		if (!d->ports[page])
 			continue;
-		for (uint32_t i = 0; i < PORTS_PER_PAGE; i++)
-			if (d->ports[page][i].state != PORT_FREE)
-				port_close(d, page * PORTS_PER_PAGE + i);
+		for (uint32_t i = 0; i < PORTS_PER_PAGE; i++) {
+			if (d->ports[page][i].state == PORT_FREE)
+				continue;
+			port_close(d, page * PORTS_PER_PAGE + i);
+			if (hypercall_preempt(2))
+				return HC_CONTINUE;
+		}
 	}
+	return 0;
 }
 
 void event_free(struct domain *d)

@@ -8,6 +8,7 @@
  */
 #include <archive.h>
 #include <core/boot.h>
+#include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 #include <elf.h>
@@ -197,7 +198,9 @@ void first_domain_build(void)
 	mfn_of = kpages_alloc(order_of(l.nr * 8), NULL);
 	how.max_frames = l.nr + 64;
 	d = domain_create(&how, &rc);
-	if (!mfn_of || !d)
+	while (d && (rc = (int)tlb_grow(d)) == HC_CONTINUE)
+		;
+	if (!mfn_of || !d || rc)
 		panic("too little memory for the VMM server");
 	frames_get(d, &l);
 	elf_load(elf);

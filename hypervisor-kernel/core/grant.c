@@ -217,13 +217,13 @@ void grant_map_end(struct domain *d, const uint32_t *n, const struct grant_map *
 	spin_unlock(&g->lock);
 }
 
-void grant_unmap_all(struct domain *d)
+long grant_unmap_all(struct domain *d)
 {
 	struct grant_map map;
 	bool mapped = false;
 
 	if (!d->grants)
-		return;
+		return 0;
 	/* First nothing can be filled any more, then all is dropped at once, then the pins go.  Whoever has the lock after
 	 * this sees that the domain dies, and touches none of its entries. */
 	spin_lock(&d->grants->lock);
@@ -240,8 +240,12 @@ void grant_unmap_all(struct domain *d)
 	if (mapped)
 		tlb_drop_all(d);
 	for (uint32_t n = d->grants->top_map; n-- > 0;)
-		if (!grant_map_take(d, n, GRANT_MAP_DMA, &map))
+		if (!grant_map_take(d, n, GRANT_MAP_DMA, &map)) {
 			grant_map_end(d, &n, &map, 1);
+			if (hypercall_preempt(4))
+				return HC_CONTINUE;
+		}
+	return 0;
 }
 
 bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, bool *writable)

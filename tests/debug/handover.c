@@ -25,8 +25,8 @@ void __real_arch_tlb_flush(struct domain *d);
 void __wrap_arch_tlb_flush(struct domain *d);
 void __real_arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m);
 void __wrap_arch_unmap_grant(struct domain *d, uint64_t va, mfn_t table, uint32_t index, mfn_t m);
-void __real_grant_unmap_all(struct domain *d);
-void __wrap_grant_unmap_all(struct domain *d);
+long __real_grant_unmap_all(struct domain *d);
+long __wrap_grant_unmap_all(struct domain *d);
 
 #define MOST	66	    /* a batch of the balloon's is 64 frames */
 #define FOREIGN (~0ull - 1) /* in place of a frame: all that are other domains' */
@@ -197,15 +197,17 @@ static bool maps_any(const struct grant_table *g)
 }
 
 /* The domain dies. */
-void __wrap_grant_unmap_all(struct domain *d)
+long __wrap_grant_unmap_all(struct domain *d)
 {
 	bool any = maps_any(d->grants);
+	long rc;
 
 	if (any)
 		enter(d, FOREIGN, true);
-	__real_grant_unmap_all(d);
+	rc = __real_grant_unmap_all(d);
 	if (any)
 		leave(find(FOREIGN, true));
+	return rc;
 }
 
 void __wrap_frame_release(struct frame *f)

@@ -240,7 +240,7 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 	while (done < count) {
 		struct mmuext_op op;
 
-		if (hypercall_preempt(1) && done)
+		if (hypercall_preempt(8) && done)
 			return count_interrupt(v, arg, before, done, sizeof(op));
 		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
 			return -EFAULT;

@@ -13,6 +13,7 @@
 #include <arch/arch.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
+#include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
 
@@ -433,40 +434,56 @@ int tlb_init(struct domain *d, uint32_t frames)
 
 	if (!frames)
 		frames = (uint32_t)MIN(d->max_frames / 48 + 64, 8192u);
-	t->nr = MIN(MAX(frames, TLB_MIN_NODES), TLB_MAX_NODES);
-	t->node = kpages_alloc(pool_order(t->nr), d);
+	t->most = MIN(MAX(frames, TLB_MIN_NODES), TLB_MAX_NODES);
+	t->node = kpages_alloc(pool_order(t->most), d);
 	if (!t->node)
 		return -ENOMEM;
-	t->page = (mfn_t *)(t->node + t->nr);
-	for (uint32_t i = 0; i < t->nr; i++) {
-		void *p = kpages_alloc(0, d);
-
-		if (!p) {
-			tlb_destroy(d);
-			return -ENOMEM;
-		}
-		t->page[i] = virt_to_mfn(p);
-		frame_of(t->page[i])->cached = i + 1; /* the way back from an entry */
-	}
-	list_init(&t->roots);
+	t->page = (mfn_t *)(t->node + t->most);
+	list_init(&t->free);
 	list_init(&t->freed);
-	spin_lock(&d->tlb.lock);
-	tlb_reset(d);
-	spin_unlock(&d->tlb.lock);
+	list_init(&t->zombies);
+	list_init(&t->roots);
 	return 0;
 }
 
-void tlb_destroy(struct domain *d)
+long tlb_grow(struct domain *d)
+{
+	struct tlb *t = &d->tlb;
+	long rc = 0;
+
+	spin_lock(&t->lock);
+	while (t->nr < t->most && !rc) {
+		void *p = kpages_alloc(0, d);
+
+		if (!p) {
+			rc = -ENOMEM;
+			break;
+		}
+		t->page[t->nr] = virt_to_mfn(p);
+		t->node[t->nr].table = FRAME_NIL;
+		list_add_tail(&t->free, &t->node[t->nr].link);
+		frame_of(t->page[t->nr])->cached = t->nr + 1; /* the way back from an entry */
+		t->nr++;
+		rc = hypercall_preempt(4) ? HC_CONTINUE : 0;
+	}
+	spin_unlock(&t->lock);
+	return rc;
+}
+
+long tlb_destroy(struct domain *d)
 {
 	struct tlb *t = &d->tlb;
 
 	if (!t->node)
-		return;
-	for (uint32_t i = 0; i < t->nr && t->page[i]; i++) {
-		frame_of(t->page[i])->cached = 0;
-		kpages_free(mfn_to_virt(t->page[i]), 0, d);
+		return 0;
+	while (t->nr) {
+		list_del(&t->node[--t->nr].link);
+		frame_of(t->page[t->nr])->cached = 0;
+		kpages_free(mfn_to_virt(t->page[t->nr]), 0, d);
+		if (hypercall_preempt(2))
+			return HC_CONTINUE;
 	}
-	kpages_free(t->node, pool_order(t->nr), d);
+	kpages_free(t->node, pool_order(t->most), d);
 	t->node = NULL;
-	t->nr = 0;
+	return 0;
 }

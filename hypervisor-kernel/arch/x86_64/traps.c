@@ -217,6 +217,7 @@ void syscall_from_guest(struct regs *r)
 		exit_to_guest();
 	}
 	v->domain->hypercalls++;
+	this_cpu()->irq_items = 0; /* until here nothing waited */
 	if (v->entered)
 		v->crossed = (uint32_t)MIN(r->rax, GUISE_CROSSINGS - 1ul);
 	rc = hypercall(v, r->rax, arg);

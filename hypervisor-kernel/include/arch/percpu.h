@@ -58,7 +58,7 @@ struct cpu {
 	uint64_t flush_epoch;		/* of the last full flush on this CPU			*/
 	uint64_t iomap_change;		/* which state of whose ports the I/O bitmap shows	*/
 	uint32_t iomap_low, iomap_high; /* its bytes that open any		*/
-	uint32_t irq_items;		/* of long hypercalls, since it was looked whether an interrupt waits	*/
+	uint32_t irq_items;		/* of a long hypercall, since it was looked whether an interrupt waits	*/
 	/* The stack of the gate (entry.S). */
 	uint64_t gate[32] __attribute__((aligned(16)));
 	struct tss tss;

@@ -55,12 +55,15 @@ struct domain {
 	uint8_t state;	      /* GUISE_STATE_*				*/
 	uint8_t shutdown_reason;
 	uint32_t pauses;      /* runs only at 0				*/
+	mfn_t block;	      /* the kernel's, for its next frames	*/
+	uint32_t block_left;  /* so many from block on	*/
 	uint32_t frames_head; /* list of owned frames, FRAME_NIL = none	*/
 	uint64_t frames;      /* owned now					*/
 	uint64_t max_frames;
 	uint64_t kernel_pages; /* kernel memory charged to it; atomic		*/
 	uint64_t max_kernel_pages;
 	char text[64]; /* why it crashed				*/
+	bool inert;    /* nothing of it can be reached any more; of who ends it	*/
 	bool ending;   /* somebody is in domain_destroy()			*/
 	bool gone;     /* and it was done				*/
 
@@ -86,6 +89,7 @@ struct domain {
 	uint64_t dma_faults; /* of its devices						*/
 
 	uint32_t nr_ports;	     /* in use; event_lock					*/
+	uint32_t port_from;	     /* all below are in use, but 0; event_lock	*/
 	uint64_t faults, hypercalls; /* counters; approximate reads are fine	*/
 	bool timed;		     /* the time of crossings is taken, too	*/
 	uint64_t events_sent, events_received;
@@ -125,7 +129,8 @@ void domain_add_frame(struct domain *d, mfn_t m);
 void domain_remove_frame(struct domain *d, mfn_t m);
 /* Zeroed frame owned by d and made by the kernel (FRAME_SHARED), not counted in its limit. */
 mfn_t domain_shared_frame(struct domain *d);
-/* Move up to nr frames of fresh memory to d, gfns from first on; mfns[] is filled.  How many. */
+/* Move up to nr frames of fresh memory to d, gfns from first on, in blocks of 2 MiB if nr is that much; mfns[] is filled.
+ * How many: fewer than there are if an interrupt waits, but one. */
 uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *mfns);
 /* Free what it holds.  0: gone; HC_CONTINUE: call again; -EAGAIN: others still hold its frames. */
 long domain_destroy(struct domain *d);

@@ -36,8 +36,8 @@ void event_raise(struct domain *d, uint32_t p);
 void event_virq(struct vcpu *v, uint32_t virq);
 /* Raise VIRQ_DOM_EXC in whoever bound it: d's state changed. */
 void event_domain_changed(void);
-/* The domain dies: close all; peers fall back to UNBOUND for the same domid. */
-void event_close_all(struct domain *d);
+/* The domain dies: close all; peers fall back to UNBOUND for the same domid.  0, or HC_CONTINUE: an interrupt waits. */
+long event_close_all(struct domain *d);
 void event_free(struct domain *d);
 /* A port for an interrupt (irq.c).  Port or -errno. */
 int event_bind_irq(struct domain *d, uint32_t irq);

@@ -16,8 +16,8 @@ struct domain;
 int grant_init(struct domain *d);
 mfn_t grant_frame(struct domain *d, uint32_t n);
 /* The domain dies: unmap and unpin everything it mapped from others; and from here on nobody touches the entries of its
- * own table. */
-void grant_unmap_all(struct domain *d);
+ * own table.  0, or HC_CONTINUE: an interrupt waits. */
+long grant_unmap_all(struct domain *d);
 /* With its last reference. */
 void grant_free(struct domain *d);
 

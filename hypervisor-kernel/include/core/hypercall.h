@@ -24,7 +24,7 @@ long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg);
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);
 /* A long call did so many items more, short ones, or one that is as long as so many: should it stop here and continue later,
  * since an interrupt waits?  Looking costs more than one of them, in a virtual machine seven exits, so it is done once in
- * 64 items, whichever calls of a multicall these are. */
+ * 64 items of a call, whichever calls within a multicall these are. */
 static inline bool hypercall_preempt(uint32_t items)
 {
 	return arch_irq_waiting(items);

@@ -44,7 +44,7 @@ struct tlb_unsynced {
 
 struct tlb {
 	struct spinlock lock;
-	uint32_t nr; /* nodes in the pool					*/
+	uint32_t nr, most; /* nodes in the pool, and how many it shall have	*/
 	struct tlb_node *node;
 	mfn_t *page; /* hardware table page of each node			*/
 	struct list free, zombies;
@@ -58,8 +58,12 @@ struct tlb {
 	struct tlb_unsynced unsynced[TLB_UNSYNCED];
 };
 
+/* A pool of so many nodes, 0: as many as its memory makes sensible; it is empty yet.  -ENOMEM. */
 int tlb_init(struct domain *d, uint32_t frames);
-void tlb_destroy(struct domain *d);
+/* Fill the pool.  0, -ENOMEM, or HC_CONTINUE: an interrupt waits, call it again. */
+long tlb_grow(struct domain *d);
+/* All is dropped, and nobody looks anything up any more.  0 or HC_CONTINUE. */
+long tlb_destroy(struct domain *d);
 /* Forget everything cached for d and flush before returning.  Needed before a frame leaves d. */
 void tlb_drop_all(struct domain *d);
 

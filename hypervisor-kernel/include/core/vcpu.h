@@ -82,10 +82,10 @@ static inline void crossing_end(struct vcpu *v)
 	v->entered = 0;
 }
 
-/* It may leave here if an interrupt waits: so far nothing could have made it. */
+/* It may leave here if an interrupt waits: so far nothing could have made it.  v: NULL before the first one runs. */
 static inline void crossing_look(struct vcpu *v)
 {
-	if (v->entered) {
+	if (v && v->entered) {
 		crossing_end(v);
 		crossing_begin(v);
 	}

@@ -22,8 +22,11 @@ void guest_make(struct guest *g, uint16_t id, uint32_t nr, uint8_t paging)
 	memset(g, 0, sizeof(*g));
 	g->d = domain_create(&how, &err);
 	ck_assert_msg(g->d != NULL, "domain_create: %d", err);
-	g->nr = domain_populate(g->d, 0, nr, g->mfn);
+	for (uint32_t got = 1; got && g->nr < nr; g->nr += got)
+		got = domain_populate(g->d, g->nr, nr - g->nr, g->mfn + g->nr);
 	ck_assert_uint_eq(g->nr, nr);
+	while (tlb_grow(g->d) == HC_CONTINUE)
+		;
 	g->v = g->d->vcpu[0];
 	ck_assert_int_eq(arch_vcpu_start(g->v, 0x1000, 0x2000, 0, g->mfn[0]), 0);
 	vcpu_start_first(g->v);

@@ -280,6 +280,40 @@ START_TEST(a_domain_gets_no_more_memory_than_it_may_have)
 }
 END_TEST
 
+/* An interrupt waits whenever it is looked, and somebody else takes frames meanwhile. */
+START_TEST(a_large_block_goes_on_where_an_interrupt_left_it_and_leaves_nothing_behind)
+{
+	static uint64_t mfns[1024], other[16];
+	struct guise_domain_create how = plan();
+	uint64_t before;
+	uint32_t handle, nr = 0;
+
+	how.max_frames = 1100;
+	handle = (uint32_t)op(GUISE_DOMAIN_CREATE, PTR(&how));
+	before = frame_free_count();
+	fake.preempt = 16;
+	for (unsigned i = 0; nr < 700; i++) {
+		long got = populate(handle, nr, 512, mfns + nr);
+
+		ck_assert_int_ge(got, 1);
+		ck_assert_int_le(got, 16);
+		nr += (uint32_t)got;
+		if (i % 8 == 0) {
+			ck_assert_int_eq(populate(handle, 5001 + i, 1, other), 1);
+			for (uint32_t k = 0; k < nr; k++)
+				check_that(mfns[k] != other[0]);
+		}
+	}
+	fake.preempt = 0;
+	ck_assert_uint_eq(mfns[0] % 512, 0);
+	ck_assert_uint_eq(mfns[512] % 512, 0);
+	for (uint32_t k = 0; k < nr; k++)
+		check_that(mfns[k] == mfns[k / 512 * 512] + k % 512);
+	ck_assert_int_eq(op(GUISE_DOMAIN_DESTROY, handle), 0);
+	ck_assert_uint_ge(frame_free_count(), before);
+}
+END_TEST
+
 START_TEST(memory_whose_numbers_cannot_be_told_still_belongs_to_the_domain)
 {
 	uint32_t h = make();
@@ -509,6 +543,7 @@ SUITE(manage)
 	tcase_add_test(tc, a_domain_whose_frames_are_held_or_too_many_keeps_its_id_and_all_of_them);
 	tcase_add_test(tc, only_frames_of_the_domain_are_read_and_written);
 	tcase_add_test(tc, a_domain_gets_no_more_memory_than_it_may_have);
+	tcase_add_test(tc, a_large_block_goes_on_where_an_interrupt_left_it_and_leaves_nothing_behind);
 	tcase_add_test(tc, memory_whose_numbers_cannot_be_told_still_belongs_to_the_domain);
 	tcase_add_test(tc, a_pause_counts_and_shows);
 	tcase_add_test(tc, why_a_domain_ended_can_be_asked);
