@@ -132,7 +132,7 @@ load: $(CHECKED_ALL) ## ten minutes of hard parallel work on 2 and on 4 CPUs (TI
 	$(Q)B=$(CHECKED) tests/system/load/run
 
 # The longest first: sum starts them in this order.
-SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-hide test-l4linux test-nmi test-cpus test-smp test-rings
+SYSTEM_TESTS := test-debian test-machine test-libvirt test-many test-hostile test-faults test-claims test-hide test-latency test-l4linux test-nmi test-cpus test-smp test-rings
 submakes = $(foreach t,$(1),'$(MAKE) -s --no-print-directory $(t)')
 
 test-system: $(CHECKED_ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these

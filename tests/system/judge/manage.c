@@ -67,11 +67,20 @@ static long copy(const struct toy *t, unsigned dir, uint64_t mfn, uint32_t offse
 	return guise_domain(GUISE_DOMAIN_COPY, &req);
 }
 
+/* An interrupt may end a call early. */
 static long populate(const struct toy *t, uint32_t nr, uint64_t first, uint64_t *mfns)
 {
-	struct guise_domain_populate req = { (uint32_t)t->handle, nr, first, (uint64_t)mfns };
+	uint32_t done = 0;
+	long got;
 
-	return guise_domain(GUISE_DOMAIN_POPULATE, &req);
+	do {
+		struct guise_domain_populate req = { (uint32_t)t->handle, nr - done, first + done,
+						     (uint64_t)(mfns + done) };
+
+		got = guise_domain(GUISE_DOMAIN_POPULATE, &req);
+		done += got > 0 ? (uint32_t)got : 0;
+	} while (got > 0 && done < nr);
+	return done ? (long)done : got;
 }
 
 static struct toy toy_make_as(uint16_t id, const void *code, uint32_t len)
