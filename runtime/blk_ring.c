@@ -139,19 +139,9 @@ unsigned blk_extents_fit(const struct blk_device *dev, const struct blk_extent *
 
 /* ---- the ring -------------------------------------------------------------------------------- */
 
-static RING_IDX index_read(const RING_IDX *index)
-{
-	return *(const volatile RING_IDX *)index;
-}
-
 static union blkif_sring_entry *slot_at(struct blk_ring *ring, RING_IDX index)
 {
 	return &ring->shared->ring[index % BLK_RING_SLOTS];
-}
-
-static void index_write(RING_IDX *index, RING_IDX value)
-{
-	*(volatile RING_IDX *)index = value;
 }
 
 /* The response that is published next: valid when `next` is one beyond rsp_prod. */
@@ -166,44 +156,57 @@ static struct journal *journal_of(blkif_sring_t *shared)
 	return (struct journal *)shared->__pad;
 }
 
-/* Is it what was written?  Whoever wrote it may be out of his mind; it is not published yet. */
-static int stands(const union blkif_sring_entry *slot, const blkif_response_t *rsp)
+/* Is what stands in the journal the answer to the request that it will take the place of?  And is it what stands there,
+ * later?  Neither is asked within the function that writes them, which may be out of its mind: a frontend that gets
+ * another answer serves itself no more. */
+__attribute__((noinline)) static int fits(struct blk_ring *ring)
 {
-	const volatile blkif_response_t *is = &slot->rsp;
+	const volatile blkif_request_indirect_t *req =
+		(const volatile blkif_request_indirect_t *)slot_at(ring, ring->rsp_prod);
+	uint8_t operation = req->operation;
+	blkif_response_t rsp;
+
+	memcpy(&rsp, journal_of(ring->shared)->rsp, sizeof(rsp));
+	if (operation == BLKIF_OP_INDIRECT)
+		operation = req->indirect_op;
+	return req->id == rsp.id && operation == rsp.operation && rsp.status <= BLKIF_RSP_OKAY &&
+	       rsp.status >= BLKIF_RSP_EOPNOTSUPP;
+}
+
+__attribute__((noinline)) static int stands(struct blk_ring *ring)
+{
+	const volatile blkif_response_t *is = &slot_at(ring, ring->rsp_prod)->rsp;
+	const blkif_response_t *rsp = &ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
 
 	return is->id == rsp->id && is->operation == rsp->operation && is->status == rsp->status;
 }
 
-static int publish_one(struct blk_ring *ring, const blkif_response_t *rsp)
+/* What stands in the journal, and is valid. */
+static int publish_one(struct blk_ring *ring)
 {
-	struct journal *journal = journal_of(ring->shared);
-
-	wmb(); /* what it holds is published before it is lost */
-	memcpy(journal->rsp, rsp, sizeof(*rsp));
-	wmb(); /* whole before it is valid */
-	index_write(&journal->next, ring->rsp_prod + 1);
-	wmb(); /* valid before the request is lost */
-	slot_at(ring, ring->rsp_prod)->rsp = *rsp;
+	memcpy(&slot_at(ring, ring->rsp_prod)->rsp, journal_of(ring->shared)->rsp, sizeof(blkif_response_t));
 	wmb(); /* the response before rsp_prod */
-	if (!ring->broken && !stands(slot_at(ring, ring->rsp_prod), rsp))
+	if (ring->broken)
+		index_write(&ring->shared->rsp_prod, ring->rsp_prod + 1);
+	else if (!stands(ring) || ring_publish(&ring->out, ring->rsp_prod + 1, 1, BLK_RING_SLOTS))
 		return 0;
-	index_write(&ring->shared->rsp_prod, ++ring->rsp_prod);
+	ring->rsp_prod++;
 	return 1;
 }
 
 int blk_ring_attach(struct blk_ring *ring, blkif_sring_t *shared)
 {
 	struct journal *journal = journal_of(shared);
-	blkif_response_t torn;
 
 	memset(ring, 0, sizeof(*ring));
 	ring->shared = shared;
 	ring->rsp_prod = index_read(&shared->rsp_prod);
+	ring_out_begin(&ring->out, shared, ring->rsp_prod);
 	if (index_read(&shared->req_prod) - ring->rsp_prod > BLK_RING_SLOTS)
 		return -XEN_EINVAL;
 	if (index_read(&journal->next) == ring->rsp_prod + 1 && index_read(&shared->req_prod) != ring->rsp_prod) {
-		memcpy(&torn, journal->rsp, sizeof(torn));
-		if (!publish_one(ring, &torn))
+		memcpy(&ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp, journal->rsp, sizeof(journal->rsp));
+		if (!publish_one(ring))
 			return -XEN_EINVAL;
 	}
 	ring->req_cons = ring->rsp_prod;
@@ -243,33 +246,41 @@ void blk_ring_answer(struct blk_ring *ring, RING_IDX index, uint64_t id, uint8_t
 	ring->slot[index % BLK_RING_SLOTS].answered = 1;
 }
 
-/* Is it the answer to the request that stands there?  A frontend that gets another one serves itself no more. */
-static int fits(const union blkif_sring_entry *slot, const blkif_response_t *rsp)
+/* The next answer, if there is one: 1, 0, or -EINVAL. */
+static int publish_next(struct blk_ring *ring)
 {
-	const volatile blkif_request_indirect_t *req = (const volatile blkif_request_indirect_t *)slot;
-	uint8_t operation = req->operation;
+	struct journal *journal = journal_of(ring->shared);
+	unsigned at = ring->rsp_prod % BLK_RING_SLOTS;
 
-	if (operation == BLKIF_OP_INDIRECT)
-		operation = req->indirect_op;
-	return req->id == rsp->id && operation == rsp->operation && rsp->status <= BLKIF_RSP_OKAY &&
-	       rsp->status >= BLKIF_RSP_EOPNOTSUPP;
+	if (ring->rsp_prod == ring->req_cons || !ring->slot[at].answered)
+		return 0;
+	wmb(); /* what it holds is published before it is lost */
+	memcpy(journal->rsp, &ring->slot[at].rsp, sizeof(journal->rsp));
+	wmb(); /* whole before it is valid */
+	if (!ring->broken && !fits(ring))
+		goto broken;
+	index_write(&journal->next, ring->rsp_prod + 1);
+	wmb(); /* valid before the request is lost */
+	if (!publish_one(ring))
+		goto broken;
+	ring->slot[at].answered = 0;
+	return 1;
+broken:
+	ring->broken = 1;
+	return -XEN_EINVAL;
 }
 
 int blk_ring_publish(struct blk_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
+	int rc;
 
 	if (blk_ring_busy(ring) > BLK_RING_SLOTS)
 		return -XEN_EINVAL;
-	while (ring->rsp_prod != ring->req_cons && ring->slot[ring->rsp_prod % BLK_RING_SLOTS].answered) {
-		const blkif_response_t *rsp = &ring->slot[ring->rsp_prod % BLK_RING_SLOTS].rsp;
-
-		if ((!ring->broken && !fits(slot_at(ring, ring->rsp_prod), rsp)) || !publish_one(ring, rsp)) {
-			ring->broken = 1;
-			return -XEN_EINVAL;
-		}
-		ring->slot[(ring->rsp_prod - 1) % BLK_RING_SLOTS].answered = 0;
-	}
+	while ((rc = publish_next(ring)) > 0)
+		;
+	if (rc < 0)
+		return rc;
 	if (ring->rsp_prod == old)
 		return 0;
 	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */

@@ -8,7 +8,7 @@ NATIVE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector 
 RUNTIME := $(B)/runtime/libruntime.a
 RUNTIME_OBJS := $(B)/runtime/lib/string.o $(B)/runtime/lib/vsnprintf.o $(addprefix $(B)/runtime/, entry.o start.o event.o time.o grant.o window.o store.o \
 	store_wire.o heap.o print.o string.o number.o console_ring.o device.o pci.o gpt.o crc32.o \
-	backend.o blk.o blk_ring.o vbd.o partition.o net.o net_tx.o net_rx.o net_out.o net_copy.o net_merge.o net_segment.o net_share.o net_dialogue.o net_ring.o net_header.o net_switch.o net_mac.o net_packet.o vif.o)
+	backend.o blk.o ring_index.o blk_ring.o vbd.o partition.o net.o net_tx.o net_rx.o net_out.o net_copy.o net_merge.o net_segment.o net_share.o net_dialogue.o net_ring.o net_header.o net_switch.o net_mac.o net_packet.o vif.o)
 
 # $(call native_link,objects): the recipe that links a native domain.
 native_link = ld -nostdlib -static -z noexecstack --no-warn-rwx-segments -T runtime/native.lds -o $@ $(1) $(RUNTIME)

@@ -131,9 +131,11 @@ static void publish(struct vif *v)
 	for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++) {
 		int rc = net_rx_publish(&q->rx);
 
-		if (rc < 0)
+		if (rc == -XEN_EIO)
+			v->backend.broken = "the frontend broke the rx ring";
+		else if (rc < 0)
 			panic("%s: more buffers were filled than there are\n", net_card->name);
-		if (rc)
+		else if (rc)
 			event_send(q->rx_port);
 	}
 }

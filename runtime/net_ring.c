@@ -19,16 +19,6 @@ _Static_assert(__CONST_RING_SIZE(netif_rx, PAGE_SIZE) == NET_RING_SLOTS, "slots 
 _Static_assert(sizeof(netif_extra_info_t) == sizeof(netif_rx_response_t),
 	       "extra information takes the place of a response");
 
-static RING_IDX index_read(const RING_IDX *index)
-{
-	return *(const volatile RING_IDX *)index;
-}
-
-static void index_write(RING_IDX *index, RING_IDX value)
-{
-	*(volatile RING_IDX *)index = value;
-}
-
 /* The answers being written: valid when `next` is one beyond rsp_prod. */
 struct journal {
 	RING_IDX next;
@@ -38,13 +28,17 @@ struct journal {
 };
 _Static_assert(sizeof(struct journal) <= sizeof(((netif_tx_sring_t *)0)->__pad), "the journal fits the padding");
 
-static void journal_begin(struct journal *journal, RING_IDX rsp_prod, struct journal entry)
+static void journal_write(struct journal *journal, struct journal entry)
 {
 	wmb(); /* what it holds is published before it is lost */
 	journal->nr = entry.nr;
 	journal->status = entry.status;
 	journal->extras = entry.extras;
 	wmb(); /* whole before it is valid */
+}
+
+static void journal_validate(struct journal *journal, RING_IDX rsp_prod)
+{
 	index_write(&journal->next, rsp_prod + 1);
 	wmb(); /* valid before a request is lost */
 }
@@ -63,9 +57,14 @@ static union netif_tx_sring_entry *tx_slot(const struct net_tx_ring *ring, RING_
 	return &ring->shared->ring[at % NET_RING_SLOTS];
 }
 
-static int16_t status_of(const struct journal *entry, unsigned i)
+static int16_t status_of(const struct net_tx_packet *packet, unsigned i)
 {
-	return i < 32 && entry->extras >> i & 1 ? NETIF_RSP_NULL : entry->status;
+	return i < 32 && packet->extras >> i & 1 ? NETIF_RSP_NULL : packet->status;
+}
+
+static int status_can_be(int status)
+{
+	return status == NETIF_RSP_OKAY || status == NETIF_RSP_ERROR || status == NETIF_RSP_DROPPED;
 }
 
 /* The id of a request lies behind what the response overwrites. */
@@ -74,29 +73,59 @@ static uint16_t id_of(const union netif_tx_sring_entry *slot)
 	return *(const volatile uint16_t *)&slot->req.id;
 }
 
-/* 0, or -EIO when something else stands there than was written: by a frontend, or by a backend out of its mind. */
-static int tx_publish(struct net_tx_ring *ring, struct journal entry)
+/* Is what stands in the journal what is noted of the packet at rsp_prod?  And are these the answers, later?  Neither is
+ * asked within the function that writes them, which may be out of its mind: a frontend that gets another answer serves
+ * itself no more, or keeps the packet's pages for ever. */
+__attribute__((noinline)) static int tx_fits(const struct net_tx_ring *ring)
 {
-	struct journal *journal = (struct journal *)ring->shared->__pad;
+	const struct net_tx_packet *packet = &ring->packet[ring->rsp_prod % NET_RING_SLOTS];
+	const struct journal *journal = (const struct journal *)ring->shared->__pad;
 
-	journal_begin(journal, ring->rsp_prod, entry);
-	for (unsigned i = 0; i < entry.nr; i++) {
-		union netif_tx_sring_entry *slot = tx_slot(ring, ring->rsp_prod + i);
+	return journal->nr == packet->nr && journal->status == packet->status && journal->extras == packet->extras &&
+	       status_can_be(packet->status);
+}
 
-		slot->rsp = (netif_tx_response_t){ .id = id_of(slot), .status = status_of(&entry, i) };
-	}
-	wmb(); /* the responses before rsp_prod */
-	for (unsigned i = 0; i < entry.nr && !ring->broken; i++) {
+__attribute__((noinline)) static int tx_stands(const struct net_tx_ring *ring, unsigned nr)
+{
+	const struct net_tx_packet *packet = &ring->packet[ring->rsp_prod % NET_RING_SLOTS];
+
+	for (unsigned i = 0; i < nr; i++) {
 		const union netif_tx_sring_entry *slot = tx_slot(ring, ring->rsp_prod + i);
 		const volatile netif_tx_response_t *is = &slot->rsp;
 
-		ring->broken = is->id != id_of(slot) || is->status != status_of(&entry, i);
-		if (ring->broken)
-			return -XEN_EIO;
+		if (is->id != id_of(slot) || is->status != status_of(packet, i))
+			return 0;
 	}
-	ring->rsp_prod += entry.nr;
-	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+	return nr == packet->nr;
+}
+
+/* Publish the answers to the packet at rsp_prod, as they are noted: 0, or -EIO when something else stands there than was
+ * written, by a frontend or by a backend out of its mind. */
+static int tx_publish(struct net_tx_ring *ring)
+{
+	const struct net_tx_packet *packet = &ring->packet[ring->rsp_prod % NET_RING_SLOTS];
+	struct journal *journal = (struct journal *)ring->shared->__pad;
+	unsigned nr = packet->nr;
+
+	journal_write(journal, (struct journal){ .nr = nr, .status = packet->status, .extras = packet->extras });
+	if (!ring->broken && !tx_fits(ring))
+		goto broken;
+	journal_validate(journal, ring->rsp_prod);
+	for (unsigned i = 0; i < nr; i++) {
+		union netif_tx_sring_entry *slot = tx_slot(ring, ring->rsp_prod + i);
+
+		slot->rsp = (netif_tx_response_t){ .id = id_of(slot), .status = status_of(packet, i) };
+	}
+	wmb(); /* the responses before rsp_prod */
+	if (ring->broken)
+		index_write(&ring->shared->rsp_prod, ring->rsp_prod + nr);
+	else if (!tx_stands(ring, nr) || ring_publish(&ring->out, ring->rsp_prod + nr, nr, NET_RING_SLOTS))
+		goto broken;
+	ring->rsp_prod += nr;
 	return 0;
+broken:
+	ring->broken = 1;
+	return -XEN_EIO;
 }
 
 int net_tx_attach(struct net_tx_ring *ring, netif_tx_sring_t *shared)
@@ -107,11 +136,16 @@ int net_tx_attach(struct net_tx_ring *ring, netif_tx_sring_t *shared)
 	memset(ring, 0, sizeof(*ring));
 	ring->shared = shared;
 	ring->rsp_prod = index_read(&shared->rsp_prod);
+	ring_out_begin(&ring->out, shared, ring->rsp_prod);
 	nr = index_read(&shared->req_prod) - ring->rsp_prod;
 	if (nr > NET_RING_SLOTS)
 		return -XEN_EINVAL;
-	if (journal_read((struct journal *)shared->__pad, ring->rsp_prod, nr, &torn) && tx_publish(ring, torn))
-		return -XEN_EINVAL;
+	if (journal_read((struct journal *)shared->__pad, ring->rsp_prod, nr, &torn)) {
+		ring->packet[ring->rsp_prod % NET_RING_SLOTS] =
+			(struct net_tx_packet){ .nr = torn.nr, .status = torn.status, .extras = torn.extras };
+		if (tx_publish(ring))
+			return -XEN_EINVAL;
+	}
 	ring->req_cons = ring->rsp_prod;
 	return 0;
 }
@@ -232,6 +266,23 @@ void net_tx_answer(struct net_tx_ring *ring, const struct net_request *req, int 
 	ring->packet[req->index % NET_RING_SLOTS].answered = 1;
 }
 
+/* The next answer, if there is one: 1, 0, or -errno as below. */
+static int tx_publish_next(struct net_tx_ring *ring)
+{
+	struct net_tx_packet *packet = &ring->packet[ring->rsp_prod % NET_RING_SLOTS];
+	int rc;
+
+	if (ring->rsp_prod == ring->req_cons || !packet->answered)
+		return 0;
+	if (!packet->nr || packet->nr > net_tx_busy(ring))
+		return -XEN_EINVAL;
+	rc = tx_publish(ring);
+	if (rc)
+		return rc;
+	packet->answered = 0;
+	return 1;
+}
+
 int net_tx_publish(struct net_tx_ring *ring)
 {
 	RING_IDX old = ring->rsp_prod;
@@ -239,18 +290,10 @@ int net_tx_publish(struct net_tx_ring *ring)
 
 	if (net_tx_busy(ring) > NET_RING_SLOTS)
 		return -XEN_EINVAL;
-	while (ring->rsp_prod != ring->req_cons && ring->packet[ring->rsp_prod % NET_RING_SLOTS].answered) {
-		unsigned at = ring->rsp_prod % NET_RING_SLOTS;
-
-		if (!ring->packet[at].nr || ring->packet[at].nr > net_tx_busy(ring))
-			return -XEN_EINVAL;
-		rc = tx_publish(ring, (struct journal){ .nr = ring->packet[at].nr,
-							.status = ring->packet[at].status,
-							.extras = ring->packet[at].extras });
-		if (rc)
-			return rc;
-		ring->packet[at].answered = 0;
-	}
+	while ((rc = tx_publish_next(ring)) > 0)
+		;
+	if (rc < 0)
+		return rc;
 	if (ring->rsp_prod == old)
 		return 0;
 	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
@@ -286,6 +329,7 @@ int net_rx_attach(struct net_rx_ring *ring, netif_rx_sring_t *shared)
 		return -XEN_EINVAL;
 	ring->adopted = ring->rsp_prod + net_rx_room(ring);
 	rx_mend(ring);
+	ring_out_begin(&ring->out, shared, ring->rsp_prod);
 	return 0;
 }
 
@@ -353,12 +397,14 @@ int net_rx_publish(struct net_rx_ring *ring)
 		return 0;
 	if (ring->req_cons - old > NET_RING_SLOTS)
 		return -XEN_EINVAL;
-	journal_begin((struct journal *)ring->shared->__pad, old, (struct journal){ .nr = ring->req_cons - old });
+	journal_write((struct journal *)ring->shared->__pad, (struct journal){ .nr = ring->req_cons - old });
+	journal_validate((struct journal *)ring->shared->__pad, old);
 	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++)
 		memcpy(&ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS],
 		       &ring->slot[ring->rsp_prod % NET_RING_SLOTS], sizeof(ring->slot[0]));
 	wmb(); /* the responses before rsp_prod */
-	index_write(&ring->shared->rsp_prod, ring->rsp_prod);
+	if (ring_publish(&ring->out, ring->rsp_prod, ring->req_cons - old, NET_RING_SLOTS))
+		return -XEN_EIO;
 	mb(); /* rsp_prod before rsp_event: the frontend does it the other way round */
 	return ring->rsp_prod - index_read(&ring->shared->rsp_event) < ring->rsp_prod - old;
 }

@@ -7,6 +7,7 @@
 
 #include <runtime/blk.h>
 #include <runtime/io.h>
+#include <runtime/ring_index.h>
 #include <runtime/string.h>
 #include <runtime/xen.h>
 #include <xen/io/blkif.h>
@@ -53,7 +54,8 @@ struct blk_ring {
 	blkif_sring_t *shared;
 	RING_IDX req_cons; /* next request to take					*/
 	RING_IDX rsp_prod; /* next response to publish; [rsp_prod, req_cons) is ours	*/
-	int broken;	   /* an answer did not fit: from then on none has to */
+	struct ring_out out;
+	int broken; /* an answer did not fit: from then on none has to */
 	struct {
 		int answered;
 		blkif_response_t rsp;

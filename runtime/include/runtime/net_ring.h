@@ -7,6 +7,7 @@
 
 #include <runtime/io.h>
 #include <runtime/net.h>
+#include <runtime/ring_index.h>
 #include <runtime/string.h>
 #include <runtime/xen.h>
 #include <xen/io/netif.h>
@@ -35,8 +36,9 @@ struct net_tx_ring {
 	netif_tx_sring_t *shared;
 	RING_IDX req_cons; /* next request to take					*/
 	RING_IDX rsp_prod; /* next response to publish; [rsp_prod, req_cons) is ours	*/
-	int broken;	   /* an answer was not what was written: from then on none has to be */
-	struct {
+	struct ring_out out;
+	int broken; /* an answer was not what was written: from then on none has to be */
+	struct net_tx_packet {
 		uint16_t nr; /* slots that it takes		*/
 		int16_t status;
 		uint32_t extras; /* those that hold extra information, of the first 32	*/
@@ -78,6 +80,7 @@ static inline unsigned net_tx_busy(const struct net_tx_ring *ring)
 struct net_rx_ring {
 	netif_rx_sring_t *shared;
 	RING_IDX req_cons, rsp_prod;
+	struct ring_out out;
 	RING_IDX adopted; /* what was posted before it was so to an earlier backend, or at the start */
 	union {
 		netif_rx_response_t rsp;
@@ -107,7 +110,7 @@ void net_rx_fail(struct net_rx_ring *ring, RING_IDX index);
 void net_rx_gso(struct net_rx_ring *ring, RING_IDX index, const struct net_meta *meta);
 
 /* Publish the answers to all that was taken; returns 1 when the frontend wants an event, -EINVAL when more was taken
- * than a ring holds. */
+ * than a ring holds, -EIO when they are not the next ones, or were not posted. */
 int net_rx_publish(struct net_rx_ring *ring);
 
 /* Ask for an event when there are nr buffers; returns 1 when there are already. */

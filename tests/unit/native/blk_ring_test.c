@@ -255,16 +255,27 @@ START_TEST(an_answer_to_another_request_is_not_published)
 		ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
 		ck_assert_uint_eq(shared.ring.rsp_prod, 0);
 		ck_assert_uint_eq(shared.ring.ring[0].req.id, 100);
+		/* Who comes next finds the request. */
+		ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), 0);
+		ck_assert_uint_eq(shared.ring.rsp_prod, 0);
 	}
+	ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+	blk_ring_answer(&ring, index, 101, BLKIF_OP_READ, 0);
+	ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
 	/* Its backend gives up the frontend, and has no end before all is answered. */
 	ck_assert_int_ge(blk_ring_publish(&ring), 0);
 	ck_assert_uint_eq(blk_ring_busy(&ring), 0);
 }
 END_TEST
 
+/* When it takes the place of its request: the journal is valid then. */
 static void changes_the_answer(void)
 {
-	shared.ring.ring[0].rsp.id = 7;
+	RING_IDX next;
+
+	memcpy(&next, shared.ring.__pad, sizeof(next));
+	if (next == shared.ring.rsp_prod + 1)
+		shared.ring.ring[0].rsp.id = 7;
 }
 
 START_TEST(an_answer_that_is_not_what_was_written_is_not_published)
@@ -304,6 +315,47 @@ START_TEST(a_backend_that_has_lost_its_place_publishes_nothing)
 	ring.rsp_prod = ring.req_cons - BLK_RING_SLOTS;
 	ck_assert_int_eq(blk_ring_publish(&ring), 0);
 	ck_assert_uint_eq(shared.ring.rsp_prod, 1);
+}
+END_TEST
+
+/* A frontend that finds such a one gives its disk up, whoever comes after. */
+START_TEST(an_index_that_is_not_the_next_is_not_published)
+{
+	blkif_request_t r;
+	RING_IDX index;
+
+	for (unsigned i = 0; i < 3; i++)
+		ask(100);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+		blk_ring_answer(&ring, index, 100, BLKIF_OP_READ, 0);
+	}
+	ring.rsp_prod = 2;
+	ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 0);
+}
+END_TEST
+
+START_TEST(a_frontend_that_is_not_told_of_what_it_asked_for_is_noticed)
+{
+	struct ring_indices page = { .req_prod = 10, .rsp_event = 5 };
+	struct ring_out out;
+
+	ring_out_begin(&out, &page, 2);
+	ck_assert_int_eq(ring_publish(&out, 4, 2, 32), 0);
+	ck_assert_int_eq(ring_untold(&out), 0); /* there is nothing that it would be told of */
+	ck_assert_int_eq(ring_publish(&out, 5, 1, 32), 0);
+	ck_assert_int_eq(ring_untold(&out), 1);
+	ring_told(&out);
+	ck_assert_int_eq(ring_publish(&out, 9, 4, 32), 0);
+	ck_assert_int_eq(ring_untold(&out), 0); /* it has been told, and takes its time */
+	page.rsp_event = 7;
+	ck_assert_int_eq(ring_untold(&out), 1);
+	page.rsp_event = 0xfffffff0; /* long ago */
+	ck_assert_int_eq(ring_untold(&out), 0);
+	ring_out_begin(&out, &page, 0xffffffef);
+	out.published = 2;
+	ck_assert_int_eq(ring_untold(&out), 1);
 }
 END_TEST
 
@@ -494,6 +546,8 @@ SUITE(blk_ring)
 	tcase_add_test(tc, what_the_device_cannot_do_is_named_so);
 	tcase_add_test(tc, an_indirect_command_is_complete_with_its_segments);
 	tcase_add_test(tc, responses_leave_in_the_order_of_requests);
+	tcase_add_test(tc, an_index_that_is_not_the_next_is_not_published);
+	tcase_add_test(tc, a_frontend_that_is_not_told_of_what_it_asked_for_is_noticed);
 	tcase_add_test(tc, a_request_that_comes_before_the_wait_is_not_missed);
 	tcase_add_test(tc, an_answer_to_another_request_is_not_published);
 	tcase_add_test(tc, an_answer_that_is_not_what_was_written_is_not_published);

@@ -304,6 +304,54 @@ START_TEST(a_backend_that_has_lost_its_place_publishes_nothing)
 }
 END_TEST
 
+/* A frontend that gets one of them serves itself no more, or keeps the packet's pages for ever. */
+START_TEST(an_answer_that_cannot_be_is_not_published)
+{
+	static const int wrong[] = { NETIF_RSP_NULL, 2, -3, 0x7fff };
+
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		setup();
+		put(60, 0, 0);
+		ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+		net_tx_answer(&tx, &req, wrong[i]);
+		ck_assert_int_eq(net_tx_publish(&tx), -XEN_EIO);
+		ck_assert_uint_eq(tx_page.ring.rsp_prod, 0);
+		/* Who comes next finds the request. */
+		ck_assert_int_eq(net_tx_attach(&tx, &tx_page.ring), 0);
+		ck_assert_uint_eq(tx_page.ring.rsp_prod, 0);
+		ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+	}
+}
+END_TEST
+
+START_TEST(an_index_that_is_not_the_next_is_not_published)
+{
+	RING_IDX index;
+
+	for (unsigned i = 0; i < 3; i++) {
+		put(60, 0, 0);
+		ck_assert_int_eq(net_tx_take(&tx, &req), 1);
+		net_tx_answer(&tx, &req, NETIF_RSP_OKAY);
+	}
+	rx_page.ring.req_prod = 5;
+	net_rx_take(&rx, &index);
+	net_rx_answer(&rx, index, 60, 0);
+	tx.rsp_prod = rx.rsp_prod = 1;
+	rx.req_cons = 2;
+	ck_assert_int_eq(net_tx_publish(&tx), -XEN_EIO);
+	ck_assert_int_eq(net_rx_publish(&rx), -XEN_EIO);
+	ck_assert_uint_eq(tx_page.ring.rsp_prod, 0);
+	ck_assert_uint_eq(rx_page.ring.rsp_prod, 0);
+	/* More buffers than were posted. */
+	setup();
+	rx_page.ring.req_prod = 1;
+	for (unsigned i = 0; i < 2; i++)
+		net_rx_take(&rx, &index);
+	ck_assert_int_eq(net_rx_publish(&rx), -XEN_EIO);
+	ck_assert_uint_eq(rx_page.ring.rsp_prod, 0);
+}
+END_TEST
+
 START_TEST(a_frontend_that_waits_for_later_answers_is_not_told)
 {
 	tx_page.ring.rsp_event = 2;
@@ -543,6 +591,8 @@ SUITE(net_ring)
 	tcase_add_test(tc, an_answer_that_is_not_what_was_written_is_not_published);
 	tcase_add_test(tc, a_backend_that_closes_a_changed_ring_comes_to_its_end);
 	tcase_add_test(tc, a_backend_that_has_lost_its_place_publishes_nothing);
+	tcase_add_test(tc, an_answer_that_cannot_be_is_not_published);
+	tcase_add_test(tc, an_index_that_is_not_the_next_is_not_published);
 	tcase_add_test(tc, a_frontend_that_waits_for_later_answers_is_not_told);
 	tcase_add_test(tc, an_adopted_ring_begins_where_answers_end);
 	tcase_add_test(tc, waiting_tells_of_what_came_meanwhile);
