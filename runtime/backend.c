@@ -24,6 +24,7 @@
 
 #define STORM_NS    100000u /* interrupts that are closer than that on average, ... */
 #define STORMS_MOST 5u	    /* ... from each sign of life to the next, and mostly for nothing */
+#define LOST_MOST   3u	    /* signs of life at which a bell has not rung, one after the other */
 
 struct backend *backends;
 unsigned backends_connected;
@@ -350,10 +351,18 @@ void backend_update(void)
 
 void backend_progress(struct backend_watch *w, int waits, uint32_t moved)
 {
-	if (!waits || moved != w->moved)
-		*w = (struct backend_watch){ .moved = moved };
-	else if (++w->pulses >= device_patience() && device_patience())
+	w->pulses = waits && moved == w->moved ? w->pulses + 1 : 0;
+	w->moved = moved;
+	if (w->pulses >= device_patience() && device_patience() && w->pulses)
 		device_stalled("requests wait, and none is answered");
+}
+
+/* Both ends look once more behind their wish to be told, so it is the driver's fault; or that of a frontend which lies. */
+void backend_bells(struct backend_watch *w, int lost)
+{
+	w->lost = lost ? w->lost + 1 : 0;
+	if (w->lost >= LOST_MOST)
+		device_doubt("its frontend is not told of answers, or it of requests");
 }
 
 /* Interrupts after which the device had done nothing, most of the time. */

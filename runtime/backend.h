@@ -106,11 +106,15 @@ void backend_report(struct backend *b, const char *fmt, ...) __attribute__((form
 /* Does a ring that something waits in go on? */
 struct backend_watch {
 	uint32_t moved;
-	unsigned pulses; /* in which it did not */
+	unsigned pulses; /* in which it did not				*/
+	unsigned lost;	 /* ... in which a bell was found not to have rung */
 };
 
 /* moved: its indices, in any way that tells when one of them moved.  Does not return when it stands for too long. */
 void backend_progress(struct backend_watch *w, int waits, uint32_t moved);
+
+/* lost: one of the two ends asked to be told of something in the ring that is there now, and was not. */
+void backend_bells(struct backend_watch *w, int lost);
 
 /* A ring, granted by the frontend. */
 struct backend_page {

@@ -397,7 +397,7 @@ static void answer_finished(void)
 		if (rc < 0)
 			v->backend.broken = "the frontend changed a request";
 		else if (rc)
-			event_send(v->port);
+			vbd_tell(v);
 	}
 	device_served();
 }

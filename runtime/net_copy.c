@@ -136,7 +136,7 @@ static void publish(struct vif *v)
 		else if (rc < 0)
 			panic("%s: more buffers were filled than there are\n", net_card->name);
 		else if (rc)
-			event_send(q->rx_port);
+			vif_tell_rx(q);
 	}
 }
 

@@ -414,7 +414,7 @@ void jobs_answer(void)
 			case 0:
 				break;
 			case 1:
-				event_send(q->tx_port);
+				vif_tell_tx(q);
 				break;
 			case -XEN_EIO:
 				v->backend.broken = "the frontend changed an answer";

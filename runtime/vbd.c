@@ -100,7 +100,7 @@ static const char *vbd_connect(struct backend *b)
 	v->kicked = 1;
 
 	if (backend_adopted(b)) {
-		event_send(v->port);
+		vbd_tell(v);
 		if (blk_ring_wait(&v->ring))
 			device_owes();
 		return NULL; /* the frontend has read what follows */
@@ -122,8 +122,10 @@ static int vbd_busy(const struct backend *b)
 static void vbd_watch(struct backend *b)
 {
 	struct vbd *v = (struct vbd *)b;
-	int waits = backend_serves(b) ? blk_ring_unanswered(&v->ring) != 0 : vbd_busy(b);
+	unsigned held = blk_ring_unanswered(&v->ring), busy = blk_ring_busy(&v->ring);
+	int serves = backend_serves(b), waits = serves ? held != 0 : vbd_busy(b);
 
+	backend_bells(&v->watch, serves && (ring_untold(&v->ring.out) || (v->asked && !v->kicked && held > busy)));
 	v->kicked |= waits;
 	backend_progress(&v->watch, waits, v->ring.req_cons + v->ring.rsp_prod);
 }

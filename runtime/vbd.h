@@ -44,6 +44,12 @@ struct vbd {
 	uint64_t reported;				    /* requests, then */
 };
 
+static inline void vbd_tell(struct vbd *v)
+{
+	event_send(v->port);
+	ring_told(&v->ring.out);
+}
+
 /* All of them, in no order. */
 static inline struct vbd *vbd_first(void)
 {

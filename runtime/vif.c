@@ -180,8 +180,8 @@ static const char *vif_connect(struct backend *b)
 	v->csum4 = !key_flag(b->frontend, "feature-no-csum-offload");
 	v->csum6 = key_flag(b->frontend, "feature-ipv6-csum-offload");
 	for (unsigned i = 0; backend_adopted(b) && i < v->nr_queues; i++) {
-		event_send(v->queue[i].tx_port);
-		event_send(v->queue[i].rx_port);
+		vif_tell_tx(&v->queue[i]);
+		vif_tell_rx(&v->queue[i]);
 		if (net_tx_wait(&v->queue[i].tx))
 			device_owes();
 	}
@@ -203,13 +203,19 @@ static void vif_watch(struct backend *b)
 	struct vif *v = (struct vif *)b;
 
 	for (struct vif_queue *q = v->queue; q < v->queue + v->nr_queues; q++) {
-		int waits = net_tx_busy(&q->tx) != 0;
+		unsigned held = net_tx_unanswered(&q->tx), busy = net_tx_busy(&q->tx);
+		int serves = backend_serves(b), waits = busy != 0, unheard;
 
-		if (backend_serves(b))
-			waits = net_tx_unanswered(&q->tx) && !net_rate_wait(&v->rate, time_ns());
+		if (serves)
+			waits = held && !net_rate_wait(&v->rate, time_ns());
+		unheard = waits && !q->kicked && !q->look_at && held > busy;
+		backend_bells(&q->tx_watch, serves && (ring_untold(&q->tx.out) || unheard));
+		backend_bells(&q->rx_watch, serves && ring_untold(&q->rx.out));
 		q->kicked |= waits;
 		backend_progress(&q->tx_watch, waits, q->tx.req_cons + q->tx.rsp_prod);
-		backend_progress(&q->rx_watch, q->backlog_nr && net_rx_room(&q->rx) > (int)NET_PIECES, q->rx.rsp_prod);
+		/* What is filled in a round is answered in it. */
+		waits = (serves && net_rx_busy(&q->rx)) || (q->backlog_nr && net_rx_room(&q->rx) > (int)NET_PIECES);
+		backend_progress(&q->rx_watch, waits, q->rx.rsp_prod);
 	}
 }
 

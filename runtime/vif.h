@@ -54,6 +54,18 @@ struct vif_queue {
 	int copying; /* in this batch something for it is copied: what follows must not overtake */
 };
 
+static inline void vif_tell_tx(struct vif_queue *q)
+{
+	event_send(q->tx_port);
+	ring_told(&q->tx.out);
+}
+
+static inline void vif_tell_rx(struct vif_queue *q)
+{
+	event_send(q->rx_port);
+	ring_told(&q->rx.out);
+}
+
 struct vif_count {
 	uint64_t packets, bytes, drops;
 };

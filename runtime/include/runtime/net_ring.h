@@ -88,6 +88,12 @@ struct net_rx_ring {
 	} slot[NET_RING_SLOTS];
 };
 
+/* Buffers that were taken and are not answered. */
+static inline unsigned net_rx_busy(const struct net_rx_ring *ring)
+{
+	return ring->req_cons - ring->rsp_prod;
+}
+
 int net_rx_attach(struct net_rx_ring *ring, netif_rx_sring_t *shared);
 
 /* Buffers that may be taken, or -EINVAL when the frontend broke the ring. */
