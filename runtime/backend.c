@@ -365,10 +365,10 @@ void backend_bells(struct backend_watch *w, int lost)
 		device_doubt("its frontend is not told of answers, or it of requests");
 }
 
-/* Interrupts after which the device had done nothing, most of the time. */
+/* Interrupts after which the device had done nothing, most of the time; and rounds without any rest, the same. */
 static void storm_watch(void)
 {
-	static unsigned interrupts, work, storms;
+	static unsigned interrupts, polls, rests, work, storms, restless;
 	static uint64_t since;
 	unsigned came = event_interrupts - interrupts, done = device_work - work;
 	uint64_t now = time_ns();
@@ -376,7 +376,12 @@ static void storm_watch(void)
 	storms = came > (now - since) / STORM_NS && came / 8 > done ? storms + 1 : 0;
 	if (storms == STORMS_MOST)
 		panic("%s: interrupts without end\n", device);
+	restless = event_rests == rests && (event_polls - polls) / 8 > done ? restless + 1 : 0;
+	if (restless == STORMS_MOST)
+		panic("%s: it never rests, and does nothing\n", device);
 	interrupts += came;
+	polls = event_polls;
+	rests = event_rests;
 	work += done;
 	since = now;
 }

@@ -24,7 +24,7 @@ static struct {
 	int interrupt;
 } handler[PORTS];
 
-unsigned event_interrupts;
+unsigned event_interrupts, event_rests, event_polls;
 
 static uint64_t deferred;
 static uint64_t armed; /* when the timer is to fire; 0: it is not set */
@@ -106,13 +106,18 @@ static void timer_arm(uint64_t deadline)
 
 void event_loop_once(uint64_t deadline_ns)
 {
-	if (dispatch() || !deadline_ns)
+	if (dispatch())
 		return;
+	if (!deadline_ns) {
+		event_polls++;
+		return;
+	}
 	if (deadline_ns != EVENT_FOREVER) {
 		if (deadline_ns <= time_ns())
 			return;
 		timer_arm(deadline_ns);
 	}
+	event_rests++;
 	block();
 	dispatch();
 }

@@ -111,6 +111,7 @@ static struct tx_job *take_one(struct vif_queue *q)
 	job->status = job->req.status;
 	job->packet = NULL;
 	q->active = 1;
+	device_work++;
 	v->sent.packets++;
 	v->sent.bytes += job->req.len;
 	net_rate_charge(&v->rate, job->req.len);

@@ -20,7 +20,7 @@ const struct guise_device *device_info(void);
 void device_ready(void);
 /* A frontend waits for what an earlier incarnation did not answer; and one has got an answer: the time of the
  * first is told. */
-extern unsigned device_work; /* requests and packets that the device ended */
+extern unsigned device_work; /* requests and packets that the device ended, or a frontend sent */
 void device_owes(void);
 void device_served(void);
 void device_failed(const char *why);

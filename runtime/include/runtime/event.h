@@ -30,6 +30,9 @@ int event_bind_virq(uint32_t virq);
 int event_bind_irq(uint32_t handle, uint32_t irq, uint32_t flags);
 extern unsigned event_interrupts; /* handlers of such ports that ran */
 
+/* How often event_loop_once() slept, and how often it was told not to although nothing had come. */
+extern unsigned event_rests, event_polls;
+
 /* A level-triggered interrupt was served and may fire again. */
 void event_irq_done(uint32_t port);
 

@@ -13,7 +13,7 @@
 
 #define PATIENCE 10
 
-unsigned pulses, event_interrupts, device_work;
+unsigned pulses, event_interrupts, event_rests, event_polls, device_work;
 static unsigned doubted;
 static jmp_buf stalled;
 
@@ -257,8 +257,32 @@ START_TEST(a_card_that_fills_buffers_and_does_not_say_so_is_noticed)
 }
 END_TEST
 
+static void polls(unsigned signs_left, unsigned each, unsigned rests, unsigned work)
+{
+	while (signs_left--) {
+		event_polls += each;
+		event_rests += rests;
+		device_work += work;
+		ck_assert_int_eq(signs(1), 0);
+	}
+}
+
+START_TEST(a_driver_that_never_rests_and_does_nothing_is_noticed)
+{
+	connect_card();
+	polls(100, 7, 0, 0);	    /* it has only just begun */
+	polls(100, 10000, 1, 0);    /* it rests, now and then */
+	polls(100, 10000, 0, 1250); /* it works */
+	polls(4, 10000, 0, 1249);
+	polls(1, 10000, 1, 1249);
+	fake.expect_panic = true;
+	polls(5, 10000, 0, 1249);
+}
+END_TEST
+
 SUITE(watch)
 {
+	tcase_add_test_raise_signal(tc, a_driver_that_never_rests_and_does_nothing_is_noticed, SIGABRT);
 	tcase_add_test(tc, a_disk_whose_answers_nobody_is_told_of_is_noticed);
 	tcase_add_test(tc, a_disk_that_finds_requests_without_being_told_is_noticed);
 	tcase_add_test(tc, a_card_whose_bells_do_not_ring_is_noticed);
