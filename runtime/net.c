@@ -10,6 +10,7 @@
  */
 #include <runtime/device.h>
 #include <runtime/event.h>
+#include <runtime/net_ear.h>
 #include <runtime/print.h>
 #include <runtime/start.h>
 
@@ -19,16 +20,13 @@
 #define BATCHES	     4u	 /* in one round: then others get their turn */
 #define RECEIVE_MOST 64u /* packets, in one round */
 #define REPORT_NS    1000000000u
-#define SILENT_MOST  5u
 
 struct net_device *net_card;
 struct net_dialogue net_dialogue;
 uint64_t net_now, net_deadline;
 
 static uint64_t report_at; /* from when on it may be told what was done */
-static int receive_due;	   /* the device may have packets */
-static uint64_t look_at;   /* when to look for them without an interrupt, 0: it interrupts */
-static unsigned silent;	   /* signs of life at which it had some, and no interrupt had come */
+static struct net_ear ear;
 
 void net_forward(struct packet *p, uint32_t ports, unsigned from)
 {
@@ -75,8 +73,7 @@ void net_receive(const struct net_meta *meta, const struct net_piece *piece, uns
 
 void net_received(void)
 {
-	silent = 0;
-	receive_due = 1;
+	net_ear_interrupt(&ear);
 }
 
 /* asked: it is time for a sign of life, so look whether interrupts are lost. */
@@ -84,22 +81,18 @@ static void receive(int asked)
 {
 	unsigned nr;
 
-	if (net_soon(look_at))
-		receive_due = 1;
 	if (asked && net_dialogue_ended(&net_dialogue, device_patience()))
 		device_doubt("streams go on no more");
-	asked = asked && !receive_due && !look_at;
-	if (receive_due || asked) {
+	if (net_ear_asks(&ear, net_now, net_now + NET_LEAVE_NS / 2, asked)) {
 		nr = net_card->receive(net_card, RECEIVE_MOST);
-		silent += asked && nr;
-		if (silent == SILENT_MOST)
+		if (net_ear_got(&ear, nr))
 			panic("%s: packets come, and no interrupts\n", net_card->name);
 		net_merge_flush(deliver);
-		receive_due = nr == RECEIVE_MOST || (!nr && net_card->listen(net_card));
-		look_at = nr && !receive_due ? net_now + NET_LEAVE_NS : 0;
+		ear.due = nr == RECEIVE_MOST || (!nr && net_card->listen(net_card));
+		ear.look_at = nr && !ear.due ? net_now + NET_LEAVE_NS : 0;
 	}
-	if (look_at)
-		net_due(look_at);
+	if (ear.look_at)
+		net_due(ear.look_at);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -185,9 +178,10 @@ static int round(int asked)
 	}
 	net_out_kick();
 	jobs_answer();
-	net_card->refill(net_card);
+	if (net_ear_deaf(&ear, net_card->refill(net_card), asked))
+		panic("%s: there is nothing to receive into\n", net_card->name);
 	report();
-	return backend_due() || receive_due || (rings_due() && !net_tx_full());
+	return backend_due() || ear.due || (rings_due() && !net_tx_full());
 }
 
 int net_init(struct net_device *dev)

@@ -14,6 +14,12 @@ static void nothing(struct net_device *dev)
 {
 }
 
+/* All there is to receive is received. */
+static unsigned enough(struct net_device *dev)
+{
+	return 1;
+}
+
 static unsigned none(struct net_device *dev, unsigned most)
 {
 	return 0;
@@ -34,7 +40,7 @@ int domain_main(void)
 		.kick = nothing,
 		.receive = none,
 		.listen = never,
-		.refill = nothing,
+		.refill = enough,
 	};
 
 	return net_init(&card) || net_serve(&card);

@@ -242,12 +242,13 @@ static void begin_anew(void)
 }
 
 /* Called in each round, and never from a handler: a reset waits. */
-static void card_refill(struct net_device *dev)
+static unsigned card_refill(struct net_device *dev)
 {
 	if (stuck)
 		begin_anew();
 	stuck = 0;
 	post();
+	return e1000e_rx_busy(&rx);
 }
 
 static unsigned card_receive(struct net_device *dev, unsigned most)

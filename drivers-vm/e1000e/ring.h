@@ -70,6 +70,12 @@ static inline int e1000e_rx_room(const struct e1000e_rx_ring *ring)
 	return (ring->tail + 1) % RING_SIZE != ring->next;
 }
 
+/* Buffers that the device may receive into, or has filled. */
+static inline unsigned e1000e_rx_busy(const struct e1000e_rx_ring *ring)
+{
+	return (ring->tail - ring->next) % RING_SIZE;
+}
+
 void e1000e_rx_add(struct e1000e_rx_ring *ring, void *page, uint64_t bus);
 
 /* After a reset: a page that the device did not fill, or NULL; the ring is new when there are no more. */

@@ -195,15 +195,20 @@ static int post(struct virtio_queue *q)
 }
 
 /* Each queue gets as many as the others. */
-static void card_refill(struct net_device *dev)
+static unsigned card_refill(struct net_device *dev)
 {
+	unsigned posted = 0;
+
 	for (int any = 1; any;) {
 		any = 0;
 		for (unsigned i = 0; i < nr_pairs; i++)
 			any |= post(&pairs[i].receive);
 	}
-	for (unsigned i = 0; i < nr_pairs; i++)
+	for (unsigned i = 0; i < nr_pairs; i++) {
 		virtio_kick(&pairs[i].receive);
+		posted += virtqueue_busy(&pairs[i].receive.vq);
+	}
+	return posted;
 }
 
 /* What the header says, as far as it may say it: 0, or -EINVAL for what was not negotiated. */

@@ -76,6 +76,12 @@ int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsig
 /* Show the device what was added; returns 1 when it wants to be notified. */
 int virtqueue_show(struct virtqueue *vq);
 
+/* Descriptors that the device has, or has given back unseen. */
+static inline unsigned virtqueue_busy(const struct virtqueue *vq)
+{
+	return vq->size - vq->nr_free;
+}
+
 /* The token of a chain that the device is done with and how much it wrote, or NULL. */
 void *virtqueue_take(struct virtqueue *vq, uint32_t *len);
 

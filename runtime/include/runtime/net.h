@@ -73,8 +73,8 @@ struct net_device {
 	/* Call net_received() at the next packet; returns 1 when there is one already. */
 	int (*listen)(struct net_device *dev);
 
-	/* Post what net_page_get() gives: there may be pages again. */
-	void (*refill)(struct net_device *dev);
+	/* Post what net_page_get() gives: there may be pages again.  Returns how many the device has to receive into. */
+	unsigned (*refill)(struct net_device *dev);
 };
 
 /* From the driver's event handler: the device has sent the packet, or given it up. */
