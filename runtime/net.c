@@ -41,12 +41,14 @@ void net_forward(struct packet *p, uint32_t ports, unsigned from)
 
 static void deliver(struct packet *p)
 {
-	uint32_t ports = net_switch_forward(&net_switch, 0, p->piece[0].data, net_now) & ~1u;
-
-	if (ports)
-		net_dialogue_note(&net_dialogue, p->piece[0].data, p->piece[0].len, p->len);
-	net_forward(p, ports, 0);
+	net_forward(p, net_switch_forward(&net_switch, 0, p->piece[0].data, net_now) & ~1u, 0);
 	packet_put(p);
+}
+
+void net_heard(const struct packet *p, const struct net_headers *h)
+{
+	if (net_switch_owner(&net_switch, p->piece[0].data))
+		net_dialogue_note(&net_dialogue, p->piece[0].data, h, p->len);
 }
 
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)

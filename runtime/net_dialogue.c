@@ -4,52 +4,83 @@
  *
  * That they do not is all that shows of many faults of a card's driver: what it sends, receives or hands on is lost or
  * spoiled, and no ring stands still.  Both ends of a TCP connection repeat then what they sent (RFC 6298), and nothing
- * comes any further.  It may as well be that the other end is gone.  So it is a suspicion, which an incarnation has
- * only after much went on before its eyes: the next one waits for a silent world as long as it takes.
+ * comes any further.  Or only what is sent again gets through: so one that had to be sent again counts as going on when
+ * DEBT packets more went further.
+ *
+ * It may as well be that the other end is gone.  So it is a suspicion, which an incarnation has only after much went on
+ * before its eyes: the next one waits for a silent world as long as it takes.
  */
 #include <runtime/net_dialogue.h>
 #include <runtime/net_header.h>
 
 #define NEWS_LEAST  64u
 #define AGAIN_LEAST 4u
+#define DEBT	    8u
 #define PADDING	    6u /* bytes behind the headers of a packet without data (IEEE 802.3, 4.2.3.3) */
 
 #define FLAGS	 13 /* offsets in the TCP header */
 #define FLAG_SYN 2
+#define FLAG_RST 4
 
 static uint32_t get32(const uint8_t *p)
 {
 	return (uint32_t)net_get16(p) << 16 | net_get16(p + 2);
 }
 
-void net_dialogue_note(struct net_dialogue *d, const uint8_t *p, uint32_t head, uint32_t len)
+/* The same for both ways, of which this is one. */
+static uint32_t name_of(const uint8_t *p, const struct net_headers *h, unsigned *way)
 {
-	uint32_t name, end, ack, data;
-	struct net_headers h;
-	const uint8_t *tcp;
-	unsigned i;
-	int begins;
+	/* The last bytes of the addresses, and the ports. */
+	uint32_t from = get32(p + h->ip + (h->ipv6 ? 20 : 12)) * 31 + net_get16(p + h->start);
+	uint32_t to = get32(p + h->ip + (h->ipv6 ? 36 : 16)) * 31 + net_get16(p + h->start + 2);
 
-	if (net_headers_parse(&h, p, head) || !h.tcp || len < h.len)
-		return;
-	tcp = p + h.start;
-	begins = tcp[FLAGS] & FLAG_SYN;
-	data = len - h.len;
-	end = get32(tcp + 4) + data;
-	ack = get32(tcp + 8);
-	/* Its ports, and the last bytes of the IP header: addresses, or parts of one. */
-	name = (get32(tcp) * 31 + get32(tcp - 4)) * 31 + get32(tcp - 8);
-	i = name * 2654435761u >> 26;
-	if (d->flow[i].name != name || (begins && d->flow[i].end != end) || (int32_t)(end - d->flow[i].end) > 0 ||
-	    (int32_t)(ack - d->flow[i].ack) > 0) {
-		d->flow[i].name = name;
-		d->flow[i].end = end;
-		d->flow[i].ack = ack;
-		d->news++;
+	*way = from < to;
+	return from ^ to;
+}
+
+static void went_on(struct net_dialogue *d, struct net_stream *s)
+{
+	d->news++;
+	if (s->debt) {
+		s->debt--;
+	} else {
 		d->again = 0;
 		d->quiet = 0;
+	}
+}
+
+void net_dialogue_note(struct net_dialogue *d, const uint8_t *p, const struct net_headers *h, uint32_t len)
+{
+	const uint8_t *tcp = p + h->start;
+	uint32_t name, end, ack, data = len - h->len;
+	struct net_stream *s;
+	unsigned way;
+	int begins;
+
+	if (!h->tcp || len < h->len || tcp[FLAGS] & FLAG_RST)
+		return;
+	name = name_of(p, h, &way);
+	s = &d->stream[name * 2654435761u >> 26];
+	begins = (tcp[FLAGS] & FLAG_SYN) != 0;
+	end = get32(tcp + 4) + data + begins;
+	ack = get32(tcp + 8);
+	if (s->name != name) { /* of one that is not known, this tells how far it has come */
+		*s = (struct net_stream){ .name = name };
+		s->way[way].end = s->way[!way].ack = end - begins;
+		s->way[way].ack = s->way[!way].end = ack;
+		if (!begins)
+			return;
+	}
+	if ((begins && s->way[way].end != end) || (int32_t)(end - s->way[way].end) > 0 ||
+	    (int32_t)(ack - s->way[way].ack) > 0) {
+		if (begins)
+			s->debt = 0;
+		s->way[way].end = end;
+		s->way[way].ack = ack;
+		went_on(d, s);
 	} else if (begins || data > PADDING) {
 		/* Who asks whether the other end is alive, or has room, sends no data. */
+		s->debt = DEBT;
 		d->again++;
 	}
 }

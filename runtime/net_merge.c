@@ -117,6 +117,7 @@ void net_merge(struct packet *p, void (*deliver)(struct packet *p))
 		deliver(p);
 		return;
 	}
+	net_heard(p, &h);
 	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK) {
 		data = net_segment_data(head, &h, p->len);
 		acks = !data && net_segment_acks(head, &h, p->len);

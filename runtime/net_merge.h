@@ -11,5 +11,8 @@
  * over the caller's hold, and gives it to deliver(). */
 void net_merge(struct packet *p, void (*deliver)(struct packet *p));
 
+/* The caller's own: a TCP packet as it came, before it is joined with others. */
+void net_heard(const struct packet *p, const struct net_headers *h);
+
 /* Deliver what is kept. */
 void net_merge_flush(void (*deliver)(struct packet *p));

@@ -54,8 +54,7 @@ static struct net_mac *row_of(struct net_switch *sw, const uint8_t *mac)
 	return &sw->mac[(hash ^ hash >> 15) % (NET_MACS / WAYS) * WAYS];
 }
 
-/* The port whose configured address this is, or 0. */
-static unsigned owner_of(const struct net_switch *sw, const uint8_t *mac)
+unsigned net_switch_owner(const struct net_switch *sw, const uint8_t *mac)
 {
 	for (unsigned i = 1; i < NET_PORTS; i++)
 		if (sw->port[i].used && !memcmp(sw->port[i].mac, mac, 6))
@@ -138,7 +137,7 @@ uint32_t net_switch_forward(struct net_switch *sw, unsigned from, const uint8_t 
 	const uint8_t *to = header, *sender = header + 6;
 	struct net_port *port = &sw->port[from];
 	const struct net_mac *m;
-	unsigned owner = owner_of(sw, sender);
+	unsigned owner = net_switch_owner(sw, sender);
 
 	if (port->guarded && owner != from) {
 		port->spoofed++;
@@ -150,7 +149,7 @@ uint32_t net_switch_forward(struct net_switch *sw, unsigned from, const uint8_t 
 		learn(sw, from, sender, now);
 	if (to[0] & 1)
 		return all_but(sw, from);
-	owner = owner_of(sw, to);
+	owner = net_switch_owner(sw, to);
 	if (owner)
 		return owner == from ? 0 : 1u << owner;
 	m = learned_at(sw, to, now);

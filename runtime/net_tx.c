@@ -262,6 +262,7 @@ static void look_for_address(struct vif *v, const uint8_t *p, unsigned len)
 static int route(struct tx_job *job)
 {
 	struct net_meta *meta = &job->req.meta;
+	struct net_headers h;
 	uint32_t ports;
 	int only;
 
@@ -271,8 +272,9 @@ static int route(struct tx_job *job)
 	}
 	look_for_address(job->queue->vif, job->head, head_len(job));
 	ports = net_switch_forward(&net_switch, job->queue->vif->port, job->head, net_now);
-	if (!ports || ports & 1) /* a switch gone mad drops them, too */
-		net_dialogue_note(&net_dialogue, job->head, head_len(job), job->req.len);
+	/* A switch gone mad drops them, too. */
+	if ((!ports || ports & 1) && !net_headers_parse(&h, job->head, head_len(job)))
+		net_dialogue_note(&net_dialogue, job->head, &h, job->req.len);
 	if (!ports) {
 		job_refuse(job, NETIF_RSP_DROPPED);
 		return 0;

@@ -37,6 +37,9 @@ int net_switch_add(struct net_switch *sw, const uint8_t *mac, int guarded);
 /* The port is gone, and what was learned of it. */
 void net_switch_remove(struct net_switch *sw, unsigned port);
 
+/* The port whose configured address this is, or 0. */
+unsigned net_switch_owner(const struct net_switch *sw, const uint8_t *mac);
+
 /* The ports that a packet from port `from` goes to, a bit each; header is its first 12 bytes.  Learns
  * its sender.  0: it goes nowhere. */
 uint32_t net_switch_forward(struct net_switch *sw, unsigned from, const uint8_t *header, uint64_t now);
