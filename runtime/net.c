@@ -170,6 +170,8 @@ static int round(int asked)
 	net_now = time_ns();
 	net_deadline = EVENT_FOREVER;
 	receive(asked);
+	if (asked)
+		net_out_watch();
 	look();
 	net_rx_round();
 	net_out_again();

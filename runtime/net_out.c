@@ -12,10 +12,13 @@
 
 static struct net_tx *waiting, **waiting_end = &waiting; /* for room in the device */
 static int submitted;					 /* since the last kick */
+static unsigned held, ended;				 /* packets: that the device has; and that it had */
 
 void net_complete(struct net_tx *tx)
 {
 	device_work++;
+	held--;
+	ended++;
 	tx->done(tx);
 }
 
@@ -35,10 +38,12 @@ static int try(struct net_tx *tx)
 {
 	int rc = net_card->submit(net_card, tx);
 
-	if (!rc)
+	if (!rc) {
 		submitted = 1;
-	else if (rc != -XEN_EBUSY)
+		held++;
+	} else if (rc != -XEN_EBUSY) {
 		tx->done(tx);
+	}
 	return rc == -XEN_EBUSY;
 }
 
@@ -74,6 +79,15 @@ void net_out_kick(void)
 	if (submitted)
 		net_card->kick(net_card);
 	submitted = 0;
+}
+
+void net_out_watch(void)
+{
+	static struct backend_watch watch;
+
+	if (held) /* copies that were sent lie there until somebody looks */
+		net_card->kick(net_card);
+	backend_progress(&watch, held != 0, ended);
 }
 
 static void send(struct packet *p)

@@ -89,6 +89,9 @@ void net_out_again(void);
 
 void net_out_kick(void);
 
+/* At each sign of life: does the device end what it has?  Frontends do not wait for copies. */
+void net_out_watch(void);
+
 /* ---- net_copy.c ------------------------------------------------------------------------------ */
 
 /* Where a packet's bytes are. */

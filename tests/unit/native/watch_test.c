@@ -3,8 +3,8 @@
  * watch_test.c - what a driver notices of its own rings at its signs of life.  The store and all hypercalls are stubs.
  */
 #include "fake.h"
+#include "net_parts.h"
 #include "vbd.h"
-#include "vif.h"
 
 #include <runtime/device.h>
 #include <runtime/grant.h>
@@ -14,6 +14,7 @@
 #define PATIENCE 10
 
 unsigned pulses, event_interrupts, event_rests, event_polls, device_work;
+struct net_device *net_card;
 static unsigned doubted;
 static jmp_buf stalled;
 
@@ -35,6 +36,11 @@ void device_doubt(const char *why)
 void device_stalled(const char *why)
 {
 	longjmp(stalled, 1);
+}
+
+uint64_t virt_to_bus(const void *p)
+{
+	return (uint64_t)p;
 }
 
 void device_owes(void)
@@ -257,6 +263,46 @@ START_TEST(a_card_that_fills_buffers_and_does_not_say_so_is_noticed)
 }
 END_TEST
 
+static int takes(struct net_device *dev, struct net_tx *tx)
+{
+	return 0;
+}
+
+static void nothing(struct net_device *dev)
+{
+}
+
+static void forget(struct net_tx *tx)
+{
+}
+
+static int out_signs(unsigned nr)
+{
+	if (setjmp(stalled))
+		return -1;
+	while (nr--)
+		net_out_watch();
+	return 0;
+}
+
+START_TEST(a_card_that_takes_packets_and_never_ends_them_is_noticed)
+{
+	static struct net_device device = { .submit = takes, .kick = nothing };
+	struct net_tx tx = { .done = forget };
+
+	net_card = &device;
+	ck_assert_int_eq(out_signs(100), 0); /* it has none */
+	for (unsigned i = 0; i < 2; i++)
+		net_out_submit(&tx);
+	ck_assert_int_eq(out_signs(PATIENCE - 1), 0);
+	net_complete(&tx);
+	ck_assert_int_eq(out_signs(PATIENCE), 0); /* it is slow */
+	ck_assert_int_eq(out_signs(1), -1);
+	net_complete(&tx);
+	ck_assert_int_eq(out_signs(100), 0);
+}
+END_TEST
+
 static void polls(unsigned signs_left, unsigned each, unsigned rests, unsigned work)
 {
 	while (signs_left--) {
@@ -286,5 +332,6 @@ SUITE(watch)
 	tcase_add_test(tc, a_disk_whose_answers_nobody_is_told_of_is_noticed);
 	tcase_add_test(tc, a_disk_that_finds_requests_without_being_told_is_noticed);
 	tcase_add_test(tc, a_card_whose_bells_do_not_ring_is_noticed);
+	tcase_add_test(tc, a_card_that_takes_packets_and_never_ends_them_is_noticed);
 	tcase_add_test(tc, a_card_that_fills_buffers_and_does_not_say_so_is_noticed);
 }
