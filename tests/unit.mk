@@ -57,10 +57,10 @@ UNIT_NATIVE_CFLAGS := $(TEST_CFLAGS) -Iruntime/include -Ihypervisor-kernel/abi -
 
 UNIT_NATIVE_LIB := $(addprefix $(U)/runtime/, ring_index.o backend.o vbd.o vif.o net_out.o blk_ring.o net_ring.o net_switch.o net_share.o net_dialogue.o net_header.o net_segment.o net_merge.o net_packet.o \
 	net_mac.o console_ring.o store_wire.o gpt.o crc32.o number.o heap.o \
-	string.o pci.o) $(addprefix $(U)/drivers-vm/, nvme/nvme_queue.o e1000e/ring.o virtio/virtio_cap.o) $(addprefix $(U)/vmm/, pci.o config.o patience.o json.o log.o control.o elf.o store.o store_tree.o store_tx.o store_watch.o store_wire.o pvguest.o native.o) $(U)/native/fake.o $(U)/native/torn.o
+	string.o pci.o) $(addprefix $(U)/drivers-vm/, nvme/nvme_queue.o e1000e/ring.o virtio/virtio_cap.o virtio/virtqueue.o) $(addprefix $(U)/vmm/, pci.o config.o patience.o json.o log.o control.o elf.o store.o store_tree.o store_tx.o store_watch.o store_wire.o pvguest.o native.o) $(U)/native/fake.o $(U)/native/torn.o
 UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, json_test.o control_test.o store_test.o store_tx_test.o store_wire_test.o config_test.o elf_test.o build_test.o \
 	pci_test.o patience_test.o blk_ring_test.o console_ring_test.o gpt_test.o heap_test.o text_test.o \
-	nvme_queue_test.o net_ring_test.o net_switch_test.o net_share_test.o net_dialogue_test.o net_ear_test.o watch_test.o net_header_test.o net_segment_test.o e1000e_test.o)
+	nvme_queue_test.o virtqueue_test.o net_ring_test.o net_switch_test.o net_share_test.o net_dialogue_test.o net_ear_test.o watch_test.o net_header_test.o net_segment_test.o e1000e_test.o)
 
 # Its ports and hypercalls are the test's.
 %/vmm/pci.o $(U)/native/pci_test.o: UNIT_NATIVE_CFLAGS := -Itests/unit/native/pci $(UNIT_NATIVE_CFLAGS)

@@ -56,6 +56,12 @@ static struct virtq_desc describe(const struct virtq_buffer *buffer, unsigned i,
 	};
 }
 
+static void *broken(struct virtqueue *vq, const char *why)
+{
+	vq->broken = why;
+	return NULL;
+}
+
 int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read, unsigned nr_write,
 		  void *token)
 {
@@ -65,6 +71,10 @@ int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsig
 
 	if (vq->nr_free < taken)
 		return -XEN_EBUSY;
+	if (head >= vq->size || vq->slot[head].token) {
+		broken(vq, "its driver has lost count of what is free");
+		return -XEN_EBUSY;
+	}
 	if (indirect) {
 		for (unsigned i = 0; i < nr; i++)
 			vq->table[head].desc[i] = describe(buffer, i, nr_read, nr, i + 1);
@@ -106,12 +116,6 @@ int virtqueue_show(struct virtqueue *vq)
 	return !(read16(&vq->used->flags) & VIRTQ_NO_NOTIFY);
 }
 
-static void *broken(struct virtqueue *vq, const char *why)
-{
-	vq->broken = why;
-	return NULL;
-}
-
 static void slot_free(struct virtqueue *vq, unsigned head)
 {
 	unsigned last = head;
@@ -139,6 +143,8 @@ void *virtqueue_take(struct virtqueue *vq, uint32_t *len)
 		return broken(vq, "the device returned what it was not given");
 	if (*len > vq->slot[id].writable)
 		return broken(vq, "the device claims to have written more than it was given");
+	if (vq->slot[id].nr > virtqueue_busy(vq))
+		return broken(vq, "its driver has lost count of what is in use");
 	token = vq->slot[id].token;
 	slot_free(vq, id);
 	vq->used_idx++;
