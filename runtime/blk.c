@@ -354,8 +354,8 @@ static void unpin_finished(void)
 		/* A frontend that finds a page still in use serves itself no more. */
 		if (job->status == BLKIF_RSP_OKAY && job->nr_cookies != job->cmd.nr_segments)
 			panic("%s: pages of a request are lost\n", device->name);
-		for (unsigned i = 0; i < job->nr_cookies; i++) {
-			cookie[nr++] = job->cookie[i];
+		while (job->nr_cookies) {
+			cookie[nr++] = job->cookie[--job->nr_cookies];
 			if (nr == GUISE_DMA_BATCH) {
 				unpin(cookie, nr);
 				nr = 0;
@@ -388,6 +388,8 @@ static void answer_finished(void)
 			device_doubt("a request fails"); /* does not return, or it is so */
 	unpin_finished();
 	while ((job = list_take(&finished))) {
+		if (job->nr_cookies)
+			panic("%s: pages of a request are kept\n", device->name);
 		count(job);
 		blk_ring_answer(&job->vbd->ring, job->index, job->cmd.id, job->cmd.reply, job->status);
 	}

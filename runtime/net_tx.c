@@ -384,8 +384,8 @@ static void unpin_finished(void)
 	unsigned nr = 0;
 
 	for (struct tx_job *job = finished; job; job = job->next)
-		for (unsigned i = 0; i < job->nr_cookies; i++) {
-			cookie[nr++] = job->cookie[i];
+		while (job->nr_cookies) {
+			cookie[nr++] = job->cookie[--job->nr_cookies];
 			if (nr == GUISE_DMA_BATCH) {
 				unpin(cookie, nr);
 				nr = 0;
@@ -406,6 +406,8 @@ void jobs_answer(void)
 		struct tx_job *job = finished;
 
 		finished = job->next;
+		if (job->nr_cookies)
+			panic("%s: pages of a packet are kept\n", net_card->name);
 		net_tx_answer(&job->queue->tx, &job->req, job->status);
 		job->next = free_jobs;
 		free_jobs = job;
