@@ -53,14 +53,12 @@ void net_heard(const struct packet *p, const struct net_headers *h)
 
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)
 {
-	struct packet *p = nr <= NET_PIECES ? packet_new() : NULL;
+	struct packet *p = packet_new();
 
 	device_work++;
-	if (!p) {
-		while (nr--)
-			net_page_put(piece[nr].data);
-		return;
-	}
+	/* There is a packet for each page there is; what is lost here would be missed by nobody. */
+	if (!p || !nr || nr > NET_PIECES)
+		panic("%s: a packet of %u pieces cannot be kept\n", net_card->name, nr);
 	p->meta = *meta;
 	p->nr = nr;
 	for (unsigned i = 0; i < nr; i++) {

@@ -55,7 +55,7 @@ $(U)/kernel/%.o: tests/unit/kernel/%.c tests/unit.mk
 # ---- the runtime's and the server's files ----
 UNIT_NATIVE_CFLAGS := $(TEST_CFLAGS) -Iruntime/include -Ihypervisor-kernel/abi -iquote vmm -iquote runtime -Idrivers-vm
 
-UNIT_NATIVE_LIB := $(addprefix $(U)/runtime/, ring_index.o backend.o vbd.o vif.o net_out.o blk_ring.o net_ring.o net_switch.o net_share.o net_dialogue.o net_header.o net_segment.o net_merge.o net_packet.o \
+UNIT_NATIVE_LIB := $(addprefix $(U)/runtime/, ring_index.o backend.o vbd.o vif.o net.o net_out.o blk_ring.o net_ring.o net_switch.o net_share.o net_dialogue.o net_header.o net_segment.o net_merge.o net_packet.o \
 	net_mac.o console_ring.o store_wire.o gpt.o crc32.o number.o heap.o \
 	string.o pci.o) $(addprefix $(U)/drivers-vm/, nvme/nvme_queue.o e1000e/ring.o virtio/virtio_cap.o virtio/virtqueue.o) $(addprefix $(U)/vmm/, pci.o config.o patience.o json.o log.o control.o elf.o store.o store_tree.o store_tx.o store_watch.o store_wire.o pvguest.o native.o) $(U)/native/fake.o $(U)/native/torn.o
 UNIT_NATIVE_TESTS := $(addprefix $(U)/native/, json_test.o control_test.o store_test.o store_tx_test.o store_wire_test.o config_test.o elf_test.o build_test.o \

@@ -15,13 +15,6 @@ static uint32_t delivered; /* bytes of the stream that came, in order */
 static unsigned nr_packets, nr_joined;
 static uint32_t first_seq = 0xfffff000; /* the numbers wrap on the way */
 
-static unsigned heard;
-
-void net_heard(const struct packet *p, const struct net_headers *h)
-{
-	heard++;
-}
-
 static void setup(void)
 {
 	size_t size = 1200 * PAGE_SIZE;

@@ -8,13 +8,14 @@
 
 #include <runtime/device.h>
 #include <runtime/grant.h>
+#include <runtime/heap.h>
 #include <runtime/start.h>
 #include <setjmp.h>
 
 #define PATIENCE 10
 
 unsigned pulses, event_interrupts, event_rests, event_polls, device_work;
-struct net_device *net_card;
+const struct start_info *start;
 static unsigned doubted;
 static jmp_buf stalled;
 
@@ -41,6 +42,45 @@ void device_stalled(const char *why)
 uint64_t virt_to_bus(const void *p)
 {
 	return (uint64_t)p;
+}
+
+void device_ready(void)
+{
+}
+
+void event_loop_once(uint64_t deadline_ns)
+{
+}
+
+void event_unmask(uint32_t port)
+{
+}
+
+int net_tx_start(void)
+{
+	return 0;
+}
+
+int net_tx_full(void)
+{
+	return 0;
+}
+
+int net_tx_round(void)
+{
+	return 0;
+}
+
+void jobs_answer(void)
+{
+}
+
+void net_rx_queue(struct vif *v, struct packet *p, unsigned from)
+{
+}
+
+void net_rx_round(void)
+{
 }
 
 void device_owes(void)
@@ -303,6 +343,23 @@ START_TEST(a_card_that_takes_packets_and_never_ends_them_is_noticed)
 }
 END_TEST
 
+START_TEST(packets_that_cannot_be_are_no_loss_but_a_fault)
+{
+	static const unsigned wrong[] = { 0, NET_PIECES + 1 };
+	static struct net_device device = { .name = "net0" };
+	struct net_piece piece[NET_PIECES + 1] = { 0 };
+
+	heap_init(aligned_alloc(PAGE_SIZE, 1200 * PAGE_SIZE), 1200 * PAGE_SIZE);
+	ck_assert_int_eq(packets_init(), 0);
+	net_card = &device;
+	for (unsigned i = 0; i < NET_PIECES; i++)
+		piece[i] = (struct net_piece){ net_page_get(), 60 };
+	net_receive(&(struct net_meta){ 0 }, piece, 1);
+	fake.expect_panic = true;
+	net_receive(&(struct net_meta){ 0 }, piece, wrong[_i]);
+}
+END_TEST
+
 static void polls(unsigned signs_left, unsigned each, unsigned rests, unsigned work)
 {
 	while (signs_left--) {
@@ -333,5 +390,6 @@ SUITE(watch)
 	tcase_add_test(tc, a_disk_that_finds_requests_without_being_told_is_noticed);
 	tcase_add_test(tc, a_card_whose_bells_do_not_ring_is_noticed);
 	tcase_add_test(tc, a_card_that_takes_packets_and_never_ends_them_is_noticed);
+	tcase_add_loop_test_raise_signal(tc, packets_that_cannot_be_are_no_loss_but_a_fault, SIGABRT, 0, 2);
 	tcase_add_test(tc, a_card_that_fills_buffers_and_does_not_say_so_is_noticed);
 }
