@@ -555,13 +555,22 @@ static void start_running(struct runner *r, struct vcpu *v) MUST_HOLD(r->lock)
 		slice_shorten(arch_cpu_id(), now + (others > r->priority ? MIN(slice, BATCH_NS) : slice));
 }
 
+/* Who waits here may be wanted by another CPU, or not be allowed on this one. */
+static void offer(struct runner *r) MUST_HOLD(r->lock)
+{
+	struct vcpu *v = pick(r, NULL, READ_ONCE(idle_cpus));
+
+	if (v || (v = pick(r, NULL, ~0u)))
+		preempt(v, false);
+}
+
 /* Whoever wants this CPU to choose again makes the change first and then sets its flag: it is cleared before
  * the queues are looked at. */
 struct vcpu *schedule(void)
 {
 	uint32_t me = 1u << arch_cpu_id();
 	struct runner *r = self();
-	struct vcpu *v, *other;
+	struct vcpu *v;
 
 	arch_vcpu_leave();
 	arch_resched_done();
@@ -572,6 +581,7 @@ struct vcpu *schedule(void)
 
 		if (!(__atomic_fetch_or(&idle_cpus, me, __ATOMIC_SEQ_CST) & me))
 			continue; /* whoever queues one from here on sees that; who did before is found now	*/
+		offer(r);
 		spin_unlock(&r->lock);
 		arch_idle();
 		arch_resched_done();
@@ -579,8 +589,7 @@ struct vcpu *schedule(void)
 		r->idle_ns += time_now() - since;
 	}
 	start_running(r, v);
-	if (arch_cpu_count() > 1 && ((other = pick(r, NULL, READ_ONCE(idle_cpus))) || (other = pick(r, NULL, ~0u))))
-		preempt(other, false);
+	offer(r);
 	spin_unlock(&r->lock);
 	return v;
 }

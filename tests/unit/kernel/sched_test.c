@@ -451,6 +451,29 @@ START_TEST(nobody_runs_where_it_may_not)
 }
 END_TEST
 
+static void nothing_wakes(void)
+{
+	ck_assert_uint_eq(fake.asked, 2);
+	fake.idle = NULL;
+	sched_affinity_set(g[0].d, 0, 3, 0);
+}
+
+/* The other CPU runs somebody and would not look by itself. */
+START_TEST(one_that_may_not_stay_where_it_ran_is_offered_to_where_it_may_run)
+{
+	domain_pause(g[2].d);
+	guest_run(&g[0]);
+	runs[0] = g[0].v;
+	ck_assert_ptr_eq(next_on(1), g[1].v);
+	fake.cpu = 0;
+	boot_cpu.current = runs[0];
+	sched_affinity_set(g[0].d, 0, 2, 0);
+	fake.asked = 0;
+	fake.idle = nothing_wakes;
+	ck_assert_ptr_eq(next_on(0), g[0].v);
+}
+END_TEST
+
 START_TEST(a_driver_that_wakes_takes_the_cpu_of_a_guest_and_not_that_of_a_driver)
 {
 	g[1].d->priority = g[2].d->priority = GUISE_PRIO_DRIVER;
@@ -625,6 +648,7 @@ SUITE(sched_cpus)
 	tcase_add_test(tc, an_idle_cpu_takes_over_who_wakes_on_another);
 	tcase_add_test(tc, shares_hold_across_cpus);
 	tcase_add_test(tc, nobody_runs_where_it_may_not);
+	tcase_add_test(tc, one_that_may_not_stay_where_it_ran_is_offered_to_where_it_may_run);
 	tcase_add_test(tc, a_driver_that_wakes_takes_the_cpu_of_a_guest_and_not_that_of_a_driver);
 	tcase_add_test(tc, one_that_waits_for_another_cpu_can_be_stopped);
 	tcase_add_test(tc, a_timer_that_another_cpu_set_can_be_set_and_cancelled);
