@@ -107,11 +107,12 @@ test-cpus: $(CHECKED_KERNEL) $(S)/archive.cpio ## a few of these, for what QEMU 
 
 # An instruction takes eight ticks of the TSC then.
 test-latency: $(B)/hypervisor-kernel/guise $(S)/archive.cpio ## the kernel never keeps a CPU to itself for more than 100,000 instructions
-	$(Q)QEMU_ARGS='-icount shift=3$(comma)sleep=off' tests/system/run $< $(S)/archive.cpio $(S)/log.latency profile \
+	$(Q)QEMU_ARGS='-m 2048 -icount shift=3$(comma)sleep=off' tests/system/run $< $(S)/archive.cpio $(S)/log.latency profile \
 		longest=800000 $(CLAIM)
 
-test-smp: $(CHECKED_KERNEL) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS=4)
-	$(Q)CPUS=$(or $(CPUS),4) tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.smp only=vCPU $(CLAIM)
+smp = CPUS=$(1) tests/system/run $(CHECKED_KERNEL) $(S)/archive.cpio $(S)/log.smp$(1) only=vCPU $(CLAIM)
+test-smp: $(CHECKED_KERNEL) $(S)/archive.cpio ## claims about several vCPUs, on several CPUs (CPUS='4 8')
+	$(Q)tests/sum $(foreach n,$(or $(CPUS),4 8),'$(call smp,$(n))')
 
 test-debian: $(CHECKED_ALL) ## a stock Debian guest, and what the host says when it cannot be
 	$(Q)B=$(CHECKED) tests/system/debian/run

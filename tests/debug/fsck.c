@@ -79,7 +79,7 @@ static unsigned list_mark(struct tlb *t, const struct list *head, uint8_t mark)
 	list_for_each(l, head) {
 		uint64_t n = (uint64_t)(list_entry(l, struct tlb_node, link) - t->node);
 
-		if (n >= t->nr || state[n]) {
+		if (n >= t->fresh || state[n]) {
 			fsck_fault("node %lu is in two lists", n);
 			break;
 		}
@@ -142,7 +142,7 @@ static void entry_check(struct domain *d, uint32_t n, unsigned i, uint64_t e)
 	expect(e & PTE_PS || frame_owned_by(pte_mfn(e), OWNER_KERNEL), "domain %u: node %u links frame %lx", d->id, n,
 	       pte_mfn(e));
 	child = node_of_entry(e);
-	expect(child < t->nr && (e & PTE_PS || t->page[child] == pte_mfn(e)), "node %u has a wild entry", n);
+	expect(child < t->fresh && (e & PTE_PS || t->page[child] == pte_mfn(e)), "node %u has a wild entry", n);
 	expect(t->node[child].level == node->level - 1, "levels %u over %u", node->level, t->node[child].level);
 	if (e & PTE_PS)
 		run_check(d, n, i, e);
@@ -154,9 +154,11 @@ static void node_check(struct domain *d, uint32_t n)
 	struct tlb *t = &d->tlb;
 	const struct tlb_node *node = &t->node[n];
 
-	expect((state[n] == FREE) == (node->level == 0), "node %u of level %u is in the wrong list", n, node->level);
 	expect(frame_owned_by(t->page[n], OWNER_KERNEL) && frame_table[t->page[n]].cached == n + 1,
 	       "the page of node %u does not know it", n);
+	if (n >= t->fresh)
+		return;
+	expect((state[n] == FREE) == (node->level == 0), "node %u of level %u is in the wrong list", n, node->level);
 	if (state[n] == FREE)
 		return;
 	if (node->table != FRAME_NIL) {
@@ -177,14 +179,14 @@ void fsck_tlb(struct domain *d)
 	expect(t->nr <= NODES, "domain %u has %u nodes", d->id, t->nr);
 	memset(refs, 0, t->nr * sizeof(refs[0]));
 	memset(state, LINKED, t->nr);
-	nr_free = list_mark(t, &t->free, FREE) + list_mark(t, &t->freed, FREE);
+	nr_free = t->nr - t->fresh + list_mark(t, &t->free, FREE) + list_mark(t, &t->freed, FREE);
 	list_mark(t, &t->zombies, ZOMBIE);
 	list_mark(t, &t->roots, ROOT);
 	expect(t->used == t->nr - nr_free, "domain %u: %u nodes are used, of %u, and %u free", d->id, t->used, t->nr,
 	       nr_free);
 	for (uint32_t n = 0; n < t->nr; n++)
 		node_check(d, n);
-	for (uint32_t n = 0; n < t->nr; n++) {
+	for (uint32_t n = 0; n < t->fresh; n++) {
 		uint32_t counted = t->node[n].level ? t->node[n].refs : 0;
 
 		expect(counted == refs[n], "node %u counts %u references of %u", n, counted, refs[n]);
@@ -194,7 +196,7 @@ void fsck_tlb(struct domain *d)
 	}
 	for (mfn_t m = 0; m < frame_max; m++)
 		if (frame_owned_by(m, d->id) && frame_table[m].cached)
-			expect(frame_table[m].cached <= t->nr && t->node[frame_table[m].cached - 1].table == m,
+			expect(frame_table[m].cached <= t->fresh && t->node[frame_table[m].cached - 1].table == m,
 			       "frame %lx knows node %u, which is another's", m, frame_table[m].cached - 1);
 }
 
@@ -209,7 +211,7 @@ static void cpu_check(uint32_t id)
 		return;
 	expect(d && d->tlb.node && d->tlb.cpus >> id & 1, "CPU %u has root %lx, and nobody knows", id, c->cr3);
 	n = frame_table[pte_mfn(c->cr3)].cached - 1;
-	expect(n < d->tlb.nr && d->tlb.page[n] == pte_mfn(c->cr3) && d->tlb.node[n].level == 4,
+	expect(n < d->tlb.fresh && d->tlb.page[n] == pte_mfn(c->cr3) && d->tlb.node[n].level == 4,
 	       "CPU %u has root %lx, which is none of domain %u", id, c->cr3, d->id);
 }
 

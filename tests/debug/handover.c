@@ -108,7 +108,7 @@ static void tables_read(const struct domain *d)
 {
 	const struct tlb *t = &d->tlb;
 
-	for (uint32_t n = 0; n < t->nr; n++) {
+	for (uint32_t n = 0; n < t->fresh; n++) {
 		unsigned level = t->node[n].level;
 
 		for (unsigned i = 0; i < 512 && (level == 1 || level == 2); i++) {

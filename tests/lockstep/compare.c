@@ -75,7 +75,7 @@ static void reach_compare(struct dom *d)
 {
 	const struct tlb *t = &d->g.d->tlb;
 
-	for (uint32_t n = 0; n < t->nr; n++) {
+	for (uint32_t n = 0; n < t->fresh; n++) {
 		uint64_t lines = t->node[n].lines;
 
 		if (t->node[n].level != 1 && t->node[n].level != 2)

@@ -26,7 +26,6 @@ static long enable(struct vcpu *v, uint64_t features)
 		spin_lock(&d->tlb.lock);
 		d->paging = GUISE_DOMAIN_NATIVE;
 		tlb_reset(d);
-		arch_tlb_flush(d);
 		spin_unlock(&d->tlb.lock);
 	}
 	d->personality |= features;

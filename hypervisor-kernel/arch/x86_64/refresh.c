@@ -112,10 +112,8 @@ void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint
 				table_refresh(d, n, i == low ? first : 0, i == high ? last : VA_MASK, &visits);
 		}
 	}
-	if (!zombies_reap(d) || visits > VISITED) {
+	if (!zombies_reap(d) || visits > VISITED)
 		tlb_reset(d);
-		arch_tlb_flush(d);
-	}
 }
 
 /* Without PCIDs, a CPU that has another root loaded forgot these when it loaded it; one that is about to load them finds

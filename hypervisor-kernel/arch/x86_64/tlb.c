@@ -8,7 +8,8 @@
  * a table detaches its node, which then lives on until its last reference is gone.
  *
  * The hardware may remember a freed table until the next full flush: no page of the pool is
- * given a new meaning before that.  Until then it is in a list of its own (freed).
+ * given a new meaning before that.  Until then it is in a list of its own (freed).  To forget all, the nodes
+ * are counted as never used (fresh), and what they hold is looked at by nobody.
  */
 #include <arch/arch.h>
 #include <arch/paging.h>
@@ -253,13 +254,15 @@ static uint32_t node_alloc(struct domain *d) MUST_HOLD(d->tlb.lock)
 	struct tlb *t = &d->tlb;
 	uint32_t n;
 
-	while (list_empty(&t->free) && list_empty(&t->freed) && list_empty(&t->zombies)) {
+	while (t->fresh == t->nr && list_empty(&t->free) && list_empty(&t->freed) && list_empty(&t->zombies)) {
 		n = d->paging == GUISE_DOMAIN_STOCK ? root_oldest_unused(d) : FRAME_NIL;
 		if (n == FRAME_NIL)
 			return FRAME_NIL;
 		root_drop(d, n);
 	}
-	if (list_empty(&t->free)) {
+	if (list_empty(&t->free) && t->fresh < t->nr) {
+		list_add_tail(&t->free, &t->node[t->fresh++].link);
+	} else if (list_empty(&t->free)) {
 		if (list_empty(&t->freed))
 			zombie_reap(d);
 		if (!flush_happened(t))
@@ -286,7 +289,6 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 	n = node_alloc(d);
 	if (n == FRAME_NIL) {
 		tlb_reset(d);
-		arch_tlb_flush(d);
 		return FRAME_NIL;
 	}
 	e = node_entries(t, n);
@@ -368,7 +370,7 @@ void root_inherit(struct domain *d, uint64_t from, uint64_t to)
 		return;
 	o = node_of_entry(from);
 	n = node_of_entry(to);
-	lines = t->node[o].lines & LINES_GUEST_KERNEL;
+	lines = o < t->fresh ? t->node[o].lines & LINES_GUEST_KERNEL : 0;
 	if (t->node[o].level != 4 || t->node[o].table == FRAME_NIL || t->node[n].lines & LINES_GUEST_KERNEL)
 		return;
 	old = node_entries(t, o);
@@ -388,26 +390,33 @@ void root_inherit(struct domain *d, uint64_t from, uint64_t to)
 	}
 }
 
-/* Everything free again.  Costs a few instructions a node, whatever was cached. */
-void tlb_reset(struct domain *d)
+static void nodes_init(struct tlb *t)
 {
-	struct tlb *t = &d->tlb;
-
-	while (!list_empty(&t->roots))
-		root_withdraw(d, list_pop(t, &t->roots));
-	free_note(t);
 	list_init(&t->free);
 	list_init(&t->freed);
 	list_init(&t->zombies);
-	for (uint32_t n = 0; n < t->nr; n++) {
-		if (t->node[n].level)
-			node_forget_frame(t, n);
-		t->node[n].level = 0;
-		t->node[n].table = FRAME_NIL;
-		list_add_tail(&t->freed, &t->node[n].link);
-	}
+	list_init(&t->roots);
+	t->fresh = 0;
 	t->used = 0;
 	t->nr_unsynced = 0;
+}
+
+/* Costs a few instructions a node, whatever was cached. */
+void tlb_reset(struct domain *d)
+{
+	struct tlb_node *first = d->tlb.node, *end = first + d->tlb.fresh;
+	struct frame *frames = frame_table;
+
+	for_each_vcpu(v, d)
+		for (unsigned mode = 0; mode < 2; mode++)
+			WRITE_ONCE(v->arch.cr3[mode], 0);
+	if (this_cpu()->tlb_of == d)
+		load_cr3(0);
+	for (struct tlb_node *n = first; n < end; n++)
+		if (n->table != FRAME_NIL)
+			frames[n->table].cached = 0;
+	nodes_init(&d->tlb);
+	arch_tlb_flush(d);
 }
 
 void tlb_drop_all(struct domain *d)
@@ -415,12 +424,13 @@ void tlb_drop_all(struct domain *d)
 	spin_lock(&d->tlb.lock);
 	if (d->tlb.used)
 		tlb_reset(d);
-	arch_tlb_flush(d);
+	else
+		arch_tlb_flush(d);
 	spin_unlock(&d->tlb.lock);
 }
 
 #define TLB_MIN_NODES 32
-#define TLB_MAX_NODES 16384 /* 14 bits: what a 2 MiB entry can name */
+#define TLB_MAX_NODES 8192 /* so many are forgotten in one stretch; a 2 MiB entry can name twice as many */
 
 /* The nodes and, behind them, the page of each are one allocation. */
 static unsigned pool_order(uint32_t nr)
@@ -433,16 +443,13 @@ int tlb_init(struct domain *d, uint32_t frames)
 	struct tlb *t = &d->tlb;
 
 	if (!frames)
-		frames = (uint32_t)MIN(d->max_frames / 48 + 64, 8192u);
+		frames = (uint32_t)MIN(d->max_frames / 48 + 64, TLB_MAX_NODES);
 	t->most = MIN(MAX(frames, TLB_MIN_NODES), TLB_MAX_NODES);
 	t->node = kpages_alloc(pool_order(t->most), d);
 	if (!t->node)
 		return -ENOMEM;
 	t->page = (mfn_t *)(t->node + t->most);
-	list_init(&t->free);
-	list_init(&t->freed);
-	list_init(&t->zombies);
-	list_init(&t->roots);
+	nodes_init(t);
 	return 0;
 }
 
@@ -460,8 +467,6 @@ long tlb_grow(struct domain *d)
 			break;
 		}
 		t->page[t->nr] = virt_to_mfn(p);
-		t->node[t->nr].table = FRAME_NIL;
-		list_add_tail(&t->free, &t->node[t->nr].link);
 		frame_of(t->page[t->nr])->cached = t->nr + 1; /* the way back from an entry */
 		t->nr++;
 		rc = hypercall_preempt(4) ? HC_CONTINUE : 0;
@@ -477,8 +482,7 @@ long tlb_destroy(struct domain *d)
 	if (!t->node)
 		return 0;
 	while (t->nr) {
-		list_del(&t->node[--t->nr].link);
-		frame_of(t->page[t->nr])->cached = 0;
+		frame_of(t->page[--t->nr])->cached = 0;
 		kpages_free(mfn_to_virt(t->page[t->nr]), 0, d);
 		if (hypercall_preempt(2))
 			return HC_CONTINUE;

@@ -153,6 +153,7 @@ uint64_t root_cr3(struct vcpu *v, unsigned mode);
 void root_inherit(struct domain *d, uint64_t from, uint64_t to) MUST_HOLD(d->tlb.lock);
 /* The same, loaded into this CPU.  False: the guest has none, and the kernel's own is loaded. */
 bool root_load(struct vcpu *v, unsigned mode);
+/* All nodes are free again, and flushed before it returns. */
 void tlb_reset(struct domain *d) MUST_HOLD(d->tlb.lock);
 
 /* flush.c */

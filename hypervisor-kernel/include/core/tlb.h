@@ -46,11 +46,12 @@ struct tlb {
 	struct spinlock lock;
 	uint32_t nr, most; /* nodes in the pool, and how many it shall have	*/
 	struct tlb_node *node;
-	mfn_t *page; /* hardware table page of each node			*/
+	mfn_t *page;	/* hardware table page of each node			*/
+	uint32_t fresh; /* nodes from here on are free: of what they were nothing is left	*/
 	struct list free, zombies;
-	struct list roots; /* least recently loaded first			*/
-	struct list freed; /* free, but a CPU may remember what they were	*/
-	uint32_t used;
+	struct list roots;   /* least recently loaded first			*/
+	struct list freed;   /* free, but a CPU may remember what they were	*/
+	uint32_t used;	     /* nodes that are not free	*/
 	uint32_t cpus;	     /* bitmap of CPUs that may hold translations; atomic		*/
 	uint32_t free_cpu;   /* which CPU freed the last table ...				*/
 	uint64_t free_epoch; /* ... and its flush epoch then					*/

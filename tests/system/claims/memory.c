@@ -279,3 +279,29 @@ TEST("giving up the code that runs ends in a fault, and without its stack the do
 {
 	give_up((xen_pfn_t *)start->mfn_list, 16);
 }
+
+/* So many tables are cached of the largest guests: what it costs to forget them is no reason to keep the CPU. */
+TEST("one page given up makes the kernel forget all that it caches of a large guest", .paging = BOTH, .pages = 9100,
+     .spare = 400000, .watched = 1)
+{
+	uint64_t *l3 = pt_page(), *page = page_marked(17), base = 1ull << 39, *spare = page_alloc(1);
+	xen_pfn_t mfn = virt_to_mfn(spare);
+
+	pt_fill((uint64_t *)start->pt_base, 1, page_machine(l3) | PTE_DATA);
+	for (unsigned i = 0; i < 16; i++) {
+		uint64_t *l2 = pt_page();
+
+		for (unsigned k = 0; k < 512; k++) {
+			uint64_t *l1 = pt_page();
+
+			pt_fill(l1, 0, page_machine(page) | PTE_DATA);
+			pt_fill(l2, k, page_machine(l1) | PTE_DATA);
+		}
+		pt_fill(l3, i, page_machine(l2) | PTE_DATA);
+		for (unsigned k = 0; k < 512; k++)
+			expect_eq(word_at(base + i * (1ull << 30) + k * (2ull << 20)), 17);
+	}
+	expect_eq(give_up(&mfn, 1), 1);
+	expect_eq(word_at(base), 17);
+	expect_eq(word_at(base + 15 * (1ull << 30)), 17);
+}

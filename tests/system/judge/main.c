@@ -65,12 +65,17 @@ static void options_read(void)
 	option.nodevice = option_find("nodevice") != NULL;
 }
 
-static uint64_t free_frames(void)
+static struct guise_system_info machine(void)
 {
 	struct guise_system_info info;
 
 	guise_system(GUISE_SYSTEM_INFO, &info, GUISE_ROOT_SYSTEM);
-	return info.free_frames;
+	return info;
+}
+
+static uint64_t free_frames(void)
+{
+	return machine().free_frames;
 }
 
 void fsck(void)
@@ -145,6 +150,8 @@ static void judge(const struct trial *t)
 	print("# %u %s\n", number, t->name);
 	if (t->claim->device && option.nodevice)
 		o = (struct outcome){ .verdict = VERDICT_SKIP, .text = "the machine has no such device" };
+	if (t->claim->spare > machine().max_mfn)
+		o = (struct outcome){ .verdict = VERDICT_SKIP, .text = "the machine has too little memory" };
 	for (unsigned i = 0; i < times && o.verdict == VERDICT_HOLDS; i++) {
 		uint64_t seed = (option.seed + i) * 0x9e3779b97f4a7c15ull;
 

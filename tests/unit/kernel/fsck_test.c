@@ -45,7 +45,7 @@ static void setup(void)
 
 static struct tlb_node *leaves(void)
 {
-	for (uint32_t n = 0; n < user.d->tlb.nr; n++)
+	for (uint32_t n = 0; n < user.d->tlb.fresh; n++)
 		if (user.d->tlb.node[n].level == 1)
 			return &user.d->tlb.node[n];
 	ck_abort_msg("nothing is cached");

@@ -56,8 +56,9 @@ END_TEST
 
 START_TEST(nor_what_was_dropped_and_not_flushed)
 {
+	*guest_entry(guest_table(&g, g.mfn[0], VA, 1, NULL), pt_index(VA, 1)) = 0;
 	spin_lock(&g.d->tlb.lock);
-	tlb_reset(g.d);
+	root_refresh(g.d, g.mfn[0], 0, VA, VA);
 	spin_unlock(&g.d->tlb.lock);
 	frame_free(m, 0, OWNER_KERNEL);
 }

@@ -256,7 +256,7 @@ static void run_check(const struct domain *d, const struct tlb_node *n)
 void tlb_check(struct domain *d)
 {
 	fsck_tlb(d);
-	for (uint32_t n = 0; n < d->tlb.nr && well_behaved && d->paging == GUISE_DOMAIN_STOCK; n++)
+	for (uint32_t n = 0; n < d->tlb.fresh && well_behaved && d->paging == GUISE_DOMAIN_STOCK; n++)
 		if (d->tlb.node[n].level && d->tlb.node[n].large && d->tlb.node[n].table != FRAME_NIL)
 			run_check(d, &d->tlb.node[n]);
 }
