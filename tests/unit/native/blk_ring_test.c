@@ -336,6 +336,29 @@ START_TEST(an_index_that_is_not_the_next_is_not_published)
 }
 END_TEST
 
+/* By a store that went elsewhere.  The request of the second would be lost with the journal of the first. */
+START_TEST(nothing_is_published_behind_what_was_not)
+{
+	blkif_request_t r;
+	RING_IDX index;
+
+	for (unsigned i = 0; i < 2; i++) {
+		ask(100 + i);
+		ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+		blk_ring_answer(&ring, index, 100 + i, BLKIF_OP_READ, 0);
+		if (!i)
+			ck_assert_int_ge(blk_ring_publish(&ring), 0);
+	}
+	shared.ring.rsp_prod = 0;
+	ck_assert_int_eq(blk_ring_publish(&ring), -XEN_EINVAL);
+	ck_assert_int_eq(blk_ring_attach(&ring, &shared.ring), 0);
+	ck_assert_uint_eq(shared.ring.rsp_prod, 1);
+	ck_assert_uint_eq(shared.ring.ring[0].rsp.id, 100);
+	ck_assert_int_eq(blk_ring_take(&ring, &r, &index), 1);
+	ck_assert_uint_eq(r.id, 101);
+}
+END_TEST
+
 START_TEST(a_frontend_that_is_not_told_of_what_it_asked_for_is_noticed)
 {
 	struct ring_indices page = { .req_prod = 10, .rsp_event = 5 };
@@ -547,6 +570,7 @@ SUITE(blk_ring)
 	tcase_add_test(tc, an_indirect_command_is_complete_with_its_segments);
 	tcase_add_test(tc, responses_leave_in_the_order_of_requests);
 	tcase_add_test(tc, an_index_that_is_not_the_next_is_not_published);
+	tcase_add_test(tc, nothing_is_published_behind_what_was_not);
 	tcase_add_test(tc, a_frontend_that_is_not_told_of_what_it_asked_for_is_noticed);
 	tcase_add_test(tc, a_request_that_comes_before_the_wait_is_not_missed);
 	tcase_add_test(tc, an_answer_to_another_request_is_not_published);
