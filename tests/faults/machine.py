@@ -79,8 +79,8 @@ class Machine:
         self.requests = 0
         self.name = f'faults-{os.getpid()}-{number}'
         self.log = f'{folder}/console-{number}.log'
-        scratch = f'{folder}/scratch.img'
-        with open(scratch, 'wb') as f:
+        self.scratch = f'{folder}/scratch-{number}.img'
+        with open(self.scratch, 'wb') as f:
             f.truncate(DISK_SIZE + FIO_SIZE)
         bus = os.environ.get('DISK_BUS') or 'virtio'
         env = {k: v for k, v in os.environ.items() if k not in ('EXEC', 'UNTIL', 'DISK', 'ARCHIVE', 'APPEND', 'TIMEOUT')}
@@ -90,7 +90,7 @@ class Machine:
             'APPEND': 'nowatchdog rcupdate.rcu_cpu_stall_suppress=1',
             'CONFIG': f"drivers = [ '{self.drivers}' ]",
             'DISKS': "'vda,xvda,w', 'vdb,xvdb,w'",
-            'QEMU_ARGS': f'-drive if=none,id=scratch,file={scratch},format=raw,cache=unsafe -device {DEVICES[bus]} '
+            'QEMU_ARGS': f'-drive if=none,id=scratch,file={self.scratch},format=raw,cache=unsafe -device {DEVICES[bus]} '
                           + env.get('QEMU_ARGS', ''),
             'FILES': f'load={build}/faults/load', 'EXEC': self.in_guest.format(port=port, fio=FIO if fio else '')}
         if fio:
@@ -256,3 +256,5 @@ class Machine:
             self.run.wait(30)
         except subprocess.TimeoutExpired:
             self.run.kill()
+        if os.path.exists(self.scratch):
+            os.unlink(self.scratch)
