@@ -9,7 +9,6 @@
 #include <arch/x86.h>
 #include <core/tlb.h>
 
-struct cpu;
 struct regs;
 
 extern struct cpu boot_cpu;

@@ -6,7 +6,6 @@
 
 #include <arch/direct.h>
 
-struct vcpu;
 struct domain;
 
 /* The vCPU that trapped into the kernel on this CPU (never NULL inside a hypercall). */

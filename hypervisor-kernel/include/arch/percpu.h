@@ -7,9 +7,6 @@
 #include <arch/cpu.h>
 #include <arch/layout.h>
 
-struct domain;
-struct vcpu;
-
 struct tss {
 	uint32_t zero0;
 	uint64_t rsp[3];

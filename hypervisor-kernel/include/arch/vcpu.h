@@ -7,8 +7,6 @@
 
 #include <core/types.h>
 
-struct cpu;
-
 /* In the order the entry code pushes them, last pushed first. */
 struct regs {
 	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;

@@ -23,11 +23,6 @@
 /* GUISE_PERSONALITY_*: features that guests may switch on */
 #define PERSONALITY_OFFERED (GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_MM | GUISE_PERSONALITY_SWITCH)
 
-struct port;
-struct grant_table;
-struct io_space;
-struct vcpu;
-
 /* Its share of the CPUs (sched.c). */
 struct sched_share {
 	uint32_t weight;      /* 1..65535				*/

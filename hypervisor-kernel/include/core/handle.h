@@ -6,8 +6,6 @@
 
 #include <core/types.h>
 
-struct domain;
-
 struct handle {
 	uint32_t kind;	/* GUISE_HANDLE_*			*/
 	uint64_t first; /* range; DOMAIN: unused		*/
