@@ -272,7 +272,7 @@ static long register_info(struct vcpu *v, const struct vcpu_register_vcpu_info *
 static long set_singleshot(struct vcpu *v, const struct vcpu_set_singleshot_timer *t)
 {
 	if ((t->flags & VCPU_SSHOTTMR_future) && t->timeout_abs_ns < time_now())
-		return -62; /* ETIME */
+		return -ETIME;
 	timer_set(&v->timer, t->timeout_abs_ns);
 	return 0;
 }

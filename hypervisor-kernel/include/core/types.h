@@ -36,17 +36,8 @@ typedef uint64_t guest_ptr_t; /* guest virtual address, only copied through	*/
 /* A word of a table that others laid out. */
 #define UNALIGNED(type, p) (((const struct { type v; } __attribute__((packed)) *)(p))->v)
 
-/* The errors the kernel answers with: Xen's numbers (xen/errno.h), which are Linux's. */
-#define EPERM	  1
-#define ENOENT	  2
-#define ESRCH	  3
-#define E2BIG	  7
-#define EAGAIN	  11
-#define ENOMEM	  12
-#define EFAULT	  14
-#define EBUSY	  16
-#define EEXIST	  17
-#define EINVAL	  22
-#define ENOSPC	  28
-#define ENOSYS	  38
-#define EOVERFLOW 75
+/* The errors the kernel answers with, by the names that Linux has for them. */
+#define XEN_ERRNO(name, value) name = value,
+enum {
+#include <xen/errno.h>
+};
