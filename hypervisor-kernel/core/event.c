@@ -266,7 +266,7 @@ static int alloc_unbound(struct vcpu *v, evtchn_alloc_unbound_t *a)
 
 	if (!d)
 		return -ESRCH;
-	if (d == v->domain || handle_manages(v->domain, d))
+	if (d == v->domain || handle_covers(v->domain, GUISE_HANDLE_DOMAIN, d, 0, 0))
 		rc = port_open(d, &such, &a->port);
 	domain_put(d);
 	return rc;
@@ -306,7 +306,7 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 
 	if (b->virq >= ARRAY_SIZE(v->virq_port) || !domain_valid_vcpu(d, b->vcpu))
 		return b->virq >= ARRAY_SIZE(v->virq_port) ? -EINVAL : -ENOENT;
-	if (b->virq == VIRQ_DOM_EXC && (!handle_covers(d, GUISE_HANDLE_MEMORY, 0, 1) || b->vcpu))
+	if (b->virq == VIRQ_DOM_EXC && (!handle_covers(d, GUISE_HANDLE_MEMORY, NULL, 0, 1) || b->vcpu))
 		return -EPERM;
 	target = d->vcpu[b->vcpu];
 	spin_lock(&d->event_lock);

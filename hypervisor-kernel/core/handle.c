@@ -79,8 +79,7 @@ int handle_drop(struct domain *d, uint32_t index)
 	return old.kind == GUISE_HANDLE_NONE ? -EPERM : 0;
 }
 
-/* Does d hold one of this kind, for this target, that spans [first, first + nr)? */
-static bool holds(struct domain *d, uint32_t kind, const struct domain *target, uint64_t first, uint64_t nr)
+bool handle_covers(struct domain *d, uint32_t kind, const struct domain *target, uint64_t first, uint64_t nr)
 {
 	bool found = false;
 
@@ -88,21 +87,11 @@ static bool holds(struct domain *d, uint32_t kind, const struct domain *target, 
 	for (uint32_t i = 0; i < NR_HANDLES && !found; i++) {
 		const struct handle *h = &d->handles[i];
 
-		found = h->kind == kind && (!target || h->target == target) && first >= h->first && nr <= h->nr &&
+		found = h->kind == kind && h->target == target && first >= h->first && nr <= h->nr &&
 			first - h->first <= h->nr - nr;
 	}
 	spin_unlock(&d->handle_lock);
 	return found;
-}
-
-bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr)
-{
-	return holds(d, kind, NULL, first, nr);
-}
-
-bool handle_manages(struct domain *d, const struct domain *target)
-{
-	return holds(d, GUISE_HANDLE_DOMAIN, target, 0, 0);
 }
 
 uint32_t handle_count(const struct domain *d)

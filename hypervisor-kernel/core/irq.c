@@ -201,7 +201,7 @@ static long msi_free(struct domain *d, uint64_t n)
 {
 	long rc = 0;
 
-	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, n, 1))
+	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, NULL, n, 1))
 		return -EPERM;
 	spin_lock(&irq_lock);
 	if (!irqs[n].allocated)

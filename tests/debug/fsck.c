@@ -68,7 +68,7 @@ bool fsck_may_name(struct domain *d, uint32_t table, unsigned index, mfn_t m, bo
 	if (frame_owned_by(m, d->id))
 		return true;
 	if (m >= frame_max || frame_owner(frame_of(m)) == OWNER_NONE)
-		return handle_covers(d, GUISE_HANDLE_MMIO, m, 1);
+		return handle_covers(d, GUISE_HANDLE_MMIO, NULL, m, 1);
 	return is_granted(d, table, index, m, write);
 }
 

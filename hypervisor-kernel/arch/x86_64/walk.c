@@ -95,7 +95,8 @@ bool leaf_allowed(struct domain *d, mfn_t table, unsigned index, uint64_t entry,
 		return true;
 	if (grant_slot_allows(d, table, index, m, writable))
 		return true;
-	if ((m >= frame_max || frame_owner(frame_of(m)) == OWNER_NONE) && handle_covers(d, GUISE_HANDLE_MMIO, m, 1)) {
+	if ((m >= frame_max || frame_owner(frame_of(m)) == OWNER_NONE) &&
+	    handle_covers(d, GUISE_HANDLE_MMIO, NULL, m, 1)) {
 		*bits = PTE_PCD | PTE_PWT;
 		return true;
 	}

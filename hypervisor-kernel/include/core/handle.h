@@ -21,10 +21,8 @@ struct domain *handle_domain(struct domain *d, uint32_t index);
 /* Enter a handle (copying *h; a target's reference is taken over on success).  Index or -ENOSPC. */
 int handle_add(struct domain *d, const struct handle *h);
 int handle_drop(struct domain *d, uint32_t index);
-/* Does d hold a handle of kind whose range spans [first, first + nr)? */
-bool handle_covers(struct domain *d, uint32_t kind, uint64_t first, uint64_t nr);
-/* Does d hold a DOMAIN handle on target? */
-bool handle_manages(struct domain *d, const struct domain *target);
+/* Does d hold a handle of kind whose range spans [first, first + nr)?  DOMAIN: for target, with 0 and 0; others: NULL. */
+bool handle_covers(struct domain *d, uint32_t kind, const struct domain *target, uint64_t first, uint64_t nr);
 void handle_ports_changed(struct domain *d);
 uint32_t handle_count(const struct domain *d);
 /* The domain dies: drop all. */

@@ -118,10 +118,12 @@ START_TEST(the_first_domain_has_a_right_to_all_there_is)
 
 	build();
 	d = fake_first()->domain;
-	ck_assert(handle_covers(d, GUISE_HANDLE_PORT, 0, 65536));
-	ck_assert(handle_covers(d, GUISE_HANDLE_MMIO, 0, arch_frames()));
-	ck_assert(handle_covers(d, GUISE_HANDLE_IRQ, 0, 256) && handle_covers(d, GUISE_HANDLE_MEMORY, 0, 1));
-	ck_assert(handle_covers(d, GUISE_HANDLE_SYSTEM, 0, 1) && handle_covers(d, GUISE_HANDLE_DEVICE, 0, 65536));
+	ck_assert(handle_covers(d, GUISE_HANDLE_PORT, NULL, 0, 65536));
+	ck_assert(handle_covers(d, GUISE_HANDLE_MMIO, NULL, 0, arch_frames()));
+	ck_assert(handle_covers(d, GUISE_HANDLE_IRQ, NULL, 0, 256) &&
+		  handle_covers(d, GUISE_HANDLE_MEMORY, NULL, 0, 1));
+	ck_assert(handle_covers(d, GUISE_HANDLE_SYSTEM, NULL, 0, 1) &&
+		  handle_covers(d, GUISE_HANDLE_DEVICE, NULL, 0, 65536));
 }
 END_TEST
 
