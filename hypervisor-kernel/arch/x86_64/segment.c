@@ -14,26 +14,18 @@
 static uint64_t idt[256][2] IN_GATE; /* SDM 3A, figure 6-8 */
 extern const uint8_t trap_stubs[256][16];
 
-static void gate_set(unsigned n, unsigned ist, unsigned dpl)
-{
-	uint64_t a = (uint64_t)trap_stubs[n];
-
-	idt[n][0] = (a & 0xffff) | (uint64_t)SEL_KERNEL_CS << 16 | (uint64_t)ist << 32 | (0x8eull | dpl << 5) << 40 |
-		    (a >> 16 & 0xffff) << 48;
-	idt[n][1] = a >> 32;
-}
-
 /* One table for all CPUs. */
 static void gates_set(void)
 {
-	for (unsigned i = 0; i < 256; i++)
-		gate_set(i, 0, 0);
-	gate_set(TRAP_BP, 0, 3);
-	gate_set(4, 0, 3);
-	gate_set(TRAP_NMI, 1, 0);
-	gate_set(TRAP_DF, 2, 0);
-	gate_set(TRAP_MC, 3, 0);
-	gate_set(TRAP_DB, 4, 0);
+	static const uint8_t ist[256] = { [TRAP_NMI] = 1, [TRAP_DF] = 2, [TRAP_MC] = 3, [TRAP_DB] = 4 };
+
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t a = (uint64_t)trap_stubs[i], dpl = i == TRAP_BP || i == TRAP_OF ? 3 : 0;
+
+		idt[i][0] = (a & 0xffff) | (uint64_t)SEL_KERNEL_CS << 16 | (uint64_t)ist[i] << 32 |
+			    (0x8e | dpl << 5) << 40 | (a >> 16 & 0xffff) << 48;
+		idt[i][1] = a >> 32;
+	}
 }
 
 struct table_pointer {
