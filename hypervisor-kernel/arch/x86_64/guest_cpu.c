@@ -160,25 +160,15 @@ long hc_callback_op(struct vcpu *v, const uint64_t *arg)
 
 long hc_set_segment_base(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t base = arg[1];
+	static const uint32_t msr[] = { [SEGBASE_FS] = MSR_FS_BASE,
+					[SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE,
+					[SEGBASE_GS_KERNEL] = MSR_GS_BASE };
 
-	if (arg[0] != SEGBASE_GS_USER_SEL && !canonical(base))
-		return -EINVAL;
-	switch (arg[0]) {
-	case SEGBASE_FS:
-		wrfsbase(base);
-		return 0;
-	case SEGBASE_GS_USER:
-		v->arch.gs_base[0] = base;
-		return 0;
-	case SEGBASE_GS_KERNEL:
-		guest_gs_base_set(base);
-		return 0;
-	case SEGBASE_GS_USER_SEL:
-		v->arch.gs_base[0] = load_selector_gs((uint16_t)base);
+	if (arg[0] == SEGBASE_GS_USER_SEL) {
+		v->arch.gs_base[0] = load_selector_gs((uint16_t)arg[1]);
 		return 0;
 	}
-	return -EINVAL;
+	return arg[0] < ARRAY_SIZE(msr) && guest_wrmsr(v, msr[arg[0]], arg[1]) ? 0 : -EINVAL;
 }
 
 /* The frame that HYPERVISOR_iret finds on the guest's stack (xen/arch-x86/xen-x86_64.h). */
