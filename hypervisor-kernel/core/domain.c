@@ -321,7 +321,7 @@ uint32_t domain_populate(struct domain *d, gfn_t first, uint32_t nr, uint64_t *m
 	uint32_t done = 0;
 	mfn_t m;
 
-	while (done < nr && (!done || !hypercall_preempt(4)) &&
+	while (done < nr && (!done || !arch_irq_waiting(4)) &&
 	       (m = frame_take(d, first + done, nr >= 512)) != INVALID_MFN) {
 		mfns[done++] = m;
 		if (iommu_enter(d, m))
@@ -345,7 +345,7 @@ static long frames_drain(struct domain *d)
 		mfn_t m = next;
 		struct frame *f = frame_of(m);
 
-		if (++n % 64 == 0 && hypercall_preempt(64))
+		if (++n % 64 == 0 && arch_irq_waiting(64))
 			return HC_CONTINUE;
 		next = f->next;
 		if (frame_give(f, d->id, OWNER_KERNEL)) {

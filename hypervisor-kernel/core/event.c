@@ -224,7 +224,7 @@ long event_close_all(struct domain *d)
 			if (d->ports[page][i].state == PORT_FREE)
 				continue;
 			port_close(d, page * PORTS_PER_PAGE + i);
-			if (hypercall_preempt(2))
+			if (arch_irq_waiting(2))
 				return HC_CONTINUE;
 		}
 	}

@@ -242,7 +242,7 @@ long grant_unmap_all(struct domain *d)
 	for (uint32_t n = d->grants->top_map; n-- > 0;)
 		if (!grant_map_take(d, n, GRANT_MAP_DMA, &map)) {
 			grant_map_end(d, &n, &map, 1);
-			if (hypercall_preempt(4))
+			if (arch_irq_waiting(4))
 				return HC_CONTINUE;
 		}
 	return 0;
@@ -423,7 +423,7 @@ static long get_version(struct vcpu *v, gnttab_get_version_t *op)
 		guest_ptr_t at = arg[1] + i * sizeof(type); \
 		type op;                                    \
                                                             \
-		if (hypercall_preempt(8) && i) {            \
+		if (arch_irq_waiting(8) && i) {            \
 			hypercall_set_arg(v, 1, at);        \
 			hypercall_set_arg(v, 2, count - i); \
 			return HC_CONTINUE;                 \

@@ -57,7 +57,7 @@ long hc_multicall(struct vcpu *v, const uint64_t *arg)
 	uint64_t left = arg[1];
 
 	for (; left; left--, at += sizeof(struct multicall_entry)) {
-		long rc = left < arg[1] && hypercall_preempt(1) ? HC_CONTINUE : multicall_entry(v, at);
+		long rc = left < arg[1] && arch_irq_waiting(1) ? HC_CONTINUE : multicall_entry(v, at);
 
 		if (rc == HC_CONTINUE) {
 			hypercall_set_arg(v, 0, at);

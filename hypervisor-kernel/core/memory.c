@@ -94,7 +94,7 @@ static long reservation(struct vcpu *v, const uint64_t *arg, const struct xen_me
 		done += (uint64_t)got;
 		if ((uint64_t)got < n)
 			break;
-		if (hypercall_preempt(BATCH) && done < r->nr_extents) {
+		if (arch_irq_waiting(BATCH) && done < r->nr_extents) {
 			hypercall_set_arg(v, 0, (arg[0] & 63) | done << 6);
 			return HC_CONTINUE;
 		}

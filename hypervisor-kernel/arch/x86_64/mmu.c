@@ -76,7 +76,7 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 		mmu_update_t batch[MMU_BATCH];
 		uint32_t n = count - done < MMU_BATCH ? (uint32_t)(count - done) : MMU_BATCH;
 
-		if (done && hypercall_preempt(0))
+		if (done && arch_irq_waiting(0))
 			return count_interrupt(v, arg, before, done, sizeof(mmu_update_t));
 		if (copy_from_guest(batch, reqs + done * sizeof(mmu_update_t), n * sizeof(mmu_update_t)))
 			return -EFAULT;
@@ -240,7 +240,7 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 	while (done < count) {
 		struct mmuext_op op;
 
-		if (hypercall_preempt(8) && done)
+		if (arch_irq_waiting(8) && done)
 			return count_interrupt(v, arg, before, done, sizeof(op));
 		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
 			return -EFAULT;

@@ -469,7 +469,7 @@ long tlb_grow(struct domain *d)
 		t->page[t->nr] = virt_to_mfn(p);
 		frame_of(t->page[t->nr])->cached = t->nr + 1; /* the way back from an entry */
 		t->nr++;
-		rc = hypercall_preempt(4) ? HC_CONTINUE : 0;
+		rc = arch_irq_waiting(4) ? HC_CONTINUE : 0;
 	}
 	spin_unlock(&t->lock);
 	return rc;
@@ -484,7 +484,7 @@ long tlb_destroy(struct domain *d)
 	while (t->nr) {
 		frame_of(t->page[--t->nr])->cached = 0;
 		kpages_free(mfn_to_virt(t->page[t->nr]), 0, d);
-		if (hypercall_preempt(2))
+		if (arch_irq_waiting(2))
 			return HC_CONTINUE;
 	}
 	kpages_free(t->node, pool_order(t->most), d);

@@ -22,14 +22,6 @@ long hypercall(struct vcpu *v, uint64_t nr, const uint64_t *arg);
  * arguments with hypercall_set_arg(); the call is issued again with them. */
 #define HC_CONTINUE (-4095L)
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);
-/* A long call did so many items more, short ones, or one that is as long as so many: should it stop here and continue later,
- * since an interrupt waits?  Looking costs more than one of them, in a virtual machine seven exits, so it is done once in
- * 64 items of a call, whichever calls within a multicall these are. */
-static inline bool hypercall_preempt(uint32_t items)
-{
-	return arch_irq_waiting(items);
-}
-
 /* ---- guest memory ----
  * Copy between kernel and the current guest's address space (guest-kernel mode, its tables).
  * 0 or -EFAULT; on -EFAULT an unknown part was copied.  Addresses of the kernel's range are refused. */
