@@ -120,16 +120,6 @@ static bool emulate(struct vcpu *v, unsigned vector)
 	return false;
 }
 
-static void guest_exception(struct vcpu *v, unsigned vector)
-{
-	if (emulate(v, vector)) {
-		crossing_count(v, GUISE_CROSSING_EMULATED);
-		return;
-	}
-	crossing_count(v, GUISE_CROSSING_EXCEPTION);
-	bounce_trap(v, vector, v->arch.regs.error);
-}
-
 void trap_from_guest(struct regs *r)
 {
 	struct vcpu *v = this_cpu()->current;
@@ -143,11 +133,11 @@ void trap_from_guest(struct regs *r)
 		if (!canonical(r->rip))
 			r->rip = 0;
 		bounce_trap(v, TRAP_GP, r->error);
-	} else if (vector < 32) {
-		guest_exception(v, vector);
+	} else if (emulate(v, vector)) {
+		crossing_count(v, GUISE_CROSSING_EMULATED);
 	} else if (vector == 0x80 || vector < 0x30) {
 		crossing_count(v, GUISE_CROSSING_EXCEPTION);
-		bounce_trap(v, vector, 0);
+		bounce_trap(v, vector, r->error);
 	} else {
 		crossing_count(v, GUISE_CROSSING_INTERRUPT);
 		apic_interrupt((uint8_t)vector);
