@@ -34,7 +34,8 @@
 #define LVT_DEADLINE (2u << 17)
 
 static volatile uint32_t *mmio;
-static bool x2apic, deadline_mode;
+bool x2apic;
+static bool deadline_mode;
 static uint64_t ticks_per_ms; /* of the divided timer clock */
 
 static uint32_t apic_read(unsigned reg)

@@ -69,7 +69,6 @@ struct unit {
 struct vtd vtd;
 struct dmar dmar;
 static struct unit units[DMAR_UNITS];
-static bool x2apic;
 static struct timer fault_timer;
 static struct vtd_entry *remap; /* by vector; iommu_lock */
 
@@ -236,7 +235,6 @@ static const char *capabilities(void)
 	if (!(cap & CAP_LEVELS(vtd.levels)) || iommu_end() << PAGE_SHIFT > 1ull << MIN(bits, 48))
 		return "its addresses are too short for this much memory";
 	vtd.coherent = ecap & ECAP_COHERENT;
-	x2apic = rdmsr(MSR_APIC_BASE) & 1u << 10;
 	vtd.remaps = dmar.interrupts && ecap & ECAP_REMAPS && (!x2apic || ecap & ECAP_X2APIC);
 	return NULL;
 }

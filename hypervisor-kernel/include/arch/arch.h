@@ -134,6 +134,7 @@ uint64_t tsc_of_time(uint64_t ns);
 paddr_t acpi_init(paddr_t rsdp); /* 0: search; returns the address of the XSDT or RSDT */
 extern const void *acpi_dmar;	 /* the table, unchecked; NULL: none	*/
 void uart_init(void);
+extern bool x2apic; /* the mode that the local APICs are in */
 void apic_interrupt(uint8_t vector);
 #define VECTOR_IOMMU 0xef
 void apic_ipi(uint32_t apic_id);
