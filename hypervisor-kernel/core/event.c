@@ -79,11 +79,6 @@ static int port_alloc(struct domain *d, const struct port *such, uint32_t *port)
 	return -ENOSPC;
 }
 
-bool event_pending(const struct vcpu *v)
-{
-	return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
-}
-
 static void upcall(struct vcpu *v, uint32_t n)
 {
 	uint64_t bit = 1ull << n / 64;

@@ -18,20 +18,20 @@ struct vcpu *current_vcpu(void)
 	return this_cpu()->current;
 }
 
+/* Are events pending and unmasked for v? */
+static bool event_pending(const struct vcpu *v)
+{
+	return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+
 /* Whatever keeps current from going on -- a wake-up, a block, a pause, a crash -- sets resched. */
 void exit_to_guest(void)
 {
 	struct cpu *c = this_cpu();
-	struct vcpu *v;
 
 	for (;;) {
-		v = c->current;
-		/* Nearly always nothing is to be done. */
-		if (!c->resched && c->loaded == v && c->cr3 == v->arch.cr3[v->arch.kernel_mode] &&
-		    !READ_ONCE(v->info->evtchn_upcall_pending)) {
-			crossing_end(v);
-			return_to_guest(v);
-		}
+		struct vcpu *v = c->current;
+
 		if (c->resched) {
 			if (v)
 				crossing_end(v);
@@ -47,12 +47,9 @@ void exit_to_guest(void)
 			bounce(v, v->arch.event_callback, true, false, 0);
 			continue;
 		}
-		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode]) {
-			if (!root_load(v, (unsigned)v->arch.kernel_mode)) {
-				domain_crash(v->domain, "no page tables in %s mode",
-					     v->arch.kernel_mode ? "kernel" : "user");
-				continue;
-			}
+		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode] && !root_load(v, (unsigned)v->arch.kernel_mode)) {
+			domain_crash(v->domain, "no page tables in %s mode", v->arch.kernel_mode ? "kernel" : "user");
+			continue;
 		}
 		if (!c->resched) {
 			crossing_end(v);

@@ -41,5 +41,3 @@ long event_close_all(struct domain *d);
 void event_free(struct domain *d);
 /* A port for an interrupt (irq.c).  Port or -errno. */
 int event_bind_irq(struct domain *d, uint32_t irq);
-/* Are events pending and unmasked for v? */
-bool event_pending(const struct vcpu *v);
