@@ -94,9 +94,7 @@ static void poll_wake(struct domain *d, uint32_t n)
 	for (uint32_t i = 0; i < d->max_vcpus; i++) {
 		struct vcpu *v = d->vcpu[i];
 
-		if (!v || !v->event_masked_poll)
-			continue;
-		for (uint32_t k = 0; k < v->nr_poll; k++)
+		for (uint32_t k = 0; v && v->event_masked_poll && k < v->nr_poll; k++)
 			if (v->poll_ports[k] == n)
 				vcpu_wake(v);
 	}
