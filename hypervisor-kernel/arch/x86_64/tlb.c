@@ -53,14 +53,10 @@ static void node_forget_frame(struct tlb *t, uint32_t n)
 
 static void node_clear(struct tlb *t, uint32_t n)
 {
-	uint64_t *e = node_entries(t, n), lines = t->node[n].lines;
+	uint64_t *e = node_entries(t, n);
 
-	while (lines) {
-		unsigned first = line_next(&lines);
-
-		for (unsigned i = first; i < first + 8; i++)
-			e[i] = 0;
-	}
+	for_each_of_lines(i, t->node[n].lines)
+		e[i] = 0;
 }
 
 /* The same, where entries may still point to the node: they will not learn what its table says from now on.  What was
@@ -165,10 +161,8 @@ static bool root_in_use(struct domain *d, uint32_t n, bool end)
 	uint64_t cr3 = d->tlb.page[n] << PAGE_SHIFT;
 	bool used = false;
 
-	for (unsigned i = 0; i < d->max_vcpus; i++) {
-		struct vcpu *v = d->vcpu[i];
-
-		for (unsigned mode = 0; v && mode < 2; mode++) {
+	for_each_vcpu(v, d) {
+		for (unsigned mode = 0; mode < 2; mode++) {
 			if ((v->arch.cr3[mode] & PTE_FRAME) != cr3)
 				continue;
 			used = true;
@@ -217,13 +211,9 @@ static void zombie_reap(struct domain *d) MUST_HOLD(d->tlb.lock)
 
 	if (t->node[n].level == 4)
 		lines &= ~LINES_HYPERVISOR;
-	while (lines) {
-		unsigned first = line_next(&lines);
-
-		for (unsigned i = first; i < first + 8; i++)
-			if (e[i] & PTE_P)
-				node_unlink(d, &e[i]);
-	}
+	for_each_of_lines(i, lines)
+		if (e[i] & PTE_P)
+			node_unlink(d, &e[i]);
 	node_free(t, n);
 }
 
@@ -378,15 +368,11 @@ void root_inherit(struct domain *d, uint64_t from, uint64_t to)
 	old_guest = mfn_to_virt(t->node[o].table);
 	new_guest = mfn_to_virt(t->node[n].table);
 	t->node[n].lines |= lines;
-	while (lines) {
-		unsigned first = line_next(&lines);
-
-		for (unsigned i = first; i < first + 8; i++) {
-			if (!(old[i] & PTE_P) || READ_ONCE(old_guest[i]) != READ_ONCE(new_guest[i]))
-				continue;
-			new[i] = old[i];
-			t->node[node_of_entry(old[i])].refs++;
-		}
+	for_each_of_lines(i, lines) {
+		if (!(old[i] & PTE_P) || READ_ONCE(old_guest[i]) != READ_ONCE(new_guest[i]))
+			continue;
+		new[i] = old[i];
+		t->node[node_of_entry(old[i])].refs++;
 	}
 }
 

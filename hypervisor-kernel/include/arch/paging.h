@@ -107,6 +107,11 @@ static inline unsigned line_next(uint64_t *lines)
 	return line * 8;
 }
 
+/* unsigned i: each entry of these lines. */
+#define for_each_of_lines(i, lines)                  \
+	for (uint64_t left_##i = (lines); left_##i;) \
+		for (unsigned i = line_next(&left_##i), end_##i = i + 8; i < end_##i; i++)
+
 /* An entry that is to be written. */
 static inline uint64_t *node_slot(struct tlb *t, uint32_t n, unsigned index)
 {
