@@ -33,62 +33,64 @@ static int update_entry(struct domain *d, const mmu_update_t *u) MUST_HOLD(d->tl
 	return -ENOSYS;
 }
 
+union requests {
+	mmu_update_t update[MMU_BATCH];
+	struct mmuext_op ext;
+};
+
 /* How far an array of requests got.  The guest wants one number for the whole call, so an interrupted
  * one leaves its share where that number goes, and the count says that it did. */
 #define COUNT_MASK  0x7fffffffu
 #define COUNT_AGAIN 0x80000000u
 
-static int count_begin(const uint64_t *arg, uint32_t *before)
+/* An array of requests, up to most of which call() carries out at once and adds to *done, up to the first that fails. */
+static inline __attribute__((always_inline)) long
+requests(struct vcpu *v, const uint64_t *arg, size_t size, uint32_t most,
+	 int (*call)(struct vcpu *v, const union requests *r, uint32_t nr, uint32_t *done))
 {
-	*before = 0;
-	return arg[1] & COUNT_AGAIN && arg[2] ? copy_from_guest(before, arg[2], sizeof(*before)) : 0;
-}
+	uint32_t count = arg[1] & COUNT_MASK, done = 0, so_far = 0;
+	union requests r;
+	long rc = 0;
 
-static long count_interrupt(struct vcpu *v, const uint64_t *arg, uint32_t before, uint32_t done, size_t size)
-{
-	uint32_t so_far = before + done;
-
-	if (arg[2] && copy_to_guest(arg[2], &so_far, sizeof(so_far)))
+	if (arg[3] != DOMID_SELF && arg[3] != v->domain->id)
+		return -EPERM;
+	if (arg[1] & COUNT_AGAIN && arg[2] && copy_from_guest(&so_far, arg[2], sizeof(so_far)))
 		return -EFAULT;
-	hypercall_set_arg(v, 1, ((arg[1] & COUNT_MASK) - done) | COUNT_AGAIN);
-	hypercall_set_arg(v, 0, arg[0] + done * size);
-	return HC_CONTINUE;
+	while (done < count && !rc) {
+		uint32_t n = MIN(count - done, most);
+
+		if (done && arch_irq_waiting(0)) {
+			hypercall_set_arg(v, 1, (count - done) | COUNT_AGAIN);
+			hypercall_set_arg(v, 0, arg[0] + done * size);
+			rc = HC_CONTINUE;
+		} else if (copy_from_guest(&r, arg[0] + done * size, n * size)) {
+			return -EFAULT;
+		} else {
+			rc = call(v, &r, n, &done);
+		}
+	}
+	so_far += done;
+	return arg[2] && copy_to_guest(arg[2], &so_far, sizeof(so_far)) ? -EFAULT : rc;
 }
 
-static long count_end(const uint64_t *arg, uint32_t before, uint32_t done, int rc)
+static int updates(struct vcpu *v, const union requests *r, uint32_t nr, uint32_t *done)
 {
-	done += before;
-	return arg[2] && copy_to_guest(arg[2], &done, sizeof(done)) ? -EFAULT : rc;
+	struct domain *d = v->domain;
+	int rc = 0;
+
+	spin_lock(&d->tlb.lock);
+	for (uint32_t i = 0; i < nr && !rc; i++) {
+		rc = update_entry(d, &r->update[i]);
+		*done += !rc;
+	}
+	spin_unlock(&d->tlb.lock);
+	this_cpu()->irq_items += nr;
+	return rc;
 }
 
 long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t reqs = arg[0], count = arg[1] & COUNT_MASK, dom = arg[3];
-	struct domain *d = v->domain;
-	uint32_t done = 0, before;
-	int rc = 0;
-
-	if (dom != DOMID_SELF && dom != d->id)
-		return -EPERM;
-	if (count_begin(arg, &before))
-		return -EFAULT;
-	while (done < count && !rc) {
-		mmu_update_t batch[MMU_BATCH];
-		uint32_t n = count - done < MMU_BATCH ? (uint32_t)(count - done) : MMU_BATCH;
-
-		if (done && arch_irq_waiting(0))
-			return count_interrupt(v, arg, before, done, sizeof(mmu_update_t));
-		if (copy_from_guest(batch, reqs + done * sizeof(mmu_update_t), n * sizeof(mmu_update_t)))
-			return -EFAULT;
-		spin_lock(&d->tlb.lock);
-		for (uint32_t i = 0; i < n && !rc; i++) {
-			rc = update_entry(d, &batch[i]);
-			done += !rc;
-		}
-		spin_unlock(&d->tlb.lock);
-		this_cpu()->irq_items += n;
-	}
-	return count_end(arg, before, done, rc);
+	return requests(v, arg, sizeof(mmu_update_t), MMU_BATCH, updates);
 }
 
 /* The guest's table of leaves for va in its kernel's address space; INVALID_MFN: none. */
@@ -227,27 +229,16 @@ static int mmuext(struct vcpu *v, const struct mmuext_op *op)
 	return -ENOSYS;
 }
 
+static int mmuext_one(struct vcpu *v, const union requests *r, uint32_t nr, uint32_t *done)
+{
+	int rc = mmuext(v, &r->ext);
+
+	*done += !rc;
+	this_cpu()->irq_items += 8;
+	return rc;
+}
+
 long hc_mmuext_op(struct vcpu *v, const uint64_t *arg)
 {
-	uint64_t ops = arg[0], count = arg[1] & COUNT_MASK, dom = arg[3];
-	uint32_t done = 0, before;
-	int rc = 0;
-
-	if (dom != DOMID_SELF && dom != v->domain->id)
-		return -EPERM;
-	if (count_begin(arg, &before))
-		return -EFAULT;
-	while (done < count) {
-		struct mmuext_op op;
-
-		if (arch_irq_waiting(8) && done)
-			return count_interrupt(v, arg, before, done, sizeof(op));
-		if (copy_from_guest(&op, ops + done * sizeof(op), sizeof(op)))
-			return -EFAULT;
-		rc = mmuext(v, &op);
-		if (rc)
-			break;
-		done++;
-	}
-	return count_end(arg, before, done, rc);
+	return requests(v, arg, sizeof(struct mmuext_op), 1, mmuext_one);
 }
