@@ -423,7 +423,7 @@ static long get_version(struct vcpu *v, gnttab_get_version_t *op)
 		guest_ptr_t at = arg[1] + i * sizeof(type); \
 		type op;                                    \
                                                             \
-		if (arch_irq_waiting(8) && i) {            \
+		if (arch_irq_waiting(8) && i) {             \
 			hypercall_set_arg(v, 1, at);        \
 			hypercall_set_arg(v, 2, count - i); \
 			return HC_CONTINUE;                 \

@@ -160,9 +160,9 @@ long hc_callback_op(struct vcpu *v, const uint64_t *arg)
 
 long hc_set_segment_base(struct vcpu *v, const uint64_t *arg)
 {
-	static const uint32_t msr[] = { [SEGBASE_FS] = MSR_FS_BASE,
-					[SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE,
-					[SEGBASE_GS_KERNEL] = MSR_GS_BASE };
+	static const uint32_t msr[] = {
+		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE
+	};
 
 	if (arg[0] == SEGBASE_GS_USER_SEL) {
 		v->arch.gs_base[0] = load_selector_gs((uint16_t)arg[1]);
