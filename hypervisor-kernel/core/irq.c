@@ -57,7 +57,6 @@ void irq_handle(uint8_t vector)
 			domain_ref(d);
 	}
 	spin_unlock(&irq_lock);
-	arch_irq_ack();
 	if (!d)
 		return;
 	event_raise(d, port);

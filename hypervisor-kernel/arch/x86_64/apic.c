@@ -51,11 +51,6 @@ static void apic_write(unsigned reg, uint32_t v)
 		mmio[reg / 4] = v;
 }
 
-void arch_irq_ack(void)
-{
-	apic_write(APIC_EOI, 0);
-}
-
 /* Does an interrupt wait that the CPU would take now? */
 bool arch_irq_waiting(uint32_t items)
 {
@@ -77,19 +72,19 @@ bool arch_irq_waiting(uint32_t items)
  * the kernel next. */
 void apic_interrupt(uint8_t vector)
 {
+	if (vector == VECTOR_SPURIOUS)
+		return;
 	if (vector == VECTOR_TIMER) {
-		arch_irq_ack();
 		timer_run();
 	} else if (vector == VECTOR_IOMMU) {
-		arch_irq_ack();
 		vtd_interrupt();
 	} else if (vector == VECTOR_IPI) {
-		arch_irq_ack();
 		cpu_serve(this_cpu());
 		sched_interrupt();
-	} else if (vector != VECTOR_SPURIOUS) {
+	} else {
 		irq_handle(vector);
 	}
+	apic_write(APIC_EOI, 0);
 }
 
 #define ICR_INIT    0x4500u

@@ -22,7 +22,6 @@ int arch_gsi_route(uint32_t gsi, uint8_t vector, uint32_t flags);
 void arch_gsi_mask(uint32_t gsi, bool masked);
 /* What device bdf, and no other where interrupts are remapped, writes to interrupt this CPU with vector. */
 void arch_msi_message(uint8_t vector, uint16_t bdf, uint64_t *address, uint32_t *data);
-void arch_irq_ack(void);
 /* A long call did so many items more, short ones, or one that is as long as so many: should it stop here and continue later,
  * since an interrupt waits?  Looking costs more than one of them, in a virtual machine seven exits, so it is done once in
  * 64 items of a call, whichever calls within a multicall these are. */

@@ -12,7 +12,7 @@ struct domain;
 #define NR_MSI	64
 #define NR_IRQS (256 + NR_MSI)
 
-/* The CPU took a vector that is not the kernel's own: find the irq, raise its port.  Not yet acked. */
+/* The CPU took a vector that is not the kernel's own: find the irq, raise its port.  Acknowledged afterwards. */
 void irq_handle(uint8_t vector);
 /* Port of d for irq was closed: mask and forget. */
 void irq_unbind(struct domain *d, uint32_t irq);

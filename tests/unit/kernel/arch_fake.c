@@ -192,11 +192,6 @@ void arch_msi_message(uint8_t vector, uint16_t bdf, uint64_t *address, uint32_t 
 	*data = vector;
 }
 
-void arch_irq_ack(void)
-{
-	fake.acks++;
-}
-
 void arch_console_putc(char c)
 {
 	if (fake.console_len < sizeof(fake.console) - 1)

@@ -281,7 +281,6 @@ START_TEST(an_interrupt_goes_to_whoever_holds_it_and_waits_for_the_eoi)
 	ck_assert(fake.gsi[4].routed && !fake.gsi[4].masked);
 	irq_handle(fake.gsi[4].vector);
 	ck_assert(fake.gsi[4].masked);
-	ck_assert_uint_eq(fake.acks, 1);
 	ck_assert(a.d->shared->evtchn_pending[0] >> port & 1);
 	ck_assert_int_eq(hc(a.v, GUISE_HC_IRQ, GUISE_IRQ_EOI, (uint64_t)port, 0, 0), 0);
 	ck_assert(!fake.gsi[4].masked);

@@ -30,7 +30,6 @@ struct fake {
 	unsigned preempt;    /* an interrupt waits at each n-th look; 0: never */
 	unsigned looks, continued;
 	unsigned flushes; /* CR3 loads				*/
-	unsigned acks;
 	char console[4096];
 	size_t console_len;
 	struct fake_gsi gsi[256];
