@@ -230,7 +230,7 @@ void event_free(struct domain *d)
 		kpages_free(d->ports[page], 0, d);
 }
 
-static int port_open(struct domain *d, const struct port *such, uint32_t *port)
+int port_open(struct domain *d, const struct port *such, uint32_t *port)
 {
 	int rc;
 
@@ -238,15 +238,6 @@ static int port_open(struct domain *d, const struct port *such, uint32_t *port)
 	rc = port_alloc(d, such, port);
 	spin_unlock(&d->event_lock);
 	return rc;
-}
-
-int event_bind_irq(struct domain *d, uint32_t irq)
-{
-	const struct port such = { .state = PORT_IRQ, .number = irq };
-	uint32_t port;
-	int rc = port_open(d, &such, &port);
-
-	return rc ? rc : (int)port;
 }
 
 /* ---- the hypercall ---- */

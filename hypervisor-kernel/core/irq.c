@@ -112,7 +112,9 @@ static int claim(struct domain *d, const struct guise_irq_bind *req) MUST_HOLD(i
 
 static long bind(struct domain *d, const struct guise_irq_bind *req)
 {
-	int rc, port;
+	const struct port such = { .state = PORT_IRQ, .number = req->irq };
+	uint32_t port;
+	int rc;
 
 	if (!may_use(d, req->handle, req->irq))
 		return -EPERM;
@@ -127,13 +129,13 @@ static long bind(struct domain *d, const struct guise_irq_bind *req)
 		domain_put(d);
 		return rc;
 	}
-	port = event_bind_irq(d, req->irq);
-	if (port < 0) {
+	rc = port_open(d, &such, &port);
+	if (rc) {
 		irq_unbind(d, req->irq);
-		return port;
+		return rc;
 	}
 	spin_lock(&irq_lock);
-	irqs[req->irq].port = (uint32_t)port;
+	irqs[req->irq].port = port;
 	if (req->irq < GUISE_IRQ_MSI)
 		arch_gsi_mask(req->irq, false);
 	spin_unlock(&irq_lock);

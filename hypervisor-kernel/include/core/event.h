@@ -39,5 +39,5 @@ void event_domain_changed(void);
 /* The domain dies: close all; peers fall back to UNBOUND for the same domid.  0, or HC_CONTINUE: an interrupt waits. */
 long event_close_all(struct domain *d);
 void event_free(struct domain *d);
-/* A port for an interrupt (irq.c).  Port or -errno. */
-int event_bind_irq(struct domain *d, uint32_t irq);
+/* A free port becomes one such as this: its number in *port.  0, -ESRCH, -ENOMEM or -ENOSPC. */
+int port_open(struct domain *d, const struct port *such, uint32_t *port);
