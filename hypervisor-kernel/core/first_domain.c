@@ -41,8 +41,8 @@ static void guest_write(uint64_t va, const void *from, size_t len)
 	}
 }
 
-/* Bytes of memory the image needs above GUISE_NATIVE_BASE, all segments checked. */
-static uint64_t elf_check(const void *elf, size_t size)
+/* Bytes of memory the image needs above GUISE_NATIVE_BASE, all segments checked, and put there if asked. */
+static uint64_t elf_segments(const void *elf, size_t size, bool load)
 {
 	const elf_header_t *e = elf;
 	const elf_segment_t *ph;
@@ -60,18 +60,10 @@ static uint64_t elf_check(const void *elf, size_t size)
 		    ph->p_filesz > ph->p_memsz || ph->p_offset > size || ph->p_filesz > size - ph->p_offset)
 			panic("the boot archive's 'vmm' has a bad segment");
 		top = MAX(top, ph->p_vaddr + ph->p_memsz - GUISE_NATIVE_BASE);
+		if (load)
+			guest_write(ph->p_vaddr, (const char *)elf + ph->p_offset, ph->p_filesz);
 	}
 	return top;
-}
-
-static void elf_load(const void *elf)
-{
-	const elf_header_t *e = elf;
-	const elf_segment_t *ph = (const void *)((const char *)elf + e->e_phoff);
-
-	for (unsigned i = 0; i < e->e_phnum; i++, ph++)
-		if (ph->p_type == PT_LOAD)
-			guest_write(ph->p_vaddr, (const char *)elf + ph->p_offset, ph->p_filesz);
 }
 
 struct layout {
@@ -194,7 +186,7 @@ void first_domain_build(void)
 	elf = archive_find(archive, boot_info.archive_len, "vmm", &size);
 	if (!elf)
 		panic("the boot archive is damaged or holds no 'vmm' (a cpio archive of format newc is wanted)");
-	l = layout_plan((elf_check(elf, size) + PAGE_SIZE - 1) / PAGE_SIZE);
+	l = layout_plan((elf_segments(elf, size, false) + PAGE_SIZE - 1) / PAGE_SIZE);
 	mfn_of = kpages_alloc(order_of(l.nr * 8), NULL);
 	how.max_frames = l.nr + 64;
 	d = domain_create(&how, &rc);
@@ -203,7 +195,7 @@ void first_domain_build(void)
 	if (!mfn_of || !d || rc)
 		panic("too little memory for the VMM server");
 	frames_get(d, &l);
-	elf_load(elf);
+	elf_segments(elf, size, true);
 	tables_build(&l);
 	guest_write(va_of(l.p2m), mfn_of, l.nr * 8);
 	start_info_write(d, &l);
