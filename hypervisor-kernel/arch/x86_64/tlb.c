@@ -30,17 +30,12 @@ static uint32_t list_pop(struct tlb *t, struct list *from)
 }
 
 /* The hardware of this CPU, and others that hold the domain, may remember the table until it flushes. */
-static void free_note(struct tlb *t)
-{
-	t->free_cpu = list_empty(&t->freed) || t->free_cpu == this_cpu()->id ? this_cpu()->id : ~0u;
-	t->free_epoch = this_cpu()->flush_epoch;
-}
-
 static void node_free(struct tlb *t, uint32_t n)
 {
 	t->node[n].level = 0;
 	t->used--;
-	free_note(t);
+	t->free_cpu = list_empty(&t->freed) || t->free_cpu == this_cpu()->id ? this_cpu()->id : ~0u;
+	t->free_epoch = this_cpu()->flush_epoch;
 	list_add_tail(&t->freed, &t->node[n].link);
 }
 
@@ -173,17 +168,12 @@ static bool root_in_use(struct domain *d, uint32_t n, bool end)
 	return used;
 }
 
-/* Make sure that no vCPU uses the root: whoever did makes a new one.  A CPU may have it loaded until it flushes. */
-static void root_withdraw(struct domain *d, uint32_t n)
+/* No vCPU uses it any more: whoever did makes a new one.  A CPU may have it loaded until it flushes. */
+static void root_drop(struct domain *d, uint32_t n)
 {
 	root_in_use(d, n, true);
 	if (pte_mfn(this_cpu()->cr3) == d->tlb.page[n])
 		load_cr3(0);
-}
-
-static void root_drop(struct domain *d, uint32_t n)
-{
-	root_withdraw(d, n);
 	list_del(&d->tlb.node[n].link);
 	node_drop(&d->tlb, n);
 }
