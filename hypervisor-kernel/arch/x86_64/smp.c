@@ -100,10 +100,12 @@ void cpu_entry(struct cpu *c)
 	arch_start_guests();
 }
 
-static struct cpu *cpu_make(uint32_t apic_id)
+/* It may not become a CPU of ours once it was given up: its structure stays for the rest of the boot. */
+static bool cpu_start(uint32_t apic_id)
 {
 	static unsigned made;
 	struct cpu *c = &others[made];
+	uint64_t since = time_now();
 
 	c->self = c;
 	c->stacks = &cpu_stacks[++made];
@@ -112,15 +114,6 @@ static struct cpu *cpu_make(uint32_t apic_id)
 	c->apic_id = apic_id;
 	c->cr3 = (uint64_t)boot_l4 - KERNEL_VIRT;
 	c->boot_cr4 = read_cr4();
-	return c;
-}
-
-/* It may not become a CPU of ours once it was given up: its structure stays for the rest of the boot. */
-static bool cpu_start(uint32_t apic_id)
-{
-	struct cpu *c = cpu_make(apic_id);
-	uint64_t since = time_now();
-
 	cpu_starting = c;
 	apic_start(apic_id, TRAMPOLINE);
 	while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) {
