@@ -91,10 +91,7 @@ void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64
 	r->rflags &= ~(uint64_t)(X86_RFLAGS_AC | X86_RFLAGS_VM | X86_RFLAGS_RF | X86_RFLAGS_NT | X86_RFLAGS_TF);
 }
 
-static bool has_error_code(unsigned vector)
-{
-	return vector < 32 && (0x60227d00u >> vector & 1);
-}
+#define ERROR_CODES 0x60227d00ull /* bitmap of the vectors that have one */
 
 void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error)
 {
@@ -106,7 +103,7 @@ void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error)
 			     v->arch.regs.rip, error, (unsigned long)v->info->arch.cr2);
 		return;
 	}
-	bounce(v, t->address, t->masks, has_error_code(vector), error);
+	bounce(v, t->address, t->masks, vector < 32 && ERROR_CODES >> vector & 1, error);
 }
 
 void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error)
