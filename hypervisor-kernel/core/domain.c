@@ -411,9 +411,7 @@ long domain_destroy(struct domain *d)
 	list_del(&d->link);
 	nr_domains--;
 	spin_unlock(&list_lock);
-	__atomic_store_n(&d->ending, false, __ATOMIC_RELEASE);
-	domain_put(d);
-	return 0;
+	domain_put(d); /* not the last: the caller has one */
 out:
 	__atomic_store_n(&d->ending, false, __ATOMIC_RELEASE);
 	return rc;
