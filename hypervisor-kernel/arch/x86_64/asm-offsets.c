@@ -39,7 +39,7 @@ void asm_offsets(void)
 	OFFSET(VCPU_CR3_KERNEL, struct vcpu, arch.cr3[1]);
 	OFFSET(VCPU_GS_BASE_USER, struct vcpu, arch.gs_base[0]);
 	OFFSET(VCPU_GS_BASE_KERNEL, struct vcpu, arch.gs_base[1]);
-	OFFSET(VCPU_SYSCALL_CALLBACK, struct vcpu, arch.syscall_callback);
+	OFFSET(VCPU_SYSCALL_CALLBACK, struct vcpu, arch.callback[CALLBACKTYPE_syscall].address);
 	OFFSET(VCPU_SYSCALL_FAST, struct vcpu, arch.syscall_fast);
 	OFFSET(VCPU_AREA, struct vcpu, arch.area);
 	OFFSET(VCPU_DIRECT_ENTRY, struct vcpu, arch.direct_entry);

@@ -9,7 +9,6 @@
 #include <core/hypercall.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
-#include <xen/callback.h>
 #include <xen/physdev.h>
 
 long hc_set_trap_table(struct vcpu *v, const uint64_t *arg)
@@ -125,23 +124,18 @@ long hc_get_debugreg(struct vcpu *v, const uint64_t *arg)
 	return arg[0] > 7 ? -EINVAL : (long)v->arch.dr[arg[0]];
 }
 
+/* Of Xen's types these are there; failsafe is never called: a frame that cannot be loaded is a #GP. */
+#define CALLBACKS                                                                              \
+	(1u << CALLBACKTYPE_event | 1u << CALLBACKTYPE_failsafe | 1u << CALLBACKTYPE_syscall | \
+	 1u << CALLBACKTYPE_syscall32)
+
 static int callback_set(struct vcpu *v, uint16_t type, bool masks, uint64_t address)
 {
-	struct arch_vcpu *a = &v->arch;
-	uint64_t *const callback[] = { [CALLBACKTYPE_event] = &a->event_callback,
-				       [CALLBACKTYPE_failsafe] = &a->failsafe_callback,
-				       [CALLBACKTYPE_syscall] = &a->syscall_callback,
-				       [CALLBACKTYPE_syscall32] = &a->syscall32_callback };
-
 	if (!canonical(address))
 		return -EINVAL;
-	if (type >= ARRAY_SIZE(callback) || !callback[type])
+	if (type >= ARRAY_SIZE(v->arch.callback) || !(CALLBACKS >> type & 1))
 		return -ENOSYS;
-	*callback[type] = address;
-	if (type == CALLBACKTYPE_syscall)
-		a->syscall_masks = masks;
-	else if (type == CALLBACKTYPE_syscall32)
-		a->syscall32_masks = masks;
+	v->arch.callback[type] = (struct callback){ address, masks };
 	syscall_fast_update(v);
 	return 0;
 }

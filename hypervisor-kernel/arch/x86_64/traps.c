@@ -42,9 +42,9 @@ void exit_to_guest(void)
 			crossing_count(v, GUISE_CROSSING_SWITCH);
 			context_switch(c, v);
 		}
-		if (event_pending(v) && v->arch.event_callback) {
+		if (event_pending(v) && v->arch.callback[CALLBACKTYPE_event].address) {
 			v->crossing[GUISE_CROSSING_EVENT].count++;
-			bounce(v, v->arch.event_callback, true, false, 0);
+			bounce(v, v->arch.callback[CALLBACKTYPE_event].address, true, false, 0);
 			continue;
 		}
 		if (c->cr3 != v->arch.cr3[v->arch.kernel_mode] && !root_load(v, (unsigned)v->arch.kernel_mode)) {
@@ -170,10 +170,9 @@ void trap_paranoid(struct regs *r)
 static void user_syscall(struct vcpu *v, bool is32)
 {
 	struct regs *r = &v->arch.regs;
-	uint64_t handler = is32 ? v->arch.syscall32_callback : v->arch.syscall_callback;
-	bool masks = is32 ? v->arch.syscall32_masks : v->arch.syscall_masks;
+	const struct callback *c = &v->arch.callback[is32 ? CALLBACKTYPE_syscall32 : CALLBACKTYPE_syscall];
 
-	if (!handler) {
+	if (!c->address) {
 		r->rip -= 2;
 		bounce_trap(v, TRAP_UD, 0);
 		return;

@@ -25,9 +25,9 @@ void trap_set(struct vcpu *v, unsigned vector, const struct trap_info *t)
 
 void syscall_fast_update(struct vcpu *v)
 {
-	struct arch_vcpu *a = &v->arch;
+	const struct callback *c = &v->arch.callback[CALLBACKTYPE_syscall];
 
-	a->syscall_fast = a->area ? 2 : a->syscall_masks && a->bounce_sp && handler_ok(a->syscall_callback);
+	v->arch.syscall_fast = v->arch.area ? 2 : c->masks && v->arch.bounce_sp && handler_ok(c->address);
 }
 
 void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp)

@@ -69,10 +69,9 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	a->fs_base = c->fs_base;
 	a->gs_base[1] = c->gs_base_kernel;
 	a->gs_base[0] = c->gs_base_user;
-	a->event_callback = c->event_callback_eip;
-	a->failsafe_callback = c->failsafe_callback_eip;
-	a->syscall_callback = c->syscall_callback_eip;
-	a->syscall_masks = !!(c->flags & VGCF_syscall_disables_events);
+	a->callback[CALLBACKTYPE_event].address = c->event_callback_eip;
+	a->callback[CALLBACKTYPE_syscall] =
+		(struct callback){ c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events };
 	kernel_stack_set(v, (uint16_t)c->kernel_ss, c->kernel_sp);
 	for (unsigned i = 0; i < 256; i++)
 		trap_set(v, i, &c->trap_ctxt[i]);

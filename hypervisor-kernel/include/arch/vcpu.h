@@ -6,6 +6,7 @@
 #pragma once
 
 #include <core/types.h>
+#include <xen/callback.h>
 
 /* In the order the entry code pushes them, last pushed first. */
 struct regs {
@@ -33,8 +34,10 @@ struct arch_vcpu {
 	uint64_t faulted;     /* where user mode had a fault that its kernel was told of, 0: none	*/
 	uint64_t cr3[2];      /* hardware root: [0] user, [1] kernel; 0 = must be made	*/
 	uint64_t gs_base[2];  /* of the mode that does not run			*/
-	uint64_t syscall_callback, event_callback, failsafe_callback, syscall32_callback;
-	bool syscall_masks, syscall32_masks;
+	struct callback {
+		uint64_t address;
+		bool masks; /* the upcall mask is set */
+	} callback[CALLBACKTYPE_syscall32 + 1];
 	uint8_t syscall_fast;	      /* 1: entry.S may bounce: masks, callback and stack are good; 2: through area */
 	struct guise_vcpu_area *area; /* personality.c; NULL: none			*/
 	uint64_t direct_entry, direct_back; /* where it is entered, and goes back to the user	*/

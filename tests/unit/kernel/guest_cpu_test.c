@@ -64,11 +64,11 @@ START_TEST(callbacks_are_remembered_with_their_flags)
 	ck_assert_int_eq(callback(CALLBACKTYPE_failsafe, 0, 0x3000), 0);
 	ck_assert_int_eq(callback(99, 0, 0x3000), -ENOSYS);
 	ck_assert_int_eq(callback(CALLBACKTYPE_event, 0, 1ull << 47), -EINVAL);
-	ck_assert_uint_eq(g.v->arch.event_callback, 0x1000);
-	ck_assert_uint_eq(g.v->arch.syscall_callback, 0x2000);
-	ck_assert_uint_eq(g.v->arch.syscall_masks, 1);
+	ck_assert_uint_eq(g.v->arch.callback[CALLBACKTYPE_event].address, 0x1000);
+	ck_assert_uint_eq(g.v->arch.callback[CALLBACKTYPE_syscall].address, 0x2000);
+	ck_assert_uint_eq(g.v->arch.callback[CALLBACKTYPE_syscall].masks, 1);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_callback_op, CALLBACKOP_unregister, PTR(&u), 0, 0), 0);
-	ck_assert_uint_eq(g.v->arch.syscall_callback, 0);
+	ck_assert_uint_eq(g.v->arch.callback[CALLBACKTYPE_syscall].address, 0);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_callback_op, 7, PTR(&u), 0, 0), -ENOSYS);
 }
 END_TEST
