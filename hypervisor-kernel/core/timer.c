@@ -81,20 +81,13 @@ void timer_cancel(struct timer *t)
 	}
 }
 
-static bool is_firing(const struct timer *t)
-{
-	for (unsigned i = 0; i < MAX_CPUS; i++)
-		if (i != arch_cpu_id() && __atomic_load_n(&timers[i].firing, __ATOMIC_ACQUIRE) == t)
-			return true;
-	return false;
-}
-
 /* A function that runs may set its timer again: cancel until it does not. */
 void timer_cancel_wait(struct timer *t)
 {
 	timer_cancel(t);
-	while (is_firing(t))
-		arch_relax();
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		while (i != arch_cpu_id() && __atomic_load_n(&timers[i].firing, __ATOMIC_ACQUIRE) == t)
+			arch_relax();
 	timer_cancel(t);
 }
 
