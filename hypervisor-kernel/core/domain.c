@@ -77,7 +77,7 @@ void domain_put(struct domain *d)
 		grant_free(d);
 		event_free(d);
 		for_each_vcpu(v, d)
-			vcpu_free(v);
+			kpages_free(v, VCPU_ORDER, d);
 		BUG_ON(d->frames || d->kernel_pages);
 		kpages_free(d, DOMAIN_ORDER, NULL);
 	}

@@ -9,8 +9,6 @@
 #include <core/vcpu.h>
 #include <xen/sched.h>
 
-#define VCPU_ORDER 2
-
 static const struct guest_area no_area = { { INVALID_MFN, INVALID_MFN }, 0, 0 };
 
 static void timer_fired(void *arg)
@@ -53,11 +51,6 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 		return v;
 	kpages_free(v, VCPU_ORDER, d); /* another vCPU was faster */
 	return other;
-}
-
-void vcpu_free(struct vcpu *v)
-{
-	kpages_free(v, VCPU_ORDER, v->domain);
 }
 
 void vcpu_start_first(struct vcpu *v)

@@ -101,11 +101,10 @@ void vcpu_block(struct vcpu *v);
 /* A vCPU that is down may run from here on. */
 void vcpu_up(struct vcpu *v);
 
+#define VCPU_ORDER 2 /* of its pages, which go with the domain's last reference */
 struct vcpu *vcpu_create(struct domain *d, uint32_t id);
 /* Its domain dies: nobody touches its guest's memory any more.  It is on no CPU. */
 void vcpu_end(struct vcpu *v);
-/* With the domain's last reference. */
-void vcpu_free(struct vcpu *v);
 /* vCPU 0 of a new domain has its context: it may run once the domain is unpaused. */
 void vcpu_start_first(struct vcpu *v);
 
