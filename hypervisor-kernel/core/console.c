@@ -32,7 +32,7 @@ static void write_locked(const char *text, size_t len) MUST_HOLD(console_lock)
 		put(text[i]);
 }
 
-void console_write(const char *text, size_t len)
+static void console_write(const char *text, size_t len)
 {
 	spin_lock(&console_lock);
 	write_locked(text, len);

@@ -203,7 +203,8 @@ void domain_wake(struct domain *d)
 		sched_enqueue(v);
 }
 
-void domain_quiesce(struct domain *d)
+/* None of its vCPUs, which may not be wanted any more, is on another CPU on return. */
+static void domain_quiesce(struct domain *d)
 {
 	sched_kick(d);
 	for_each_vcpu(v, d)

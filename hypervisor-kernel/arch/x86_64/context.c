@@ -12,7 +12,7 @@
 #include <core/lib.h>
 #include <core/vcpu.h>
 
-void context_save(struct cpu *c)
+static void context_save(struct cpu *c)
 {
 	struct arch_vcpu *a;
 

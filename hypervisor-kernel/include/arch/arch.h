@@ -83,7 +83,6 @@ int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user);
 
 /* context.c */
 void context_switch(struct cpu *c, struct vcpu *next);
-void context_save(struct cpu *c);
 /* Other CPUs may wait for this one: flush, and look at I/O ports. */
 void cpu_serve(struct cpu *c);
 void context_forget(struct vcpu *v);

@@ -116,9 +116,6 @@ int domain_rename(struct domain *d, uint16_t id);
 void domain_wake(struct domain *d);
 unsigned domain_count(void);
 
-/* None of its vCPUs, which may not be wanted any more, is on another CPU on return. */
-void domain_quiesce(struct domain *d);
-
 /* Frames in and out of the domain's list; d->lock is taken inside. */
 void domain_add_frame(struct domain *d, mfn_t m);
 void domain_remove_frame(struct domain *d, mfn_t m);

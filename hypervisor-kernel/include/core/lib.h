@@ -12,9 +12,6 @@
 void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 extern bool verbose; /* the kernel was started with this option */
 
-/* Raw text to the debug console, as a domain's console_io wrote it. */
-void console_write(const char *text, size_t len);
-
 /* Print the reason and a symbolised backtrace, then stop the machine. */
 void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
