@@ -70,23 +70,18 @@ static void pvh_parse(paddr_t at)
 			ram_add(map[i].addr, map[i].addr + map[i].size);
 }
 
-struct mb2_tag {
-	uint32_t type, size;
-};
-
 static void multiboot2_parse(paddr_t at)
 {
 	static char rsdp[64];
 	const uint32_t *total = early_virt(at);
 	const char *p = early_virt(at + 8), *end = (const char *)total + *total;
 
-	while (p + sizeof(struct mb2_tag) <= end) {
-		const struct mb2_tag *t = (const struct mb2_tag *)p;
-		const uint32_t *u = (const uint32_t *)p;
+	while (p + 8 <= end) {
+		const uint32_t *u = (const uint32_t *)p, type = u[0], size = u[1];
 
-		if (t->type == 0 || t->size < 8)
+		if (type == 0 || size < 8)
 			break;
-		switch (t->type) {
+		switch (type) {
 		case 1:
 			snprintf(boot_info.cmdline, sizeof(boot_info.cmdline), "%s", p + 8);
 			break;
@@ -97,7 +92,7 @@ static void multiboot2_parse(paddr_t at)
 			}
 			break;
 		case 6:
-			for (uint32_t off = 16; off + 24 <= t->size; off += u[2]) {
+			for (uint32_t off = 16; off + 24 <= size; off += u[2]) {
 				const uint64_t *e = (const uint64_t *)(p + off);
 
 				if ((uint32_t)e[2] == 1)
@@ -108,11 +103,11 @@ static void multiboot2_parse(paddr_t at)
 			break;
 		case 14: /* ACPI old and new: a copy of the RSDP; keep it where it stays mapped */
 		case 15:
-			memcpy(rsdp, p + 8, MIN(t->size - 8, sizeof(rsdp)));
+			memcpy(rsdp, p + 8, MIN(size - 8, sizeof(rsdp)));
 			boot_info.rsdp = (uint64_t)rsdp - KERNEL_VIRT; /* the direct map has it too */
 			break;
 		}
-		p += ALIGN_UP(t->size, 8u);
+		p += ALIGN_UP(size, 8u);
 	}
 }
 
