@@ -63,12 +63,12 @@ void exit_to_guest(void)
 uint64_t page_fault_from_guest(struct vcpu *v)
 {
 	const struct trap_entry *t = &v->arch.trap[TRAP_PF];
-	uint64_t va = read_cr2(), error = v->arch.regs.error;
+	uint64_t va = read_cr2(), *error = &v->arch.regs.error;
 	struct cpu *c = this_cpu();
 	uint64_t cr3;
 
 	crossing_begin(v);
-	if (tlb_fill(v, va, &error)) {
+	if (tlb_fill(v, va, error)) {
 		v->crossed = GUISE_CROSSING_FILL;
 		if (c->resched || c->cr3 != v->arch.cr3[v->arch.kernel_mode])
 			exit_to_guest();
@@ -76,17 +76,19 @@ uint64_t page_fault_from_guest(struct vcpu *v)
 		return 0;
 	}
 	crossing_count(v, GUISE_CROSSING_FAULT);
-	if (v->arch.area && !v->arch.kernel_mode)
-		area_read(v);
+	v->info->arch.cr2 = va;
+	if (!v->arch.kernel_mode) {
+		*error |= PF_USER;
+		if (v->domain->personality & GUISE_PERSONALITY_MM && va < VA_KERNEL)
+			v->arch.faulted = va;
+		if (v->arch.area)
+			area_read(v);
+	}
 	if (v->arch.kernel_mode || !t->fast || !v->arch.bounce_sp || !v->arch.cr3[1] || v->info->evtchn_upcall_mask ||
 	    c->resched) {
-		bounce_page_fault(v, va, error);
+		bounce_trap(v, TRAP_PF, *error);
 		exit_to_guest();
 	}
-	v->info->arch.cr2 = va;
-	v->arch.regs.error = error | PF_USER;
-	if (v->domain->personality & GUISE_PERSONALITY_MM && va < VA_KERNEL)
-		v->arch.faulted = va;
 	crossing_end(v);
 	cr3 = READ_ONCE(v->arch.cr3[1]);
 	if (!cr3)
@@ -177,7 +179,7 @@ static void user_syscall(struct vcpu *v, bool is32)
 		bounce_trap(v, TRAP_UD, 0);
 		return;
 	}
-	bounce(v, handler, masks, false, 0);
+	bounce(v, c->address, c->masks, false, 0);
 }
 
 void syscall_from_guest(struct regs *r)

@@ -105,14 +105,3 @@ void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error)
 	}
 	bounce(v, t->address, t->masks, vector < 32 && ERROR_CODES >> vector & 1, error);
 }
-
-void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error)
-{
-	v->info->arch.cr2 = va;
-	if (!v->arch.kernel_mode) {
-		error |= PF_USER;
-		if (v->domain->personality & GUISE_PERSONALITY_MM && va < VA_KERNEL)
-			v->arch.faulted = va;
-	}
-	bounce_trap(v, TRAP_PF, error);
-}

@@ -65,7 +65,6 @@ void toggle_mode(struct vcpu *v);
 void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64_t error);
 /* Deliver an exception through the guest's trap table. */
 void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error);
-void bounce_page_fault(struct vcpu *v, uint64_t va, uint64_t error);
 
 /* personality.c, of a vCPU with an area */
 #define DIRECT_NEVER (1ull << 62) /* no instruction ends there */
