@@ -356,11 +356,15 @@ ABI_LAYOUT(guise_system_counters, 40);
 #define GUISE_PERSONALITY_FLUSH 2
 #define GUISE_PERSONALITY_AREA	8 /* rsi = struct guise_vcpu_entry; 0: no area any more.  Needs _ENTRY	*/
 #define GUISE_PERSONALITY_ROOTS 9 /* rsi, rdx = top tables of guest kernel and user (0: none).  Needs _SWITCH or _MM */
+/* rsi = when the vCPU's one-shot timer fires, rdx = when a second one does, which raises VIRQ_TIMER as well (system time, ns;
+ * 0: as it was).  Then as SCHEDOP_block.  Needs _TIME */
+#define GUISE_PERSONALITY_BLOCK 10
 
 /* Features. */
 #define GUISE_PERSONALITY_ENTRY	 (1u << 0) /* user and guest kernel change through an area		*/
 #define GUISE_PERSONALITY_MM	 (1u << 1) /* page tables are plain memory			*/
 #define GUISE_PERSONALITY_SWITCH (1u << 2) /* both roots at once					*/
+#define GUISE_PERSONALITY_TIME	 (1u << 3) /* who blocks says until when				*/
 
 /* MM: no table is protected, pinned or told of.  What the microkernel remembers of an entry it may use until a FLUSH names
  * its address and the root that it is reached from, as hardware may with an address space identifier for each root; an

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * timer.c - one-shot timers in a list a CPU, earliest first.  There are few: two a vCPU, one a domain and one
+ * timer.c - one-shot timers in a list a CPU, earliest first.  There are few: three a vCPU, one a domain and one
  * a CPU.  A timer is on the list of the CPU that set it, and fires there.
  */
 #include <arch/cpu.h>

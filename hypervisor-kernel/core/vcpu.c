@@ -44,6 +44,7 @@ struct vcpu *vcpu_create(struct domain *d, uint32_t id)
 	v->runstate.state_entry_time = time_now();
 	list_init(&v->run);
 	timer_init(&v->timer, timer_fired, v);
+	timer_init(&v->second, timer_fired, v);
 	timer_init(&v->poll_timer, poll_timed_out, v);
 	arch_vcpu_init(v);
 	vcpu_time_publish(v);
@@ -125,6 +126,7 @@ void vcpu_time_publish(struct vcpu *v)
 void vcpu_end(struct vcpu *v)
 {
 	timer_cancel_wait(&v->timer);
+	timer_cancel_wait(&v->second);
 	timer_cancel_wait(&v->poll_timer);
 	sched_forget(v);
 	arch_vcpu_forget(v);

@@ -11,6 +11,7 @@
 #include <arch/paging.h>
 #include <core/hypercall.h>
 #include <core/vcpu.h>
+#include <xen/sched.h>
 
 /* Before a second vCPU exists: what is switched on here holds for all of them. */
 static long enable(struct vcpu *v, uint64_t features)
@@ -107,12 +108,25 @@ static long area_register(struct vcpu *v, guest_ptr_t at)
 	return 0;
 }
 
+/* The deadlines are the guest's: a past one fires before it goes on. */
+static long block(struct vcpu *v, uint64_t timer, uint64_t second)
+{
+	static const uint64_t op[] = { SCHEDOP_block };
+
+	if (timer)
+		timer_set(&v->timer, timer);
+	if (second)
+		timer_set(&v->second, second);
+	return hc_sched_op(v, op);
+}
+
 long hc_personality(struct vcpu *v, const uint64_t *arg)
 {
 	static const uint32_t needs[] = {
 		[GUISE_PERSONALITY_FLUSH] = GUISE_PERSONALITY_MM,
 		[GUISE_PERSONALITY_AREA] = GUISE_PERSONALITY_ENTRY,
 		[GUISE_PERSONALITY_ROOTS] = GUISE_PERSONALITY_SWITCH | GUISE_PERSONALITY_MM,
+		[GUISE_PERSONALITY_BLOCK] = GUISE_PERSONALITY_TIME,
 	};
 
 	if (arg[0] == GUISE_PERSONALITY_ENABLE)
@@ -125,5 +139,7 @@ long hc_personality(struct vcpu *v, const uint64_t *arg)
 		return area_register(v, arg[1]);
 	if (arg[0] == GUISE_PERSONALITY_ROOTS)
 		return roots_load(v, ROOT_USER | ROOT_KERNEL, arg[1], arg[2]);
+	if (arg[0] == GUISE_PERSONALITY_BLOCK)
+		return block(v, arg[1], arg[2]);
 	return tlb_refresh(v->domain, arg[1], arg[2], arg[3], arg[4]);
 }

@@ -39,6 +39,7 @@ struct vcpu {
 	vcpu_info_t *info;	/* in shared_info, or where the guest registered it	*/
 	mfn_t info_mfn;		/* held frame of a registered area, or INVALID_MFN	*/
 	struct timer timer;	/* one-shot; fires VIRQ_TIMER				*/
+	struct timer second;	/* the same, set by who blocks (GUISE_PERSONALITY_BLOCK)	*/
 	uint32_t virq_port[24]; /* port bound to each VIRQ of this vCPU, 0 = none; event_lock	*/
 
 	struct timer poll_timer;	   /* SCHEDOP_poll with a time-out	*/

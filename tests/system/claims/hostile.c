@@ -56,6 +56,8 @@ static int suicidal(uint64_t nr, const uint64_t *arg)
 		return 1;
 	case __HYPERVISOR_sched_op: /* block, shutdown, poll */
 		return arg[0] >= 1 && arg[0] <= 3;
+	case GUISE_HC_PERSONALITY:
+		return arg[0] == GUISE_PERSONALITY_BLOCK;
 	case __HYPERVISOR_vcpu_op:
 		return arg[0] == VCPUOP_down && arg[1] == 0;
 	case __HYPERVISOR_update_va_mapping:

@@ -11,6 +11,7 @@
 #include "claim.h"
 #include "peer.h"
 #include "pt.h"
+#include "smp.h"
 #include "trap.h"
 
 #define MS	   1000000ull
@@ -188,6 +189,92 @@ TEST("block sleeps until the timer and unmasks upcalls")
 	expect(time_ns() >= at);
 	expect_eq(shared->vcpu_info[0].evtchn_upcall_mask, 0);
 	doze();
+}
+
+static long time_enable(void)
+{
+	return hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_TIME, 0, 0, 0);
+}
+
+static long block_until(uint64_t timer, uint64_t second)
+{
+	return hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_BLOCK, timer, second, 0, 0);
+}
+
+/* The host may take the CPU away until both are over: then there is more time between them the next time. */
+TEST("a block sets two timers if it is to, and each of them ends it at its time")
+{
+	expect_eq(time_enable(), GUISE_PERSONALITY_TIME);
+	for (uint64_t ns = 10 * MS;; ns *= 2) {
+		uint64_t second = time_ns() + ns, first = second + ns;
+
+		timer_clear();
+		expect_eq(block_until(first, second), 0);
+		expect_eq(shared->vcpu_info[0].evtchn_upcall_mask, 0);
+		while (!timer_pending())
+			expect_eq(block_until(0, 0), 0);
+		expect(time_ns() >= second);
+		timer_clear();
+		if (time_ns() >= first)
+			continue;
+		while (!timer_pending())
+			expect_eq(block_until(0, 0), 0);
+		expect(time_ns() >= first);
+		return;
+	}
+}
+
+TEST("a block until a deadline that is over, or ever so far away, ends by the other one")
+{
+	static const uint64_t any[] = { 0, 1, 1000, 1ull << 32, 1ull << 62, 1ull << 63, ~0ull >> 1, ~0ull };
+
+	expect_eq(time_enable(), GUISE_PERSONALITY_TIME);
+	for (unsigned i = 0; i < 8; i++) {
+		for (unsigned turned = 0; turned < 2; turned++) {
+			timer_clear();
+			expect_eq(turned ? block_until(any[i], 1) : block_until(1, any[i]), 0);
+			spin_until_pending();
+		}
+	}
+}
+
+TEST("a block that sets timers is for a domain that enabled it: none is set")
+{
+	timer_clear();
+	expect_eq(block_until(1, 1), -XEN_EPERM);
+	expect_eq(hypercall(GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE,
+			    GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_MM | GUISE_PERSONALITY_SWITCH, 0, 0, 0),
+		  GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_MM | GUISE_PERSONALITY_SWITCH);
+	expect_eq(block_until(1, 1), -XEN_EPERM);
+	spin_until(time_ns() + 20 * MS);
+	expect(!timer_pending());
+}
+
+/* Something is pending always, so none of these blocks for long. */
+static void block_storm(uint64_t vcpu)
+{
+	volatile struct vcpu_info *info = &shared->vcpu_info[vcpu];
+
+	for (;;) {
+		uint64_t r = random64(), now = time_ns() + r % 20000;
+
+		info->evtchn_upcall_pending = 1;
+		block_until(r & 1 << 16 ? now : random64(), r & 1 << 17 ? now : random64() >> r % 64);
+	}
+}
+
+TEST("the machine serves a storm of blocks until any time from two vCPUs, and others too, and they end in the midst of it",
+     .vcpus = 2, .watched = 1, .hostile = 1)
+{
+	uint64_t end = time_ns() + 300 * MS;
+
+	expect_eq(time_enable(), GUISE_PERSONALITY_TIME);
+	vcpu_start(1, block_storm, 1);
+	while (time_ns() < end) {
+		timer_clear();
+		expect_eq(block_until(random64() & 1 ? 1 : time_ns() + random64() % 20000, random64()), 0);
+		vcpu_op(random64() & 1 ? VCPUOP_down : VCPUOP_up, 1, NULL);
+	}
 }
 
 static long poll(evtchn_port_t *ports, unsigned nr, uint64_t timeout)

@@ -136,12 +136,14 @@ END_TEST
 
 START_TEST(a_feature_is_one_that_is_offered_and_calls_need_theirs)
 {
-	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, 1u << 3, 0), -EINVAL);
+	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, 1u << 4, 0), -EINVAL);
 	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, ~0ull, 0), -EINVAL);
 	ck_assert_int_eq(personality(GUISE_PERSONALITY_ROOTS, g.mfn[0], 0), -EPERM);
 	ck_assert_int_eq(personality(GUISE_PERSONALITY_FLUSH, g.mfn[0], 0), -EPERM);
+	ck_assert_int_eq(personality(GUISE_PERSONALITY_BLOCK, 1, 1), -EPERM);
 	for (uint64_t op = 1; op < 12; op++)
-		if (op != GUISE_PERSONALITY_FLUSH && op != GUISE_PERSONALITY_AREA && op != GUISE_PERSONALITY_ROOTS)
+		if (op != GUISE_PERSONALITY_FLUSH && op != GUISE_PERSONALITY_AREA && op != GUISE_PERSONALITY_ROOTS &&
+		    op != GUISE_PERSONALITY_BLOCK)
 			ck_assert_int_eq(personality(op, 0, 0), -ENOSYS);
 	ck_assert_int_eq(personality(~0ull, 0, 0), -ENOSYS);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0, 0), 0);

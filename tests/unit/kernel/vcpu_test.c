@@ -248,6 +248,70 @@ START_TEST(a_timer_is_set_by_its_vcpu_and_for_the_future_if_that_is_said)
 }
 END_TEST
 
+static long block_until(uint64_t timer, uint64_t second)
+{
+	return hc(a.v, GUISE_HC_PERSONALITY, GUISE_PERSONALITY_BLOCK, timer, second, 0);
+}
+
+static bool nothing_armed(void)
+{
+	return list_empty(&a.v->timer.link) && list_empty(&a.v->second.link);
+}
+
+START_TEST(one_that_blocks_may_set_two_timers)
+{
+	uint32_t port = bind_virq(VIRQ_TIMER);
+	uint64_t now = fake.now;
+
+	ck_assert_int_eq(block_until(now + 300, now + 100), -EPERM);
+	ck_assert(nothing_armed());
+	ck_assert_int_eq(hc(a.v, GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_TIME, 0, 0),
+			 GUISE_PERSONALITY_TIME);
+	for (unsigned i = 0; i < 2; i++) {
+		/* The second time nothing is set: the later one is still armed. */
+		ck_assert_int_eq(i ? block_until(0, 0) : block_until(now + 300, now + 100), 0);
+		ck_assert_int_eq(a.v->state, VCPU_BLOCKED);
+		ck_assert_ptr_eq(schedule(), b.v);
+		fake.now = now + (i ? 299 : 99);
+		timer_run();
+		ck_assert_int_eq(a.v->state, VCPU_BLOCKED);
+		fake.now++;
+		timer_run();
+		ck_assert_int_eq(a.v->state, VCPU_RUNNABLE);
+		ck_assert(pending(port));
+		a.d->shared->evtchn_pending[0] = 0;
+		a.v->info->evtchn_pending_sel = 0;
+		a.v->info->evtchn_upcall_pending = 0;
+		for (unsigned k = 0; k < 8 && a.v->state != VCPU_RUNNING; k++)
+			schedule();
+	}
+	ck_assert(nothing_armed());
+}
+END_TEST
+
+START_TEST(any_deadline_of_one_that_blocks_is_only_a_number)
+{
+	static const uint64_t never[] = { 1ull << 63, ~0ull >> 1, ~0ull };
+	uint32_t port = bind_virq(VIRQ_TIMER);
+
+	ck_assert_int_gt(hc(a.v, GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_TIME, 0, 0), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(block_until(never[i], never[2 - i]), 0);
+		timer_run();
+		ck_assert(!pending(port));
+		ck_assert_int_eq(block_until(i, 3 - i), 0); /* of which one is past, or both are */
+		timer_run();
+		ck_assert(pending(port));
+		ck_assert_int_eq(a.v->state, a.v->on_cpu ? VCPU_RUNNING : VCPU_RUNNABLE);
+		a.d->shared->evtchn_pending[0] = 0;
+		a.v->info->evtchn_pending_sel = 0;
+		a.v->info->evtchn_upcall_pending = 0;
+	}
+	ck_assert_int_eq(block_until(never[0], never[0]), 0);
+	ck_assert_int_eq(domain_destroy(a.d), 0);
+}
+END_TEST
+
 START_TEST(time_in_each_state_is_told)
 {
 	vcpu_runstate_info_t r;
@@ -345,6 +409,8 @@ SUITE(vcpu)
 	tcase_add_test(tc, a_timer_fires_once_at_its_time);
 	tcase_add_test(tc, a_timer_that_is_stopped_does_not_fire);
 	tcase_add_test(tc, a_timer_is_set_by_its_vcpu_and_for_the_future_if_that_is_said);
+	tcase_add_test(tc, one_that_blocks_may_set_two_timers);
+	tcase_add_test(tc, any_deadline_of_one_that_blocks_is_only_a_number);
 	tcase_add_test(tc, time_in_each_state_is_told);
 	tcase_add_test(tc, the_area_for_run_states_follows_them);
 	tcase_add_test(tc, the_area_for_the_time_has_a_version_that_is_even);
