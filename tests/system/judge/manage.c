@@ -407,9 +407,13 @@ TEST("two vCPUs that are bound to one CPU have no more than its time")
 	for (uint32_t cpu = 0; cpu < nr_cpus(); cpu++) {
 		for (unsigned i = 0; i < 2; i++)
 			expect_eq(bind(t[i].handle, 0, 1u << cpu), 0);
-		began = time_ns();
-		spin_together(t, 2, 300, ns);
-		expect(ns[0] && ns[1] && ns[0] + ns[1] <= time_ns() - began);
+		ns[0] = ns[1] = 0;
+		for (unsigned tries = 0; tries < TRIES && !(ns[0] && ns[1]); tries++) {
+			began = time_ns();
+			spin_together(t, 2, 300, ns);
+			expect(ns[0] + ns[1] <= time_ns() - began);
+		}
+		expect(ns[0] && ns[1]);
 	}
 	for (unsigned i = 0; i < 2; i++)
 		destroy(t[i].handle);
