@@ -74,13 +74,14 @@ static struct layout layout_plan(uint64_t image_pages)
 {
 	uint64_t first = boot_info.archive >> PAGE_SHIFT;
 	uint64_t last = (boot_info.archive + boot_info.archive_len + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	uint64_t heap_pages = boot_number("vmm_mem", 64) << 8;
+	uint64_t heap_pages = boot_number("vmm_mem", 64) << 8, window = GUISE_NATIVE_WINDOW_SIZE >> 21, most;
 	struct layout l;
 
 	l.nr_archive = last - first;
 	l.nr = image_pages + 1 + l.nr_archive + STACK_PAGES + heap_pages;
-	l.nr_p2m = (l.nr * 8 + PAGE_SIZE - 1) / PAGE_SIZE + 1;
-	l.nr_tables = 4 + ALIGN_UP(l.nr + l.nr_p2m + l.nr / 256, 512) / 512 + (GUISE_NATIVE_WINDOW_SIZE >> 21);
+	most = l.nr + l.nr / 128 + window + 16; /* the list and the tables list and map themselves, too */
+	l.nr_p2m = most / 512 + 1;
+	l.nr_tables = 4 + most / 512 + 1 + window;
 	l.nr += l.nr_p2m + l.nr_tables;
 	l.start_info = image_pages;
 	l.tables = l.start_info + 1;

@@ -36,7 +36,7 @@ static void file(const char *name, const void *data, size_t size)
 
 static void setup(void)
 {
-	fake_boot(16384);
+	fake_boot(250000);
 	for (mfn_t m = 0; m < 0x100; m++)
 		frame_table[m].state = FRAME_STATE(OWNER_KERNEL, 0);
 	archive_at = boot_info.archive = frame_alloc(6, OWNER_KERNEL) << PAGE_SHIFT;
@@ -112,6 +112,24 @@ START_TEST(the_first_domain_finds_its_program_and_all_it_needs)
 }
 END_TEST
 
+/* The list of its frames and its tables grow with it, and lie ahead of the archive. */
+START_TEST(a_large_first_domain_has_room_for_its_list_and_tables)
+{
+	const start_info_t *si;
+	uint64_t last;
+
+	snprintf(boot_info.cmdline, sizeof(boot_info.cmdline), "vmm_mem=%d", 400 + 125 * _i);
+	build();
+	si = mfn_to_virt(page(fake_first()->arch.regs.rsi));
+	last = si->nr_pages - 1;
+	ck_assert(!memcmp(mfn_to_virt(page(si->mod_start)), "070701", 6));
+	ck_assert_uint_eq(fake_m2p(page(GUISE_NATIVE_BASE + last * PAGE_SIZE)), last);
+	ck_assert_uint_eq(((uint64_t *)mfn_to_virt(page(si->mfn_list + last * 8)))[last % 512],
+			  page(GUISE_NATIVE_BASE + last * PAGE_SIZE));
+	ck_assert_uint_eq(page(si->pt_base), fake_first()->arch.root[1]);
+}
+END_TEST
+
 START_TEST(the_first_domain_has_a_right_to_all_there_is)
 {
 	struct domain *d;
@@ -166,7 +184,7 @@ START_TEST(a_boot_archive_that_cannot_be_used_stops_the_machine)
 		strcpy(boot_info.cmdline, "vmm_mem=100000");
 		break;
 	case 8:
-		strcpy(boot_info.cmdline, "vmm_mem=64"); /* more than there is */
+		strcpy(boot_info.cmdline, "vmm_mem=1000"); /* more than there is */
 		break;
 	default:
 		boot_info.archive = 0x40ull << PAGE_SHIFT; /* the firmware's, or not RAM */
@@ -182,7 +200,8 @@ SUITE(boot)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, words_and_numbers_of_the_command_line_are_found);
 	tcase_add_test(tc, the_first_domain_finds_its_program_and_all_it_needs);
+	tcase_add_loop_test(tc, a_large_first_domain_has_room_for_its_list_and_tables, 0, 5);
 	tcase_add_test(tc, the_first_domain_has_a_right_to_all_there_is);
 	tcase_add_exit_test(tc, the_kernel_is_born_and_the_first_domain_runs, FAKE_FIRST_RUNS);
-	tcase_add_loop_test_raise_signal(tc, a_boot_archive_that_cannot_be_used_stops_the_machine, SIGABRT, 0, 9);
+	tcase_add_loop_test_raise_signal(tc, a_boot_archive_that_cannot_be_used_stops_the_machine, SIGABRT, 0, 10);
 }
