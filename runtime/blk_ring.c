@@ -254,8 +254,8 @@ static int publish_next(struct blk_ring *ring)
 
 	if (ring->rsp_prod == ring->req_cons || !ring->slot[at].answered)
 		return 0;
-	if (!ring->broken && !ring_stands(&ring->out))
-		goto broken;
+	if (!ring->broken)
+		ring_restate(&ring->out);
 	wmb(); /* what it holds is published before it is lost */
 	memcpy(journal->rsp, &ring->slot[at].rsp, sizeof(journal->rsp));
 	wmb(); /* whole before it is valid */

@@ -107,8 +107,8 @@ static int tx_publish(struct net_tx_ring *ring)
 	struct journal *journal = (struct journal *)ring->shared->__pad;
 	unsigned nr = packet->nr;
 
-	if (!ring->broken && !ring_stands(&ring->out))
-		goto broken;
+	if (!ring->broken)
+		ring_restate(&ring->out);
 	journal_write(journal, (struct journal){ .nr = nr, .status = packet->status, .extras = packet->extras });
 	if (!ring->broken && !tx_fits(ring))
 		goto broken;
@@ -399,8 +399,7 @@ int net_rx_publish(struct net_rx_ring *ring)
 		return 0;
 	if (ring->req_cons - old > NET_RING_SLOTS)
 		return -XEN_EINVAL;
-	if (!ring_stands(&ring->out))
-		return -XEN_EIO;
+	ring_restate(&ring->out);
 	journal_write((struct journal *)ring->shared->__pad, (struct journal){ .nr = ring->req_cons - old });
 	journal_validate((struct journal *)ring->shared->__pad, old);
 	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++)

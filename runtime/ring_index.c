@@ -16,9 +16,9 @@ int ring_publish(struct ring_out *out, RING_IDX to, unsigned nr, unsigned slots)
 	return 0;
 }
 
-int ring_stands(const struct ring_out *out)
+void ring_restate(const struct ring_out *out)
 {
-	return index_read(&out->page->rsp_prod) == out->published;
+	index_write(&out->page->rsp_prod, out->published);
 }
 
 int ring_untold(const struct ring_out *out)

@@ -41,8 +41,9 @@ static inline void ring_out_begin(struct ring_out *out, void *page, RING_IDX pub
  * into its own requests' index; and one that finds a wrong index serves itself no more, whoever comes after. */
 int ring_publish(struct ring_out *out, RING_IDX to, unsigned nr, unsigned slots);
 
-/* Do the responses that were published still count as such?  If not, the requests of those before them are lost. */
-int ring_stands(const struct ring_out *out);
+/* Before more is published: what was counts as such, also if its index was stored elsewhere, or the frontend moved it.  The
+ * requests of responses that do not count would be lost. */
+void ring_restate(const struct ring_out *out);
 
 /* Its frontend's bell rang. */
 static inline void ring_told(struct ring_out *out)
