@@ -71,8 +71,7 @@ void segment_init_cpu(struct cpu *c)
 	wrmsr(MSR_STAR, (uint64_t)SEL_GUEST_CS32 << 48 | (uint64_t)SEL_KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry);
-	wrmsr(MSR_SYSCALL_MASK,
-	      X86_RFLAGS_TF | X86_RFLAGS_IF | X86_RFLAGS_IOPL | X86_RFLAGS_NT | X86_RFLAGS_AC | X86_RFLAGS_RF | 0x400);
+	wrmsr(MSR_SYSCALL_MASK, X86_RFLAGS_CLEARED | X86_RFLAGS_IF | X86_RFLAGS_IOPL);
 }
 
 /* Make a guest's descriptor harmless: code or data segment of ring 3, or nothing.  System

@@ -88,7 +88,7 @@ void bounce(struct vcpu *v, uint64_t handler, bool masks, bool has_error, uint64
 	r->cs = SEL_GUEST_CS;
 	r->ss = SEL_GUEST_SS;
 	r->rsp = sp;
-	r->rflags &= ~(uint64_t)(X86_RFLAGS_AC | X86_RFLAGS_VM | X86_RFLAGS_RF | X86_RFLAGS_NT | X86_RFLAGS_TF);
+	r->rflags &= ~(uint64_t)X86_RFLAGS_CLEARED;
 }
 
 #define ERROR_CODES 0x60227d00ull /* bitmap of the vectors that have one */

@@ -30,6 +30,8 @@
 #define X86_RFLAGS_AC	(1u << 18)
 /* What a guest may choose for itself: the arithmetic flags, TF, DF, NT is cleared, AC, ID. */
 #define X86_RFLAGS_GUEST 0x00240dd5u
+/* What an entry clears, as SYSCALL does for Linux on hardware: TF, DF, NT, RF, VM, AC. */
+#define X86_RFLAGS_CLEARED 0x00074500u
 
 #define MSR_APIC_BASE	   0x1b
 #define MSR_SPEC_CTRL	   0x48

@@ -86,7 +86,7 @@ TEST("all other registers come to the handler unchanged")
 	expect_eq(trapped.gpr[GPR_SI], 0x88);
 }
 
-TEST("the handler runs on the flat ring-3 segments with TF, NT and AC clear")
+TEST("the handler runs on the flat ring-3 segments with TF, DF, NT and AC clear")
 {
 	expect_trap(TRAP_UD, align, 0, 0);
 	expect_eq(trapped.handler_cs, FLAT_KERNEL_CS);
@@ -95,6 +95,7 @@ TEST("the handler runs on the flat ring-3 segments with TF, NT and AC clear")
 	expect(!(trapped.flags & (FLAG_AC | FLAG_TF | FLAG_NT)));
 	expect_trap(TRAP_UD, flags, 0, 0);
 	expect((trapped.rflags & (FLAG_DF | 1)) == (FLAG_DF | 1));
+	expect(!(trapped.flags & FLAG_DF));
 }
 
 TEST("the frame keeps the upcall mask beside cs and its inverse as IF")

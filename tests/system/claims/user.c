@@ -15,6 +15,7 @@
 
 INSN(system_call, "mov $0x1234, %eax; stc; syscall; ud2")
 INSN(system_call32, ".code32; mov $0x1234, %eax; syscall; ud2; .code64")
+INSN(backwards, "std; syscall; ud2")
 INSN(shut_down, "mov $29, %eax; mov $2, %edi; syscall")
 INSN(cli, "cli")
 INSN(rdmsr, "mov $0xc0000080, %ecx; rdmsr")
@@ -47,6 +48,15 @@ TEST("a system call arrives at the callback with rcx behind it and r11 as its fl
 	expect_eq(trapped.ss, FLAT_USER_SS);
 	expect_eq(trapped.rsp, user_sp);
 	expect_eq(trapped.frame, user_kernel_sp - 7 * 8);
+}
+
+TEST("a system call arrives with the direction flag clear, whatever the process set")
+{
+	user_init();
+	user_run(backwards, 0, 0);
+	expect_eq(trapped.vector, TRAP_SYSCALL);
+	expect(trapped.r11 & FLAG_DF);
+	expect(!(trapped.flags & FLAG_DF));
 }
 
 TEST("the syscall callback masks upcalls when it was registered to")
