@@ -4,7 +4,9 @@
  *
  * A driver is asked for a sign of life in each period.  It counts as hung when it has owed one for the whole
  * limit; while it is waited for it is not asked again, so one late answer is enough.  Drivers have a
- * higher priority than whoever asks, so when all were held up alike the answer comes first.
+ * higher priority than whoever asks, so when all were held up alike the answer comes first; but a driver that ran while
+ * the whole machine stood still has used up its share, and answers after that.  So between two looks, which are a
+ * quarter of the limit apart, no more than half of it counts.
  *
  * The first two restarts of a window are immediate.  From then on each waits twice as long as the last.
  *
@@ -28,24 +30,37 @@ void patience_alive(struct patience *p)
 	p->asked = 0;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 enum patience_verdict patience_look(struct patience *p, uint64_t now)
 {
+	uint64_t limit = p->config->limit * MS;
+
 	if (!p->config->period)
 		return PATIENCE_WAIT;
-	if (p->asked)
-		return now - p->asked >= p->config->limit * MS ? PATIENCE_HUNG : PATIENCE_WAIT;
+	if (p->asked) {
+		p->waited += least(now - p->looked, limit / 2);
+		p->looked = now;
+		return p->waited >= limit ? PATIENCE_HUNG : PATIENCE_WAIT;
+	}
 	if (now < p->next_ask)
 		return PATIENCE_WAIT;
-	p->asked = now;
+	p->asked = p->looked = now;
+	p->waited = 0;
 	p->next_ask = now + p->config->period * MS;
 	return PATIENCE_ASK;
 }
 
 uint64_t patience_due(const struct patience *p)
 {
+	uint64_t limit = p->config->limit * MS;
+
 	if (!p->config->period)
 		return PATIENCE_NEVER;
-	return p->asked ? p->asked + p->config->limit * MS : p->next_ask;
+	return p->asked ? p->looked + least(limit / 4, limit - p->waited) : p->next_ask;
 }
 
 uint64_t patience_stall(const struct patience *p)

@@ -17,6 +17,8 @@ struct patience {
 	unsigned ends;	   /* since then	*/
 	unsigned stalls;   /* ... because no request went on	*/
 	uint64_t asked;	   /* when it was asked for a sign of life that has not come, 0: it is not waited for */
+	uint64_t waited;   /* how long since, as far as it counts ...	*/
+	uint64_t looked;   /* ... up to then	*/
 	uint64_t next_ask; /* when it is asked next */
 };
 

@@ -34,9 +34,28 @@ START_TEST(one_that_does_not_answer_is_hung_after_the_limit_and_not_before)
 	ck_assert_int_eq(patience_look(&p, 99 * MS), PATIENCE_WAIT);
 	ck_assert_uint_eq(patience_due(&p), 100 * MS);
 	ck_assert_int_eq(patience_look(&p, 100 * MS), PATIENCE_ASK);
-	ck_assert_uint_eq(patience_due(&p), 1100 * MS);
+	for (unsigned ms = 350; ms < 1100; ms += 250) {
+		ck_assert_uint_eq(patience_due(&p), ms * MS);
+		ck_assert_int_eq(patience_look(&p, ms * MS), PATIENCE_WAIT);
+	}
 	ck_assert_int_eq(patience_look(&p, 1099 * MS), PATIENCE_WAIT);
+	ck_assert_uint_eq(patience_due(&p), 1100 * MS);
 	ck_assert_int_eq(patience_look(&p, 1100 * MS), PATIENCE_HUNG);
+}
+END_TEST
+
+START_TEST(a_machine_that_stood_still_is_no_driver_that_hangs)
+{
+	patience_begin(&p, 0);
+	ck_assert_int_eq(patience_look(&p, 100 * MS), PATIENCE_ASK);
+	ck_assert_int_eq(patience_look(&p, 60 * S), PATIENCE_WAIT);
+	ck_assert_uint_eq(patience_due(&p), 60250 * MS);
+	ck_assert_int_eq(patience_look(&p, 60499 * MS), PATIENCE_WAIT);
+	ck_assert_uint_eq(patience_due(&p), 60500 * MS);
+	patience_alive(&p);
+	ck_assert_int_eq(patience_look(&p, 61 * S), PATIENCE_ASK);
+	ck_assert_int_eq(patience_look(&p, 62 * S), PATIENCE_WAIT);
+	ck_assert_int_eq(patience_look(&p, 63 * S), PATIENCE_HUNG);
 }
 END_TEST
 
@@ -139,6 +158,7 @@ SUITE(patience)
 	tcase_add_test(tc, a_device_that_is_slow_is_given_more_time);
 	tcase_add_test(tc, one_that_answers_is_never_hung);
 	tcase_add_test(tc, one_that_does_not_answer_is_hung_after_the_limit_and_not_before);
+	tcase_add_test(tc, a_machine_that_stood_still_is_no_driver_that_hangs);
 	tcase_add_test(tc, an_answer_that_is_late_but_within_the_limit_is_good);
 	tcase_add_test(tc, a_new_incarnation_does_not_owe_what_the_last_one_did);
 	tcase_add_test(tc, without_a_period_nobody_is_asked);
