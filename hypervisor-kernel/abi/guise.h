@@ -365,6 +365,7 @@ ABI_LAYOUT(guise_system_counters, 40);
 #define GUISE_PERSONALITY_MM	 (1u << 1) /* page tables are plain memory			*/
 #define GUISE_PERSONALITY_SWITCH (1u << 2) /* both roots at once					*/
 #define GUISE_PERSONALITY_TIME	 (1u << 3) /* who blocks says until when				*/
+#define GUISE_PERSONALITY_LARGE	 (1u << 4) /* entries of level 2 may map 2 MiB; needs _MM		*/
 
 /* MM: no table is protected, pinned or told of.  What the microkernel remembers of an entry it may use until a FLUSH names
  * its address and the root that it is reached from, as hardware may with an address space identifier for each root; an

@@ -89,17 +89,25 @@ static unsigned list_mark(struct tlb *t, const struct list *head, uint8_t mark)
 	return nr;
 }
 
-/* All frames of a 2 MiB entry are the domain's, and the node behind it knows of it. */
-static void run_check(struct domain *d, uint32_t n, unsigned index, uint64_t e)
+/* All frames of a 2 MiB entry are the domain's. */
+static void large_check(struct domain *d, uint32_t n, uint64_t e)
 {
-	const struct tlb_node *node = &d->tlb.node[node_of_entry(e)];
-
-	expect(d->tlb.node[n].level == 2 && node->level == 1, "a large entry over level %u", node->level);
-	expect(node->large && node->parent == n && node->index == index, "a node does not know its large entry");
+	expect(d->tlb.node[n].level == 2 && !(e & 0x1ff000), "a large entry %lx at level %u", e, d->tlb.node[n].level);
+	expect(!(e & PTE_LARGE) || (d->personality & GUISE_PERSONALITY_LARGE && d->paging == GUISE_DOMAIN_NATIVE),
+	       "domain %u may have no large pages", d->id);
 	for (unsigned i = 0; i < PTE_RUN; i++)
 		expect(frame_owned_by(pte_mfn(e) + i, d->id),
 		       "domain %u: a large entry names frame %lx, which is not its", d->id, pte_mfn(e) + i);
 	seen.translations += PTE_RUN;
+}
+
+/* The node behind a 2 MiB entry that stands for its leaves knows of it. */
+static void run_check(const struct domain *d, uint32_t n, unsigned index, uint64_t e)
+{
+	const struct tlb_node *node = &d->tlb.node[node_of_entry(e)];
+
+	expect(node->level == 1, "a large entry over level %u", node->level);
+	expect(node->large && node->parent == n && node->index == index, "a node does not know its large entry");
 }
 
 static void leaf_check(struct domain *d, uint32_t n, unsigned index, uint64_t e)
@@ -139,6 +147,10 @@ static void entry_check(struct domain *d, uint32_t n, unsigned i, uint64_t e)
 		leaf_check(d, n, i, e);
 		return;
 	}
+	if (e & PTE_PS)
+		large_check(d, n, e);
+	if (e & PTE_LARGE)
+		return;
 	expect(e & PTE_PS || frame_owned_by(pte_mfn(e), OWNER_KERNEL), "domain %u: node %u links frame %lx", d->id, n,
 	       pte_mfn(e));
 	child = node_of_entry(e);

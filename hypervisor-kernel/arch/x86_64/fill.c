@@ -14,18 +14,25 @@
 #define PREFILL	      16 /* aligned run of entries looked at around a miss		*/
 #define PROMOTE_FILLS 4	 /* misses in one table before it is looked at as a 2 MiB run	*/
 
-/* The cached table that holds va's leaf, linked from the root down; FRAME_NIL: begin again. */
+/* No CPU knows a page by two sizes (node_promote()). */
+static void larges_forget(struct domain *d) MUST_HOLD(d->tlb.lock)
+{
+	arch_tlb_flush(d);
+	d->tlb.large_gone = false;
+}
+
+/* The cached table that holds va's leaf (w->level), linked from the root down; FRAME_NIL: begin again. */
 static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struct walk *w) MUST_HOLD(d->tlb.lock)
 {
 	struct tlb *t = &d->tlb;
 
-	for (unsigned level = 4; level > 1; level--) {
+	for (unsigned level = 4; level > w->level; level--) {
 		uint64_t *e = &node_entries(t, n)[pt_index(va, level)];
 		uint64_t flags = PTE_P | PTE_U | PTE_A | (w->entry[level] & (PTE_RW | PTE_NX));
 		mfn_t table = w->table[level - 1];
 		uint32_t child;
 
-		if (*e & PTE_P) {
+		if (*e & PTE_P && !(*e & PTE_LARGE)) {
 			child = node_of_entry(*e);
 			if (*e & PTE_PS)
 				node_demote(d, child);
@@ -34,8 +41,11 @@ static uint32_t chain_get(struct domain *d, uint32_t n, uint64_t va, const struc
 				n = child;
 				continue;
 			}
-			node_unlink(d, e);
 		}
+		if (*e & PTE_P)
+			node_unlink(d, e);
+		if (level == 2 && t->large_gone)
+			larges_forget(d);
 		child = node_get(d, table, level - 1);
 		if (child == FRAME_NIL)
 			return FRAME_NIL;
@@ -112,10 +122,42 @@ static void promote(struct domain *d, uint32_t root, uint64_t va, uint32_t n) MU
 	node_promote(d, parent, pt_index(va, 2));
 }
 
+/* The guest's entry is large.  All that it names has to be the domain's own; what is cached of it already, is
+ * (leaves_refresh()). */
+static bool fill_large(struct domain *d, uint32_t root, uint64_t va, struct walk *w, uint64_t mark, uint64_t *error)
+	MUST_HOLD(d->tlb.lock)
+{
+	const uint64_t same = PTE_FRAME | PTE_LARGE;
+	uint64_t *e, large = large_value(w->entry[2] | PTE_A);
+	uint32_t n = chain_get(d, root, va, w);
+
+	if (n == FRAME_NIL)
+		return true;
+	e = node_slot(&d->tlb, n, pt_index(va, 2));
+	for (unsigned i = 0; large && i < PTE_RUN && (*e ^ large) & same; i++)
+		if (!frame_owned_by(pte_mfn(large) + i, d->id))
+			large = 0;
+	if (!large) {
+		*error |= PF_PRESENT | PF_RSVD;
+		return false;
+	}
+	if (!entry_mark(w->table[2], pt_index(va, 2), &w->entry[2], mark))
+		return true;
+	if ((*e ^ large) & same) {
+		if (*e)
+			node_unlink(d, e);
+		larges_forget(d);
+	}
+	*e = large_value(w->entry[2]);
+	d->faults++;
+	return true;
+}
+
 static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uint64_t *error) MUST_HOLD(d->tlb.lock)
 {
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 	unsigned access = (unsigned)*error & (PF_WRITE | PF_FETCH), index = pt_index(va, 1);
+	uint64_t mark = access & PF_WRITE ? PTE_A | PTE_D : PTE_A;
 	uint32_t n, r = node_of_entry(v->arch.cr3[mode]);
 	enum walk_result result;
 	uint64_t leaf, cache;
@@ -143,11 +185,13 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	case WALK_ABSENT:
 		return false;
 	}
+	if (w.level == 2)
+		return fill_large(d, r, va, &w, mark, error);
 	if (!leaf_allowed(d, w.table[1], index, w.entry[1], &writable, &cache) || (access & PF_WRITE && !writable)) {
 		*error |= PF_PRESENT | (writable ? PF_RSVD : 0);
 		return false;
 	}
-	if (!entry_mark(w.table[1], index, &w.entry[1], access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
+	if (!entry_mark(w.table[1], index, &w.entry[1], mark))
 		return true; /* the guest changed it under us: it may try again */
 	leaf = cache & PTE_OWN ? leaf_derive(d, w.entry[1]) : leaf_value(w.entry[1], writable) | cache;
 	if (n == FRAME_NIL)

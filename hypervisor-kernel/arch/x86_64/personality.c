@@ -18,7 +18,8 @@ static long enable(struct vcpu *v, uint64_t features)
 {
 	struct domain *d = v->domain;
 
-	if (features & ~(uint64_t)PERSONALITY_OFFERED)
+	if (features & ~(uint64_t)PERSONALITY_OFFERED ||
+	    (features & GUISE_PERSONALITY_LARGE && !((features | d->personality) & GUISE_PERSONALITY_MM)))
 		return -EINVAL;
 	for (unsigned i = 1; i < d->max_vcpus; i++)
 		if (d->vcpu[i])

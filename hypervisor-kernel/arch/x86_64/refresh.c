@@ -42,6 +42,16 @@ static void leaves_refresh(struct domain *d, mfn_t table, uint64_t *cached, unsi
 	}
 }
 
+static void large_refresh(struct domain *d, uint64_t *cached, uint64_t entry) MUST_HOLD(d->tlb.lock)
+{
+	uint64_t large = large_value(entry);
+
+	if ((large ^ *cached) & ~(PTE_NX | PTE_RW | PTE_D))
+		node_unlink(d, cached);
+	else
+		*cached = large;
+}
+
 void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
 {
 	struct tlb *t = &d->tlb;
@@ -65,7 +75,9 @@ void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, 
 
 			if (!old)
 				continue;
-			if (!link_holds(t, old, entry) || (level == 2 && *visits > COMPARED))
+			if (old & PTE_LARGE)
+				large_refresh(d, &cached[i], entry);
+			else if (!link_holds(t, old, entry) || (level == 2 && *visits > COMPARED))
 				node_unlink(d, &cached[i]);
 			else
 				table_refresh(d, node_of_entry(old), i == low ? first : 0, i == high ? last : VA_MASK,

@@ -79,8 +79,14 @@ static void node_drop(struct tlb *t, uint32_t n)
 
 void node_unlink(struct domain *d, uint64_t *e)
 {
-	uint32_t n = node_of_entry(*e);
+	uint32_t n;
 
+	if (*e & PTE_LARGE) {
+		d->tlb.large_gone = true;
+		*e = 0;
+		return;
+	}
+	n = node_of_entry(*e);
 	if (*e & PTE_PS)
 		d->tlb.node[n].large = 0;
 	*e = 0;
@@ -92,13 +98,15 @@ void node_unlink(struct domain *d, uint64_t *e)
 void node_demote(struct domain *d, uint32_t n)
 {
 	struct tlb_node *t = &d->tlb.node[n];
+	uint64_t *e;
 
 	if (!t->large)
 		return;
-	node_entries(&d->tlb, t->parent)[t->index] = d->tlb.page[n] << PAGE_SHIFT | (t->large & 0xfff) |
-						     (t->large & LARGE_NX ? PTE_NX : 0);
-	t->large = 0;
+	e = &node_entries(&d->tlb, t->parent)[t->index];
+	*e = 0; /* as in node_promote() */
 	arch_tlb_flush(d);
+	*e = d->tlb.page[n] << PAGE_SHIFT | (t->large & 0xfff) | (t->large & LARGE_NX ? PTE_NX : 0);
+	t->large = 0;
 }
 
 /* Is the guest's table one aligned run of frames that it owns, with equal flags and A and, where
@@ -144,7 +152,7 @@ void node_promote(struct domain *d, uint32_t parent, unsigned index)
 	t->large = (uint16_t)((*e & 0xfff) | (*e & PTE_NX ? LARGE_NX : 0));
 	t->parent = parent;
 	t->index = (uint16_t)index;
-	/* No CPU may know the run by both sizes at once (SDM 3A 4.10.2.3). */
+	/* No CPU may know the run by both sizes at once (SDM 3A 4.10.2.3): where it executes, some would stop. */
 	*e = 0;
 	arch_tlb_flush(d);
 	*e = large;
@@ -374,6 +382,7 @@ static void nodes_init(struct tlb *t)
 	list_init(&t->roots);
 	t->fresh = 0;
 	t->used = 0;
+	t->large_gone = false;
 	t->nr_unsynced = 0;
 }
 

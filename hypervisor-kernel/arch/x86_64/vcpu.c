@@ -97,7 +97,7 @@ int arch_translate(struct vcpu *v, guest_ptr_t va, mfn_t *m)
 	spin_unlock(&v->domain->tlb.lock);
 	if (result != WALK_OK)
 		return -EFAULT;
-	*m = pte_mfn(w.entry[1]);
+	*m = pte_mfn(w.entry[w.level]) + (w.level > 1 ? pt_index(va, 1) : 0);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ static uint64_t entry_read(mfn_t table, unsigned index)
 
 static enum walk_result walk_leaf(const struct walk *w, unsigned access)
 {
-	uint64_t e = w->entry[1];
+	uint64_t e = w->entry[w->level];
 
 	if (!(e & PTE_P))
 		return WALK_ABSENT;
@@ -75,8 +75,10 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 			break;
 		if (!(e & PTE_P))
 			return WALK_ABSENT;
+		if (e & PTE_PS && level == 2 && d->personality & GUISE_PERSONALITY_LARGE)
+			break;
 		if (e & PTE_PS)
-			return WALK_BAD; /* large pages are not offered (PSE is hidden) */
+			return WALK_BAD; /* PSE is hidden */
 		rw &= e;
 		nx |= e & PTE_NX;
 		table = pte_mfn(e);

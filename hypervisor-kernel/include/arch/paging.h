@@ -16,7 +16,8 @@
 #define PTE_D	  (1ull << 6)
 #define PTE_PS	  (1ull << 7)
 #define PTE_G	  (1ull << 8)
-#define PTE_OWN	  (1ull << 9) /* of a cached leaf, for us: the frame is the domain's own */
+#define PTE_OWN	  (1ull << 9)  /* of a cached leaf, for us: the frame is the domain's own */
+#define PTE_LARGE (1ull << 62) /* of a cached entry, for us: the guest's own is one of 2 MiB, no node is behind it */
 #define PTE_NX	  (1ull << 63)
 #define PTE_RUN	  512u /* entries that make a 2 MiB run	*/
 #define PTE_FRAME 0x000ffffffffff000ull
@@ -48,7 +49,7 @@ enum walk_result {
 struct walk {
 	uint64_t entry[5]; /* [level], read once each		*/
 	mfn_t table[5];	   /* [level]: where entry was read	*/
-	unsigned level;	   /* the last level read, 0 = none	*/
+	unsigned level;	   /* the last level read, 0 = none; of a leaf 1, or 2 if that is large	*/
 	uint64_t upper;	   /* PTE_RW if all levels above the last have it, PTE_NX if any has	*/
 };
 
@@ -65,6 +66,14 @@ static inline uint64_t leaf_value(uint64_t entry, bool writable)
 	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX | PTE_P | PTE_A)) | PTE_U;
 
 	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
+}
+
+/* The same for an entry of level 2 that maps 2 MiB; 0: it may not be cached. */
+static inline uint64_t large_value(uint64_t entry)
+{
+	const uint64_t whole = PTE_P | PTE_A | PTE_PS;
+
+	return (entry & (whole | 0x1ff000)) == whole ? leaf_value(entry, true) | PTE_PS | PTE_LARGE : 0;
 }
 
 /* The frame, which may be a table, is mapped writable. */
@@ -126,7 +135,7 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level) MUST_HOLD(d->tl
 #define LINES_HYPERVISOR   (3ull << SLOT_M2P / 8)
 #define LINES_GUEST_KERNEL (~0ull << SLOT_END / 8)
 
-/* The node behind a present entry of a cached table, also of one that maps 2 MiB. */
+/* The node behind a present entry of a cached table, also of one that maps 2 MiB, but not of PTE_LARGE. */
 static inline uint32_t node_of_entry(uint64_t e)
 {
 	if (e & PTE_PS)
@@ -137,7 +146,7 @@ static inline uint32_t node_of_entry(uint64_t e)
 /* Does the guest's entry still name the table whose node is linked by the cached one? */
 static inline bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
 {
-	uint32_t table = t->node[node_of_entry(cached)].table;
+	uint32_t table = cached & PTE_LARGE ? FRAME_NIL : t->node[node_of_entry(cached)].table;
 
 	return (entry & (PTE_P | PTE_PS)) == PTE_P && table != FRAME_NIL && table == pte_mfn(entry) &&
 	       !((entry ^ cached) & (PTE_RW | PTE_NX));

@@ -21,8 +21,9 @@
 #define DOMID_FIRST    0
 
 /* GUISE_PERSONALITY_*: features that guests may switch on */
-#define PERSONALITY_OFFERED \
-	(GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_MM | GUISE_PERSONALITY_SWITCH | GUISE_PERSONALITY_TIME)
+#define PERSONALITY_OFFERED                                                                                   \
+	(GUISE_PERSONALITY_ENTRY | GUISE_PERSONALITY_MM | GUISE_PERSONALITY_SWITCH | GUISE_PERSONALITY_TIME | \
+	 GUISE_PERSONALITY_LARGE)
 
 /* Its share of the CPUs (sched.c). */
 struct sched_share {

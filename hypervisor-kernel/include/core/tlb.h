@@ -55,6 +55,7 @@ struct tlb {
 	uint32_t cpus;	     /* bitmap of CPUs that may hold translations; atomic		*/
 	uint32_t free_cpu;   /* which CPU freed the last table ...				*/
 	uint64_t free_epoch; /* ... and its flush epoch then					*/
+	bool large_gone;     /* a CPU may remember a large page that is not cached any more	*/
 	uint32_t nr_unsynced;
 	struct tlb_unsynced unsynced[TLB_UNSYNCED];
 };

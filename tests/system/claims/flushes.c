@@ -8,6 +8,7 @@
 #include <runtime/hypercall.h>
 #include <runtime/start.h>
 #include <runtime/string.h>
+#include <xen/memory.h>
 
 #include "claim.h"
 #include "pt.h"
@@ -28,6 +29,13 @@ static long call(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 static void enable(void)
 {
 	expect_eq(call(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0, 0, 0), GUISE_PERSONALITY_MM);
+}
+
+static void enable_large(void)
+{
+	const uint64_t features = GUISE_PERSONALITY_MM | GUISE_PERSONALITY_LARGE;
+
+	expect_eq(call(GUISE_PERSONALITY_ENABLE, features, 0, 0, 0), features);
 }
 
 static void plain(uint64_t *entry, uint64_t value)
@@ -338,12 +346,116 @@ TEST("a leaf of a personality's tables leads to its own frames, whatever it name
 	}
 }
 
+/* 2 MiB of this domain's memory whose frames lie one after the other, from a multiple of 2 MiB on. */
+static char *block(void)
+{
+	char *p = page_alloc(1023);
+
+	expect(p);
+	while (virt_to_mfn(p) % 512)
+		p += PAGE_SIZE;
+	for (unsigned i = 0; i < 512; i++)
+		expect_eq(virt_to_mfn(p + i * PAGE_SIZE), virt_to_mfn(p) + i);
+	return p;
+}
+
+TEST("an entry of level 2 maps 2 MiB once a personality has asked for that", .pages = 1700)
+{
+	char *p = block();
+	uint64_t *l2 = slot_below(kernel_root());
+
+	for (unsigned i = 0; i < 512; i++)
+		*(uint64_t *)(p + i * PAGE_SIZE) = i;
+	expect_eq(call(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_LARGE, 0, 0, 0), -XEN_EINVAL);
+	enable();
+	plain(l2, page_machine(p) | PTE_P | PTE_RW | PTE_U | PTE_PS);
+	expect(!can_read(SLOT_VA, NULL));
+	enable_large();
+	for (unsigned i = 0; i < 512; i++)
+		expect_eq(word_at(SLOT_VA + i * PAGE_SIZE), i);
+	expect_eq(*l2 & (PTE_A | PTE_D), PTE_A);
+	expect(can_write(SLOT_VA + MB2 - 8, 7));
+	expect_eq(*(uint64_t *)(p + MB2 - 8), 7);
+	expect_eq(*l2 & (PTE_A | PTE_D), PTE_A | PTE_D);
+	plain(l2, *l2 & ~PTE_RW);
+	flush(SLOT_VA, SLOT_VA);
+	expect(can_read(SLOT_VA, NULL) && !can_write(SLOT_VA, 1));
+	plain(l2, 0);
+	flush(SLOT_VA, SLOT_VA);
+	expect(!can_read(SLOT_VA + 5 * PAGE_SIZE, NULL));
+}
+
+TEST("a large page and a table take each other's place", .pages = 1700)
+{
+	uint64_t *l2 = slot_below(kernel_root()), *l1 = table(), *page = page_marked(3);
+	char *p = block();
+
+	*(uint64_t *)(p + 9 * PAGE_SIZE) = 4;
+	plain(&l1[9], page_machine(page) | PTE_DATA);
+	enable_large();
+	for (unsigned i = 0; i < 100; i++) {
+		plain(l2, i % 2 ? page_machine(p) | PTE_DATA | PTE_PS : page_machine(l1) | PTE_DATA);
+		flush(SLOT_VA, SLOT_VA + MB2 - 1);
+		expect_eq(word_at(SLOT_VA + 9 * PAGE_SIZE), 3 + i % 2);
+		expect_eq(can_read(SLOT_VA + 10 * PAGE_SIZE, NULL), (int)(i % 2));
+	}
+}
+
+static int all_own(uint64_t mfn)
+{
+	unsigned n = 0;
+
+	while (n < 512 && mfn + n <= max_mfn() && is_own(mfn + n))
+		n++;
+	return n == 512;
+}
+
+TEST("a large page of a personality's leads to its own frames, whatever it names", .pages = 1700, .watched = 1)
+{
+	uint64_t *l2 = slot_below(kernel_root()), own = virt_to_mfn(block());
+
+	enable_large();
+	for (unsigned step = 0; step < 3000; step++) {
+		uint64_t mfn = (random64() % 2 ? any_frame() : own + random64() % 2048 - 1024) &
+			       PTE_FRAME >> PAGE_SHIFT;
+
+		if (random64() % 4)
+			mfn &= ~511ull;
+		if (mfn % 512 == 0 && all_own(mfn))
+			continue;
+		plain(l2, mfn << PAGE_SHIFT | PTE_DATA | PTE_PS | (random64() & 0xe00));
+		flush(SLOT_VA, SLOT_VA);
+		expect(!can_read(SLOT_VA + random64() % 512 * PAGE_SIZE, NULL));
+	}
+}
+
+TEST("a frame of a large page that is given up is in nobody's reach", .pages = 1700, .watched = 1)
+{
+	uint64_t *l2 = slot_below(kernel_root()), given;
+	char *p = block();
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+
+	enable_large();
+	plain(l2, page_machine(p) | PTE_DATA | PTE_PS);
+	expect(can_write(SLOT_VA + 77 * PAGE_SIZE, 1));
+	given = virt_to_mfn(p + 77 * PAGE_SIZE);
+	set_xen_guest_handle(r.extent_start, &given);
+	expect_eq(hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, (uint64_t)&r, 0, 0, 0), 1);
+	expect(!can_read(SLOT_VA + 77 * PAGE_SIZE, NULL) && !can_write(SLOT_VA, 1));
+	plain(l2, 0);
+	flush(SLOT_VA, SLOT_VA);
+	expect(!can_read((uint64_t)p + 77 * PAGE_SIZE, NULL) && can_read((uint64_t)p, NULL));
+}
+
 TEST("tables of a personality that name foreign frames, each other, or themselves hurt nobody else", .watched = 1,
      .hostile = 1, .times = 3, .seconds = 60)
 {
 	uint64_t *l2 = slot_below(kernel_root()), *l3 = pt_table(SLOT_VA, 3), *tables[6] = { l2, l3 };
 
-	enable();
+	if (random64() % 2)
+		enable();
+	else
+		enable_large();
 	for (unsigned i = 2; i < 6; i++) {
 		tables[i] = table();
 		plain(&l2[i - 2], page_machine(tables[i]) | PTE_DATA);

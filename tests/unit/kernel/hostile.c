@@ -125,15 +125,17 @@ static void repair(void)
 	}
 }
 
-/* One region's table becomes a run of 512 frames. */
+/* One region's table becomes a run of 512 frames, or one large page does instead of it. */
 static void make_run(void)
 {
-	mfn_t table = g.mfn[TABLES + 90];
+	mfn_t table = test_below(2) ? g.mfn[TABLES + 90] : g.mfn[RUN / 2];
+	uint64_t upper = table << PAGE_SHIFT | PTE_P | PTE_U | PTE_RW | PTE_A;
 
-	for (unsigned i = 0; i < 512; i++)
+	if (table == g.mfn[RUN / 2])
+		upper |= PTE_PS | (test_below(2) ? PTE_D : 0) | (test_below(8) ? 0 : 1ull << 12 << test_below(9));
+	for (unsigned i = 0; i < 512 && !(upper & PTE_PS); i++)
 		*guest_entry(table, i) = g.mfn[RUN / 2 + i] << PAGE_SHIFT | PTE_P | PTE_U | PTE_RW | PTE_A | PTE_D;
-	tables_update((g.mfn[TABLES + tables_loaded * 8 + 3] << PAGE_SHIFT) + pt_index(0x400000, 2) * 8,
-		      table << PAGE_SHIFT | PTE_P | PTE_U | PTE_RW | PTE_A);
+	tables_update((g.mfn[TABLES + tables_loaded * 8 + 3] << PAGE_SHIFT) + pt_index(0x400000, 2) * 8, upper);
 	for (unsigned i = 0; i < 16 && root_cr3(g.v, 1); i++)
 		cpu_access(g.v, 0x400000 + test_below(512) * PAGE_SIZE, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * large_test.c - runs of 512 frames that one 2 MiB entry maps.
+ * large_test.c - runs of 512 frames that one 2 MiB entry maps, and 2 MiB pages of the guest's own.
  */
 #include "fake.h"
 
@@ -10,6 +10,7 @@
 #include <arch/x86.h>
 #include <core/grant.h>
 #include <xen/grant_table.h>
+#include <xen/memory.h>
 
 #define VA    0xffff888000000000ull
 #define LEAF  (PTE_P | PTE_RW | PTE_U | PTE_A | PTE_D)
@@ -326,6 +327,153 @@ START_TEST(a_native_domain_ends_a_run_by_invlpg)
 	ck_assert_uint_eq(cpu_access(g.v, VA + 78 * PAGE_SIZE, 0).m, g.mfn[FIRST + 78]);
 }
 END_TEST
+
+/* ---- large pages of the guest's own ---- */
+
+static uint64_t *upper; /* the guest's entry of level 2 for VA */
+
+static void setup_own(void)
+{
+	const uint64_t features = GUISE_PERSONALITY_MM | GUISE_PERSONALITY_LARGE;
+
+	start(GUISE_DOMAIN_STOCK);
+	ck_assert_int_eq(hc(g.v, GUISE_HC_PERSONALITY, GUISE_PERSONALITY_ENABLE, features, 0, 0), (long)features);
+	upper = guest_entry(guest_table(&g, g.mfn[0], VA, 2, &next_table), pt_index(VA, 2));
+}
+
+static void flush(void)
+{
+	ck_assert_int_eq(tlb_refresh(g.d, g.mfn[0], 0, VA, VA), 0);
+	check();
+}
+
+static uint64_t large_page(unsigned gfn)
+{
+	return g.mfn[gfn] << PAGE_SHIFT | PTE_P | PTE_RW | PTE_U | PTE_PS;
+}
+
+START_TEST(a_large_page_of_own_frames_is_entered_as_it_stands)
+{
+	*upper = large_page(FIRST);
+	ck_assert_uint_eq(cpu_access(g.v, VA + 5 * PAGE_SIZE, 0).m, g.mfn[FIRST + 5]);
+	check();
+	ck_assert_uint_eq(large_entry(VA) & (PTE_LARGE | PTE_PS | PTE_RW), PTE_LARGE | PTE_PS);
+	ck_assert_uint_eq(*upper & (PTE_A | PTE_D), PTE_A);
+	ck_assert_uint_eq(cpu_access(g.v, VA + 511 * PAGE_SIZE, PF_WRITE).m, g.mfn[FIRST + 511]);
+	check();
+	ck_assert_uint_eq(*upper & (PTE_A | PTE_D), PTE_A | PTE_D);
+	*upper = large_page(FIRST + 512);
+	flush();
+	for (unsigned i = 0; i < 512; i += 7)
+		ck_assert_uint_eq(cpu_access(g.v, VA + i * PAGE_SIZE, PF_WRITE).m, g.mfn[FIRST + 512 + i]);
+	check();
+}
+END_TEST
+
+START_TEST(rights_of_a_large_page_change_by_a_flush)
+{
+	*upper = large_page(FIRST);
+	ck_assert(cpu_access(g.v, VA, PF_WRITE).ok);
+	*upper &= ~PTE_RW;
+	flush();
+	ck_assert(is_large(VA));
+	ck_assert(cpu_access(g.v, VA, 0).ok);
+	ck_assert(!cpu_access(g.v, VA, PF_WRITE).ok);
+	*upper |= PTE_NX;
+	flush();
+	ck_assert(!cpu_access(g.v, VA, PF_FETCH).ok);
+	*upper = 0;
+	flush();
+	ck_assert(!cpu_access(g.v, VA, 0).ok);
+}
+END_TEST
+
+START_TEST(a_large_page_becomes_a_table_and_a_table_a_large_page)
+{
+	uint64_t table = *upper;
+
+	for (unsigned round = 0; round < 4; round++) {
+		use(VA);
+		*upper = large_page(FIRST + 512);
+		flush();
+		ck_assert_uint_eq(cpu_access(g.v, VA + PAGE_SIZE, PF_WRITE).m, g.mfn[FIRST + 513]);
+		check();
+		*upper = table;
+		flush();
+		ck_assert_uint_eq(cpu_access(g.v, VA + PAGE_SIZE, PF_WRITE).m, g.mfn[FIRST + 1]);
+		check();
+	}
+	*upper = large_page(FIRST + 512); /* and back, with no flush: what it sees are its own frames */
+	ck_assert(cpu_access(g.v, VA + 200 * PAGE_SIZE, 0).ok);
+	*upper = table;
+	ck_assert(cpu_access(g.v, VA + 300 * PAGE_SIZE, 0).ok);
+	check();
+}
+END_TEST
+
+START_TEST(a_large_page_with_a_frame_that_is_not_the_domains_is_a_fault)
+{
+	static const unsigned at[] = { 0, 1, 255, 511 };
+	const uint64_t wrong[] = { 1ull << 12, 1ull << 20, 1ull << 45 };
+	struct cpu_result r;
+	uint64_t mfn = g.mfn[FIRST + at[_i]];
+	struct xen_memory_reservation give = { .nr_extents = 1, .domid = DOMID_SELF };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		*upper = large_page(FIRST) | wrong[i];
+		ck_assert(!cpu_access(g.v, VA, 0).ok);
+		check();
+	}
+	*upper = large_page(FIRST);
+	ck_assert(cpu_access(g.v, VA, PF_WRITE).ok);
+	give.extent_start.p = (void *)PTR(&mfn);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, PTR(&give), 0, 0), 1);
+	check();
+	r = cpu_access(g.v, VA + 7 * PAGE_SIZE, 0);
+	ck_assert(!r.ok);
+	ck_assert_uint_eq(r.error, PF_PRESENT | PF_RSVD);
+	*upper = (uint64_t)frame_max << PAGE_SHIFT | (large_page(FIRST) & 0xfff);
+	ck_assert(!cpu_access(g.v, VA, 0).ok);
+	check();
+}
+END_TEST
+
+START_TEST(a_large_page_is_walked_for_calls_that_name_memory)
+{
+	uint64_t word = 0x1122334455667788, back = 0;
+	mfn_t m;
+
+	*upper = large_page(FIRST);
+	ck_assert_int_eq(arch_translate(g.v, VA + 9 * PAGE_SIZE, &m), 0);
+	ck_assert_uint_eq(m, g.mfn[FIRST + 9]);
+	ck_assert_int_eq(copy_hidden(VA + 3 * PAGE_SIZE - 5, &word, 8, true), 0);
+	ck_assert_int_eq(copy_hidden(VA + 3 * PAGE_SIZE - 5, &back, 8, false), 0);
+	ck_assert_uint_eq(back, word);
+	ck_assert_int_eq(memcmp(mfn_to_virt(g.mfn[FIRST + 3]), (char *)&word + 5, 3), 0);
+	check();
+}
+END_TEST
+
+START_TEST(a_table_of_level_1_or_3_has_no_large_page)
+{
+	uint64_t *e = guest_entry(guest_table(&g, g.mfn[0], VA, 3, &next_table), pt_index(VA, 3));
+
+	*e |= PTE_PS;
+	ck_assert(!cpu_access(g.v, VA, 0).ok);
+	check();
+}
+END_TEST
+
+SUITE(large_own)
+{
+	tcase_add_checked_fixture(tc, setup_own, NULL);
+	tcase_add_test(tc, a_large_page_of_own_frames_is_entered_as_it_stands);
+	tcase_add_test(tc, rights_of_a_large_page_change_by_a_flush);
+	tcase_add_test(tc, a_large_page_becomes_a_table_and_a_table_a_large_page);
+	tcase_add_loop_test(tc, a_large_page_with_a_frame_that_is_not_the_domains_is_a_fault, 0, 4);
+	tcase_add_test(tc, a_large_page_is_walked_for_calls_that_name_memory);
+	tcase_add_test(tc, a_table_of_level_1_or_3_has_no_large_page);
+}
 
 SUITE(large)
 {

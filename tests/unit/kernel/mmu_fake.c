@@ -109,7 +109,7 @@ static bool allows(uint64_t leaf, unsigned access)
 	return !(access & PF_WRITE && !(leaf & PTE_RW)) && !(access & PF_FETCH && leaf & PTE_NX);
 }
 
-/* The last-level table of va, or 0; *rights: what the levels above allow.  Where one entry maps the
+/* The last-level table of va, or 0 if there is none or it is not cached; *rights: what the levels above allow.  Where one entry maps the
  * whole 2 MiB, *large is the leaf that it means for va. */
 static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights, uint64_t *large)
 {
@@ -133,7 +133,7 @@ static mfn_t table_find(struct domain *d, uint64_t va, uint64_t *rights, uint64_
 		if (e & PTE_PS) {
 			check_msg(level == 2 && !(e & 0x1ff000), "a large entry %lx at level %u", e, level);
 			*large = (e & ~(PTE_PS | 0x7ff0000000000e00)) + (va & 0x1ff000);
-			return d->tlb.page[node_of_entry(e)];
+			return e & PTE_LARGE ? 0 : d->tlb.page[node_of_entry(e)];
 		}
 		*rights = (*rights & e & PTE_RW) | ((*rights | e) & PTE_NX);
 		page = pte_mfn(e);
@@ -165,7 +165,7 @@ static uint64_t translate(struct domain *d, uint64_t va, unsigned access, uint64
 		return 0;
 	}
 	*slot = (struct page_slot){ va & ~(PAGE_SIZE - 1), leaf,
-				    d->tlb.node[node_of_entry(table << PAGE_SHIFT)].table };
+				    table ? d->tlb.node[node_of_entry(table << PAGE_SHIFT)].table : FRAME_NIL };
 	return leaf;
 }
 

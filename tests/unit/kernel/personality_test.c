@@ -136,7 +136,8 @@ END_TEST
 
 START_TEST(a_feature_is_one_that_is_offered_and_calls_need_theirs)
 {
-	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, 1u << 4, 0), -EINVAL);
+	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, 1u << 5, 0), -EINVAL);
+	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_LARGE, 0), -EINVAL);
 	ck_assert_int_eq(personality(GUISE_PERSONALITY_ENABLE, ~0ull, 0), -EINVAL);
 	ck_assert_int_eq(personality(GUISE_PERSONALITY_ROOTS, g.mfn[0], 0), -EPERM);
 	ck_assert_int_eq(personality(GUISE_PERSONALITY_FLUSH, g.mfn[0], 0), -EPERM);

@@ -34,14 +34,15 @@ static struct cpu_result reference(uint64_t va, unsigned access)
 	struct cpu_result r = { false, access, root[tables_loaded] };
 	uint64_t rw = PTE_RW, nx = 0;
 
-	for (unsigned level = 4; level; level--) {
+	for (unsigned level = 4, large = 0; level && !large; level--) {
 		uint64_t e = *guest_entry(r.m, pt_index(va, level));
 
 		if (!(e & PTE_P))
 			return r;
 		rw &= e;
 		nx |= e & PTE_NX;
-		r.m = pte_mfn(e);
+		large = level == 2 && e & PTE_PS;
+		r.m = pte_mfn(e) + (large ? pt_index(va, 1) : 0);
 	}
 	r.ok = !(access & PF_WRITE && !rw) && !(access & PF_FETCH && nx);
 	if (!r.ok)
@@ -189,6 +190,22 @@ static void refresh(unsigned r, uint64_t first, uint64_t last)
 	check_that(tlb_refresh(g.d, root[r], test_below(2) ? root[(r + 1) % ROOTS] : 0, first, last) == 0);
 }
 
+/* The region of va is one large page for a while, with rights that change. */
+static void change_size(unsigned r, uint64_t va, uint64_t *e)
+{
+	uint64_t table = *e, flags = PTE_P | PTE_U | PTE_PS | (test_below(2) ? PTE_A | PTE_D : 0);
+
+	for (unsigned i = 0; i < 3; i++) {
+		*e = g.mfn[RUN / 2] << PAGE_SHIFT | flags | (test_below(2) ? PTE_RW : 0) | (test_below(2) ? PTE_NX : 0);
+		refresh(r, va, va | 0x1fffff);
+		for (unsigned k = 0; k < 4; k++)
+			compare((va & ~0x1fffffull) + test_below(512) * PAGE_SIZE);
+		check_often();
+	}
+	*e = table;
+	refresh(r, va & ~0x1fffffull, va);
+}
+
 /* A store to an entry of any level on the way to va: what the table's own root says is flushed, for just
  * the page, for the tables that it takes along, or for more. */
 static void change(void)
@@ -200,6 +217,9 @@ static void change(void)
 	e = guest_entry(guest_table(&g, root[r], va, level, &tables_next), pt_index(va, level));
 	if (level == 1) {
 		*e = tables_some_leaf();
+	} else if (level == 2 && g.d->personality & GUISE_PERSONALITY_LARGE && test_below(2)) {
+		change_size(r, va, e);
+		return;
 	} else if (test_below(2)) {
 		*e ^= test_below(2) ? PTE_RW : PTE_NX;
 	} else {
@@ -230,10 +250,12 @@ static void change_shared(void)
 
 START_TEST(a_personality_sees_what_its_tables_say)
 {
+	const uint64_t features = GUISE_PERSONALITY_MM | (_i % 2 ? GUISE_PERSONALITY_LARGE : 0);
+
 	fake_boot(FRAMES);
 	tables_start(GUISE_DOMAIN_STOCK, RUN);
 	check_that(personality(GUISE_PERSONALITY_ROOTS, root[0], 0) == -EPERM);
-	check_that(personality(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0) == GUISE_PERSONALITY_MM);
+	check_that(personality(GUISE_PERSONALITY_ENABLE, features, 0) == (long)features);
 	for (unsigned step = 0; step < 6000; step++) {
 		unsigned what = (unsigned)test_below(12);
 
@@ -257,8 +279,9 @@ START_TEST(a_hostile_domain_never_reaches_a_foreign_frame)
 {
 	fake_boot(FRAMES);
 	hostile_start(_i == 1 ? GUISE_DOMAIN_NATIVE : GUISE_DOMAIN_STOCK, RUN);
-	if (_i == 2)
-		check_that(personality(GUISE_PERSONALITY_ENABLE, GUISE_PERSONALITY_MM, 0) > 0);
+	if (_i >= 2)
+		check_that(personality(GUISE_PERSONALITY_ENABLE,
+				       GUISE_PERSONALITY_MM | (_i == 3 ? GUISE_PERSONALITY_LARGE : 0), 0) > 0);
 	for (unsigned step = 0; step < 8000; step++) {
 		hostile_step();
 		check_often();
@@ -271,6 +294,6 @@ SUITE(tlb_random)
 {
 	tcase_add_loop_test(tc, a_stock_kernel_sees_what_its_tables_say, 0, 3);
 	tcase_add_loop_test(tc, a_native_domain_sees_what_its_tables_say, 0, 3);
-	tcase_add_loop_test(tc, a_personality_sees_what_its_tables_say, 0, 3);
-	tcase_add_loop_test(tc, a_hostile_domain_never_reaches_a_foreign_frame, 0, 3);
+	tcase_add_loop_test(tc, a_personality_sees_what_its_tables_say, 0, 6);
+	tcase_add_loop_test(tc, a_hostile_domain_never_reaches_a_foreign_frame, 0, 4);
 }
