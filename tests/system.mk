@@ -4,7 +4,7 @@
 S := $(B)/tests/system
 comma := ,
 SYSTEM_CFLAGS := -Itests/system/lib -fno-toplevel-reorder
-SYSTEM_CLAIMS := traps segments iret user paging memory multicall info events time vcpu grants guise cpu personality flushes hostile dma race residue
+SYSTEM_CLAIMS := traps breakpoints segments iret user paging memory multicall info events time vcpu grants guise cpu personality flushes hostile dma race residue
 
 # What system tests boot: the same build, but for a kernel that compares its books when it is asked (guise fsck), and so at each
 # test's end.  With DEBUG=1 each kernel does.

@@ -3,7 +3,7 @@
  * context.c - which vCPU's context is in the CPU.
  *
  * General registers live in the vCPU already.  Here: FPU, selectors, bases, descriptors, open I/O
- * ports and the page-table root.  Everything is switched eagerly: no state of one domain is in the
+ * ports, breakpoints and the page-table root.  Everything is switched eagerly: no state of one domain is in the
  * CPU while another runs.
  */
 #include <arch/arch.h>
@@ -25,6 +25,31 @@ static void context_save(struct cpu *c)
 		     : "=m"(a->ds), "=m"(a->es), "=m"(a->fs), "=m"(a->gs));
 	asm volatile("clts; xsave64 %0" : "+m"(a->fpu) : "a"(~0u), "d"(~0u) : "memory");
 	c->loaded = NULL;
+}
+
+void breakpoints_load(struct cpu *c, const struct vcpu *v)
+{
+	const uint64_t *dr = v->arch.dr;
+	bool on = dr[7] & X86_DR7_ON;
+
+	if (!on && !c->breakpoints)
+		return;
+	asm volatile("mov %0, %%db7; mov %1, %%db0; mov %2, %%db1; mov %3, %%db2; mov %4, %%db3; mov %5, %%db7" ::"r"(
+			     (uint64_t)X86_DR7_FIXED),
+		     "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]), "r"(dr[7]));
+	c->breakpoints = on;
+}
+
+void breakpoints_hit(struct vcpu *v)
+{
+	uint64_t hit, told = X86_DR6_BS;
+
+	asm volatile("mov %%db6, %0; mov %1, %%db6" : "=&r"(hit) : "r"((uint64_t)X86_DR6_FIXED));
+	/* Of one that is off it says nothing: the address is perhaps another vCPU's. */
+	for (unsigned i = 0; i < 4; i++)
+		if (v->arch.dr[7] >> 2 * i & 3)
+			told |= 1u << i;
+	v->arch.dr[6] = X86_DR6_FIXED | (hit & told);
 }
 
 static void iomap_open(uint8_t *map, uint64_t first, uint64_t end)
@@ -124,6 +149,7 @@ void context_switch(struct cpu *c, struct vcpu *next)
 		 * error (CPUID 80000008 EBX, RstrFpErrPtrs): these become the kernel's. */
 		asm volatile("fnclex; emms; fildl %1; xrstor64 %0" ::"m"(a->fpu), "m"(nothing), "a"(~0u), "d"(~0u)
 			     : "memory");
+		breakpoints_load(c, next);
 		root_load(next, (unsigned)a->kernel_mode);
 	} else if (__atomic_exchange_n(&a->gdt_changed, false, __ATOMIC_SEQ_CST)) {
 		segment_load_gdt(c, next);

@@ -109,13 +109,25 @@ long hc_fpu_taskswitch(struct vcpu *v, const uint64_t *arg)
 	return 0;
 }
 
-/* Hardware breakpoints are not offered: the registers only remember. */
+/* Breakpoints lie where the guest may have memory, so none ends in the kernel's own; those on ports, and to be told
+ * of accesses to these registers (GD), are refused. */
 long hc_set_debugreg(struct vcpu *v, const uint64_t *arg)
 {
-	/* What would read back as an error, or as a call to be issued again, is none. */
-	if (arg[0] > 7 || arg[1] >= (uint64_t)HC_CONTINUE)
+	uint64_t value = arg[1];
+
+	if (arg[0] < 4) {
+		/* What would read back as an error, or as a call to be issued again, is none. */
+		if (!guest_range_ok(value, 1) || value >= (uint64_t)HC_CONTINUE)
+			return -EINVAL;
+	} else if (arg[0] == 7) {
+		if (value >> 32 || value & X86_DR7_GD || value >> 1 & ~value & X86_DR7_RW_LOW)
+			return -EINVAL;
+		value = (value & X86_DR7_GUEST) | X86_DR7_FIXED;
+	} else if (arg[0] != 6 || value >> 32) {
 		return -EINVAL;
-	v->arch.dr[arg[0]] = arg[1];
+	}
+	v->arch.dr[arg[0]] = value;
+	breakpoints_load(this_cpu(), v);
 	return 0;
 }
 

@@ -113,7 +113,7 @@ static bool emulate(struct vcpu *v, unsigned vector)
 		v->arch.fpu_ts = false;
 		break;
 	case TRAP_DB:
-		v->arch.dr[6] = 0xffff0ff0u | (r->rflags & X86_RFLAGS_TF ? 1u << 14 : 0);
+		breakpoints_hit(v);
 		break;
 	}
 	return false;
@@ -163,6 +163,8 @@ void trap_from_kernel(struct regs *r)
 
 void trap_paranoid(struct regs *r)
 {
+	if (r->vector == TRAP_DB)
+		asm volatile("mov %0, %%db6" ::"r"((uint64_t)X86_DR6_FIXED));
 	if (r->vector == TRAP_NMI || r->vector == TRAP_DB)
 		return;
 	panic("%s: rip %lx, cs %lx, rsp %lx, cr2 %lx", r->vector == TRAP_DF ? "double fault" : "machine check", r->rip,

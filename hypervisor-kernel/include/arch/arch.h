@@ -85,6 +85,9 @@ void context_switch(struct cpu *c, struct vcpu *next);
 /* Other CPUs may wait for this one: flush, and look at I/O ports. */
 void cpu_serve(struct cpu *c);
 void context_forget(struct vcpu *v);
+/* The debug registers of the vCPU in the CPU are what it says; after #DB, its DR6 what the CPU's says. */
+void breakpoints_load(struct cpu *c, const struct vcpu *v);
+void breakpoints_hit(struct vcpu *v);
 void load_cr3(uint64_t cr3); /* 0: the kernel's own, where no guest is mapped */
 
 /* smp.c */

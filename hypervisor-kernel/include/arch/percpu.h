@@ -42,6 +42,7 @@ struct cpu {
 	uint64_t cr3;		 /* loaded now						*/
 	bool resched;		 /* choose again before returning to a guest			*/
 	bool ldt_loaded;	 /* LDTR is not null						*/
+	bool breakpoints;	 /* some are armed						*/
 	struct vcpu *loaded;	 /* whose FPU, segments and bases are in the CPU and not in memory	*/
 	struct vcpu *kept;	 /* whose are in both, if it has not been elsewhere since (arch.home)	*/
 	struct domain *tlb_of;	 /* whose tlb.cpus says that translations of its are in this CPU	*/

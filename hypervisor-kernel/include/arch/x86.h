@@ -28,10 +28,18 @@
 #define X86_RFLAGS_RF	(1u << 16)
 #define X86_RFLAGS_VM	(1u << 17)
 #define X86_RFLAGS_AC	(1u << 18)
-/* What a guest may choose for itself: the arithmetic flags, TF, DF, NT is cleared, AC, ID. */
-#define X86_RFLAGS_GUEST 0x00240dd5u
+/* What a guest may choose for itself: the arithmetic flags, TF, DF, NT, RF, AC, ID. */
+#define X86_RFLAGS_GUEST 0x00254dd5u
 /* What an entry clears, as SYSCALL does for Linux on hardware: TF, DF, NT, RF, VM, AC. */
 #define X86_RFLAGS_CLEARED 0x00074500u
+
+#define X86_DR6_FIXED  0xffff0ff0u
+#define X86_DR6_BS     (1u << 14)
+#define X86_DR7_FIXED  (1u << 10)
+#define X86_DR7_GD     (1u << 13)
+#define X86_DR7_ON     0x000000ffu /* L and G of all four	*/
+#define X86_DR7_RW_LOW 0x11110000u /* the lower bits of the kinds of access: 2 is one to a port	*/
+#define X86_DR7_GUEST  0xffff03ffu /* all but what is fixed, GD and RTM	*/
 
 #define MSR_APIC_BASE	   0x1b
 #define MSR_SPEC_CTRL	   0x48

@@ -76,14 +76,15 @@ TEST("iret sets the upcall mask to the inverse of IF")
 	*mask = 1;
 }
 
-TEST("iret gives no I/O privilege, no VM, NT or RF, and never takes the real IF away")
+TEST("iret gives no I/O privilege and no VM, and never takes the real IF away; NT is a process's own")
 {
 	struct iret_context f = kernel_frame(state);
 
 	f.rflags = 0xffffffff & ~FLAG_TF;
 	expect_trap(TRAP_UD, iret_fn, &f, 0);
 	expect_eq(trapped.gpr[GPR_DX] & 0x3000, 0);
-	expect_eq(trapped.gpr[GPR_DX] & FLAG_NT, 0);
+	expect_eq(trapped.gpr[GPR_DX] & FLAG_NT, FLAG_NT);
+	expect_eq(trapped.flags & FLAG_NT, 0);
 	expect_eq(trapped.gpr[GPR_DX] & (1 << 17 | 3 << 19), 0);
 	f.rflags = 0;
 	expect_trap(TRAP_UD, iret_fn, &f, 0);

@@ -43,9 +43,10 @@ TEST("a breakpoint that one domain sets stops no other", .watched = 1)
 	hypercall(__HYPERVISOR_set_debugreg, 0, (uint64_t)bystander_watch, 0, 0, 0);
 	hypercall(__HYPERVISOR_set_debugreg, 1, (uint64_t)&report->rounds, 0, 0, 0);
 	hypercall(__HYPERVISOR_set_debugreg, 7, 0x00f00000 | 0x0f, 0, 0,
-		  0); /* execution of 0; 1: read or write, 8 bytes */
+		  0); /* execution of 0; 1: read or write, 4 bytes */
 	for (unsigned i = 0; i < 50; i++)
 		hc_sched(SCHEDOP_yield, NULL);
+	hypercall(__HYPERVISOR_set_debugreg, 7, 0, 0, 0, 0);
 }
 
 INSN(rdpkru, "xor %ecx, %ecx; .byte 0x0f, 0x01, 0xee")

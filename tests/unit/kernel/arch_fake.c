@@ -323,6 +323,11 @@ void context_forget(struct vcpu *v)
 		boot_cpu.current = NULL;
 }
 
+void breakpoints_load(struct cpu *c, const struct vcpu *v)
+{
+	(void)c, (void)v;
+}
+
 uint64_t load_selector_gs(uint16_t sel)
 {
 	return sel;

@@ -148,11 +148,21 @@ START_TEST(assists_that_there_are_can_be_asked_for)
 }
 END_TEST
 
-START_TEST(debug_registers_only_remember)
+START_TEST(debug_registers_take_what_harms_nobody)
 {
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 3, 0x1234, 0, 0), 0);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_get_debugreg, 3, 0, 0, 0), 0x1234);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 3, (uint64_t)HC_CONTINUE, 0, 0), -EINVAL);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 3, HYPER_START, 0, 0), -EINVAL);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_get_debugreg, 3, 0, 0, 0), 0x1234);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 7, 0x333300ffu, 0, 0), 0);
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_get_debugreg, 7, 0, 0, 0), 0x333304ffu);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		bool refused = bit == 13 || bit >= 32 || (bit >= 16 && bit % 4 == 1);
+
+		ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 7, 1ull << bit, 0, 0), refused ? -EINVAL : 0);
+	}
+	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 4, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_set_debugreg, 8, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(hc(g.v, __HYPERVISOR_get_debugreg, ~0ull, 0, 0, 0), -EINVAL);
 }
@@ -285,7 +295,7 @@ SUITE(guest_cpu)
 	tcase_add_test(tc, a_local_table_is_a_checked_copy_charged_to_the_domain);
 	tcase_add_test(tc, io_privilege_is_given_by_call_only);
 	tcase_add_test(tc, assists_that_there_are_can_be_asked_for);
-	tcase_add_test(tc, debug_registers_only_remember);
+	tcase_add_test(tc, debug_registers_take_what_harms_nobody);
 	tcase_add_test(tc, no_version_text_is_longer_than_its_room);
 	tcase_add_test(tc, the_kernels_range_is_where_it_is_said_to_begin);
 	tcase_add_test(tc, features_beyond_the_first_word_are_none);
