@@ -130,7 +130,7 @@ test-machine: $(CHECKED_ALL) ## the whole machine under libvirt, from disk and C
 test-libvirt: $(CHECKED_ALL) ## the stock virsh against guised
 	$(Q)B=$(CHECKED) tests/system/libvirt/run
 
-load: $(CHECKED_ALL) ## ten minutes of hard parallel work on 2 and on 4 CPUs (TIME, CPUS, VCPUS; DEBUG=1: the debug build)
+load: $(CHECKED_ALL) ## ten minutes of hard parallel work on 2 and on 4 CPUs (TIME, CPUS, VCPUS, KERNEL; DEBUG=1: the debug build)
 	$(Q)B=$(CHECKED) tests/system/load/run
 
 # The longest first: sum starts them in this order.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # In the guest: TIME seconds of parallel work, one kind after the other, then all at once.  A line for each that goes wrong.
 # shellcheck shell=sh disable=SC2317
-part=$((TIME / 10)) wrong=0 n=$(nproc)
+part=$((TIME / 13)) wrong=0 n=$(nproc)
 [ "$n" = "$VCPUS" ] || { echo "there are $n CPUs"; wrong=1; }
 dmesg --level=emerg,alert,crit,err,warn > /run/before
 
@@ -16,6 +16,16 @@ messages() {
 	end=$(($(date +%s) + $1))
 	while [ "$(date +%s)" -lt "$end" ]; do
 		hackbench -g 2 -l 50 && hackbench -g 2 -l 50 -p -T || return 1
+	done
+}
+
+files() {
+	gcc -O2 -o /root/file /run/guise/file.c || return
+	for i in 1 2 3 4; do
+		/root/file "/root/file.$i" "$1" "$i" & checkers="${checkers:-} $!"
+	done
+	for checker in $checkers; do
+		wait "$checker" || return
 	done
 }
 
@@ -41,7 +51,10 @@ stress vm stress-ng --vm 2 --vm-bytes 96M
 stress futex stress-ng --futex 4
 stress context stress-ng --context 4
 stress mmap stress-ng --mmap 4 --mmap-bytes 32M
+stress madvise stress-ng --madvise 4
+stress signals stress-ng --sigq 2 --signest 2
 does hackbench messages "$part" || wrong=1
+does files files "$part" || wrong=1
 does xz-again packed "$part" & packer=$!
 does hackbench-again messages "$part" & talker=$!
 stress all stress-ng --fork 1 --vm 1 --vm-bytes 64M --futex 1 --context 1 --mmap 1 --mmap-bytes 16M
