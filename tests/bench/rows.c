@@ -21,8 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
-#define MANY 512u /* pages of a row about faults */
+#define PAGE  4096ul
+#define LARGE (2ul << 20)
+#define MANY  512u /* pages of a row about faults */
 
 static int fd = -1, pair_a[2], pair_b[2];
 static char *area;
@@ -230,6 +231,22 @@ static void run_cow_fault(unsigned n)
 	waitpid(child, NULL, 0);
 	munmap(area, n * PAGE);
 	go();
+}
+
+/* Where the kernel has no large pages there are 512 small ones. */
+static void run_large(unsigned n)
+{
+	while (n--) {
+		char *map = mmap(NULL, 2 * LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *at;
+
+		if (map == MAP_FAILED)
+			die("mmap: %s", strerror(errno));
+		at = (char *)(((uintptr_t)map + LARGE - 1) & -LARGE);
+		madvise(at, LARGE, MADV_HUGEPAGE); /* refused where there are none */
+		for (unsigned long i = 0; i < LARGE; i += PAGE)
+			*(volatile char *)(at + i) = 1;
+		munmap(map, 2 * LARGE);
+	}
 }
 
 static void file_begin(void)
@@ -750,6 +767,7 @@ const struct row rows[] = {
 	{ "cow-fault", "copy on write after fork, a page", MANY, run_cow_fault, NULL, NULL },
 	{ "file-map", "64 pages of a file mapped, read, unmapped", 32, run_file_map, file_begin, file_end },
 	{ "file-cow", "the same, private and written", 16, run_file_cow, file_begin, file_end },
+	{ "large", "2 MiB mapped for large pages, touched, unmapped", 8, run_large, NULL, NULL },
 	{ "mmap", "16 pages mapped and unmapped, untouched", 200, run_mmap, NULL, NULL },
 	{ "munmap", "munmap, a touched page", MANY, run_munmap, NULL, NULL },
 	{ "mprotect", "mprotect of 1 page, twice", 200, run_mprotect_1, mprotect_begin, mprotect_end },
