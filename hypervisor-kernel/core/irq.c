@@ -135,9 +135,11 @@ static long bind(struct domain *d, const struct guise_irq_bind *req)
 		return rc;
 	}
 	spin_lock(&irq_lock);
-	irqs[req->irq].port = port;
-	if (req->irq < GUISE_IRQ_MSI)
-		arch_gsi_mask(req->irq, false);
+	if (irqs[req->irq].domain == d) { /* its port may be closed again */
+		irqs[req->irq].port = port;
+		if (req->irq < GUISE_IRQ_MSI)
+			arch_gsi_mask(req->irq, false);
+	}
 	spin_unlock(&irq_lock);
 	return port;
 }
@@ -176,6 +178,23 @@ static long msi_take(struct domain *d, const struct handle *h) MUST_HOLD(irq_loc
 	return -ENOSPC;
 }
 
+static long msi_free(struct domain *d, uint64_t n)
+{
+	long rc = 0;
+
+	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, NULL, n, 1))
+		return -EPERM;
+	spin_lock(&irq_lock);
+	if (!irqs[n].allocated)
+		rc = -ENOENT;
+	else if (irqs[n].domain)
+		rc = -EBUSY;
+	else
+		irqs[n].allocated = false;
+	spin_unlock(&irq_lock);
+	return rc;
+}
+
 static long msi_alloc(struct domain *d, guest_ptr_t p, struct guise_msi_alloc *req)
 {
 	struct handle h;
@@ -192,27 +211,10 @@ static long msi_alloc(struct domain *d, guest_ptr_t p, struct guise_msi_alloc *r
 		return n;
 	arch_msi_message(irqs[n].vector, (uint16_t)req->bdf, &req->address, &req->data);
 	if (copy_to_guest(p, req, sizeof(*req))) {
-		irqs[n].allocated = false;
+		msi_free(d, (uint64_t)n);
 		return -EFAULT;
 	}
 	return n;
-}
-
-static long msi_free(struct domain *d, uint64_t n)
-{
-	long rc = 0;
-
-	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, NULL, n, 1))
-		return -EPERM;
-	spin_lock(&irq_lock);
-	if (!irqs[n].allocated)
-		rc = -ENOENT;
-	else if (irqs[n].domain)
-		rc = -EBUSY;
-	else
-		irqs[n].allocated = false;
-	spin_unlock(&irq_lock);
-	return rc;
 }
 
 void irq_free_all(const struct domain *d)
