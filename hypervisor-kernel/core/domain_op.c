@@ -168,13 +168,14 @@ static long op_affinity(struct domain *d, const struct guise_domain_affinity *re
 
 static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
 {
+	const struct vcpu *v = domain_vcpu(d, r->count.vcpu);
+
 	if (r->count.timed > 1 || r->count.zero)
 		return -EINVAL;
-	if (!domain_valid_vcpu(d, r->count.vcpu))
+	if (!v)
 		return -ENOENT;
 	d->timed = r->count.timed;
-	return copy_to_guest(p + offsetof(struct guise_domain_count, crossing), d->vcpu[r->count.vcpu]->crossing,
-			     sizeof(d->vcpu[0]->crossing));
+	return copy_to_guest(p + offsetof(struct guise_domain_count, crossing), v->crossing, sizeof(v->crossing));
 }
 
 /* Bytes of the request; 0: the argument is the handle itself. */

@@ -34,7 +34,8 @@ static void port_move(struct port *p, uint8_t to)
 
 static struct port *port_of(const struct domain *d, uint32_t n)
 {
-	if (n == 0 || n >= NR_PORTS || !d->ports[n / PORTS_PER_PAGE])
+	n &= (uint32_t)mask_below(n, NR_PORTS);
+	if (n == 0 || !d->ports[n / PORTS_PER_PAGE])
 		return NULL;
 	return &d->ports[n / PORTS_PER_PAGE][n % PORTS_PER_PAGE];
 }
@@ -112,7 +113,7 @@ static void raise(struct domain *d, uint32_t n) MUST_HOLD(d->event_lock)
 	if (__atomic_fetch_or(&d->shared->evtchn_pending[n / 64], bit, __ATOMIC_SEQ_CST) & bit)
 		return;
 	d->events_received++;
-	v = domain_valid_vcpu(d, p->vcpu) ? d->vcpu[p->vcpu] : d->vcpu[0];
+	v = d->vcpu[p->vcpu];
 	if (!(__atomic_load_n(&d->shared->evtchn_mask[n / 64], __ATOMIC_SEQ_CST) & bit) && v)
 		upcall(v, n);
 	poll_wake(d, n);
@@ -183,8 +184,7 @@ static int port_close(struct domain *d, uint32_t n)
 			port_move(q, PORT_UNBOUND); /* the same domain may bind again */
 		break;
 	case PORT_VIRQ:
-		if (domain_valid_vcpu(d, p->vcpu))
-			d->vcpu[p->vcpu]->virq_port[p->number] = 0;
+		d->vcpu[p->vcpu]->virq_port[p->number] = 0;
 		if (p->number == VIRQ_DOM_EXC)
 			WRITE_ONCE(dom_exc_domain, NOBODY);
 		break;
@@ -285,14 +285,13 @@ static int bind_virq(struct vcpu *v, evtchn_bind_virq_t *b)
 {
 	const struct port such = { .state = PORT_VIRQ, .vcpu = b->vcpu, .number = b->virq };
 	struct domain *d = v->domain;
-	struct vcpu *target;
+	struct vcpu *target = domain_vcpu(d, b->vcpu);
 	int rc;
 
-	if (b->virq >= ARRAY_SIZE(v->virq_port) || !domain_valid_vcpu(d, b->vcpu))
+	if (b->virq >= ARRAY_SIZE(v->virq_port) || !target)
 		return b->virq >= ARRAY_SIZE(v->virq_port) ? -EINVAL : -ENOENT;
 	if (b->virq == VIRQ_DOM_EXC && (!handle_covers(d, GUISE_HANDLE_MEMORY, NULL, 0, 1) || b->vcpu))
 		return -EPERM;
-	target = d->vcpu[b->vcpu];
 	spin_lock(&d->event_lock);
 	rc = target->virq_port[b->virq] || (b->virq == VIRQ_DOM_EXC && READ_ONCE(dom_exc_domain) != NOBODY) ?
 		   -EEXIST :
@@ -310,7 +309,7 @@ static int bind_ipi(struct vcpu *v, evtchn_bind_ipi_t *b)
 {
 	const struct port such = { .state = PORT_IPI, .vcpu = b->vcpu };
 
-	return domain_valid_vcpu(v->domain, b->vcpu) ? port_open(v->domain, &such, &b->port) : -ENOENT;
+	return domain_vcpu(v->domain, b->vcpu) ? port_open(v->domain, &such, &b->port) : -ENOENT;
 }
 
 static int send(struct vcpu *v, uint32_t n)
@@ -375,7 +374,7 @@ static int bind_vcpu(struct vcpu *v, const evtchn_bind_vcpu_t *b)
 	p = port_of(d, b->port);
 	if (!p || p->state == PORT_FREE || p->state == PORT_VIRQ || p->state == PORT_IPI)
 		rc = -EINVAL;
-	else if (!domain_valid_vcpu(d, b->vcpu))
+	else if (!domain_vcpu(d, b->vcpu))
 		rc = -ENOENT;
 	else
 		p->vcpu = b->vcpu;

@@ -120,6 +120,7 @@ int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, m
 		spin_unlock(&g->lock);
 		return from->state == GUISE_STATE_DYING ? GNTST_bad_domain : GNTST_bad_gntref;
 	}
+	ref &= (uint32_t)mask_below(ref, g->nr_frames * ENTRIES);
 	e = &g->entry[ref / ENTRIES][ref % ENTRIES];
 	u = &g->uses[ref / ENTRIES][ref % ENTRIES];
 	rc = u->reads == 0xffff ? GNTST_no_space : entry_claim(e, user, writable);
@@ -183,12 +184,14 @@ int grant_map_add(struct domain *d, struct grant_map *map)
 int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out)
 {
 	struct grant_table *g = d->grants;
+	struct grant_map *map;
 	int rc = -EINVAL;
 
 	spin_lock(&g->lock);
-	if (n < g->top_map && grant_map_at(g, n)->kind == kind) {
-		*out = *grant_map_at(g, n);
-		grant_map_at(g, n)->kind = GRANT_MAP_GOING;
+	map = n < g->top_map ? grant_map_at(g, n & (uint32_t)mask_below(n, g->top_map)) : NULL;
+	if (map && map->kind == kind) {
+		*out = *map;
+		map->kind = GRANT_MAP_GOING;
 		rc = 0;
 	}
 	spin_unlock(&g->lock);

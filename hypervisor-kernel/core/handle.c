@@ -7,14 +7,19 @@
 #include <core/hypercall.h>
 #include <core/vcpu.h>
 
+/* An index that is none becomes 0, whose kind is always NONE. */
+static uint32_t index_of(uint32_t handle)
+{
+	return handle & (uint32_t)mask_below(handle, NR_HANDLES);
+}
+
 int handle_lookup(struct domain *d, uint32_t index, uint32_t kind, struct handle *out)
 {
 	int rc = -EPERM;
 
-	if (index >= NR_HANDLES || kind == GUISE_HANDLE_NONE)
-		return -EPERM;
+	index = index_of(index);
 	spin_lock(&d->handle_lock);
-	if (d->handles[index].kind == kind) {
+	if (kind != GUISE_HANDLE_NONE && d->handles[index].kind == kind) {
 		*out = d->handles[index];
 		if (kind == GUISE_HANDLE_DOMAIN)
 			domain_ref(out->target);
@@ -60,8 +65,7 @@ int handle_drop(struct domain *d, uint32_t index)
 {
 	struct handle old = { .kind = GUISE_HANDLE_NONE };
 
-	if (index >= NR_HANDLES)
-		return -EPERM;
+	index = index_of(index);
 	spin_lock(&d->handle_lock);
 	old = d->handles[index];
 	d->handles[index] = (struct handle){ .kind = GUISE_HANDLE_NONE };
@@ -115,10 +119,8 @@ static long derive(struct domain *d, const struct guise_handle_derive *req)
 	struct handle h;
 	long rc;
 
-	if (req->parent >= NR_HANDLES)
-		return -EPERM;
 	spin_lock(&d->handle_lock);
-	h = d->handles[req->parent];
+	h = d->handles[index_of(req->parent)];
 	spin_unlock(&d->handle_lock);
 	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ &&
 	    h.kind != GUISE_HANDLE_DEVICE)

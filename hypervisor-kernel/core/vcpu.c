@@ -210,10 +210,9 @@ long hc_set_timer_op(struct vcpu *v, const uint64_t *arg)
 
 /* ---- vcpu_op ---- */
 
-static long vcpu_initialise(struct domain *d, uint32_t id, guest_ptr_t p)
+static long vcpu_initialise(struct vcpu *v, guest_ptr_t p)
 {
 	vcpu_guest_context_t *c;
-	struct vcpu *v = d->vcpu[id];
 	long rc = -EFAULT;
 
 	if (__atomic_exchange_n(&v->claimed, true, __ATOMIC_ACQUIRE))
@@ -329,12 +328,12 @@ long hc_vcpu_op(struct vcpu *self, const uint64_t *arg)
 
 	if (id >= d->max_vcpus)
 		return -ENOENT;
-	if (!d->vcpu[id] && !vcpu_create(d, (uint32_t)id))
+	if (!domain_vcpu(d, id) && !vcpu_create(d, (uint32_t)id))
 		return -ENOMEM;
-	v = d->vcpu[id];
+	v = domain_vcpu(d, id);
 	switch (cmd) {
 	case VCPUOP_initialise:
-		return vcpu_initialise(d, (uint32_t)id, arg[2]);
+		return vcpu_initialise(v, arg[2]);
 	case VCPUOP_up:
 		if (!__atomic_load_n(&v->initialised, __ATOMIC_ACQUIRE))
 			return -EINVAL;

@@ -418,7 +418,7 @@ static void port_check(const struct domain *d, uint32_t n, const struct port *p)
 			       other->remote_port == n,
 		       "port %u of domain %u is bound to one that is not bound to it", n, d->id);
 	if (p->state == PORT_VIRQ)
-		expect(domain_valid_vcpu(d, p->vcpu) && d->vcpu[p->vcpu]->virq_port[p->number] == n,
+		expect(domain_vcpu(d, p->vcpu) && d->vcpu[p->vcpu]->virq_port[p->number] == n,
 		       "port %u of domain %u is of VIRQ %u, which does not know it", n, d->id, p->number);
 }
 

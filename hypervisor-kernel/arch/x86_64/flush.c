@@ -191,10 +191,10 @@ void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 		return;
 	spin_lock(&d->tlb.lock);
 	for (; vcpus; vcpus &= vcpus - 1) {
-		uint32_t id = (uint32_t)__builtin_ctz(vcpus);
+		struct vcpu *v = domain_vcpu(d, (uint32_t)__builtin_ctz(vcpus));
 
-		if (domain_valid_vcpu(d, id))
-			page_refresh(d, d->vcpu[id], va);
+		if (v)
+			page_refresh(d, v, va);
 	}
 	spin_unlock(&d->tlb.lock);
 	page_forget(va);

@@ -25,14 +25,20 @@ bool guest_range_ok(guest_ptr_t p, size_t len)
 	return last < HYPER_START || p >= HYPER_END;
 }
 
+/* p, if it is no address of the kernel's, also ahead of the check. */
+static void *guest_only(guest_ptr_t p)
+{
+	return (void *)(p & ~mask_below(p - HYPER_START, HYPER_END - HYPER_START));
+}
+
 int copy_from_guest(void *dst, guest_ptr_t src, size_t len)
 {
-	return !guest_range_ok(src, len) || uaccess_copy(dst, (const void *)src, len) ? -EFAULT : 0;
+	return !guest_range_ok(src, len) || uaccess_copy(dst, guest_only(src), len) ? -EFAULT : 0;
 }
 
 int copy_to_guest(guest_ptr_t dst, const void *src, size_t len)
 {
-	return !guest_range_ok(dst, len) || uaccess_copy((void *)dst, src, len) ? -EFAULT : 0;
+	return !guest_range_ok(dst, len) || uaccess_copy(guest_only(dst), src, len) ? -EFAULT : 0;
 }
 
 /* What the hardware would find for va in the cached tables with this root, RW as all levels have it; 0: nothing. */

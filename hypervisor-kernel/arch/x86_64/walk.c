@@ -65,7 +65,8 @@ enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned 
 	for (unsigned level = 4;; level--) {
 		uint64_t e;
 
-		if (!frame_owned_by(table, d->id))
+		table = frame_if_owned(table, d->id);
+		if (!table)
 			return WALK_BAD;
 		e = entry_read(table, pt_index(va, level));
 		w->level = level;

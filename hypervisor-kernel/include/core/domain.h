@@ -140,7 +140,8 @@ static inline uint16_t domain_named(const struct domain *d, uint16_t id)
 	for (struct vcpu **each_##v = (d)->vcpu, *v; each_##v < (d)->vcpu + (d)->max_vcpus; each_##v++) \
 		if ((v = *each_##v))
 
-static inline bool domain_valid_vcpu(const struct domain *d, uint32_t n)
+/* d's vCPU n, or NULL. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint64_t n)
 {
-	return n < d->max_vcpus && d->vcpu[n];
+	return n < d->max_vcpus ? d->vcpu[n & mask_below(n, d->max_vcpus)] : NULL;
 }

@@ -33,6 +33,16 @@ typedef uint64_t guest_ptr_t; /* guest virtual address, only copied through	*/
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* All ones if a < b, else 0.  No branch decides it, so what is ANDed with it is harmless also where a CPU runs ahead of
+ * the check (Spectre 1). */
+static inline uint64_t mask_below(uint64_t a, uint64_t b)
+{
+	uint64_t mask;
+
+	__asm__("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(a), "rme"(b) : "cc");
+	return mask;
+}
+
 /* A word of a table that others laid out. */
 #define UNALIGNED(type, p) (((const struct { type v; } __attribute__((packed)) *)(p))->v)
 

@@ -68,6 +68,10 @@ START_TEST(a_frame_beyond_the_table_is_nobodys)
 	ck_assert_ptr_null(frame_of(INVALID_MFN));
 	ck_assert(!frame_owned_by(1024, OWNER_NONE));
 	ck_assert(frame_owned_by(fake_device(), OWNER_NONE));
+	ck_assert_uint_eq(frame_if_owned(1024, OWNER_NONE), 0);
+	ck_assert_uint_eq(frame_if_owned(INVALID_MFN, OWNER_NONE), 0);
+	ck_assert_uint_eq(frame_if_owned(fake_device(), OWNER_NONE), fake_device());
+	ck_assert_uint_eq(frame_if_owned(fake_device(), OWNER_FREE), 0);
 }
 END_TEST
 

@@ -103,8 +103,21 @@ START_TEST(another_domain_gets_the_cpu_behind_a_barrier_where_it_has_one)
 }
 END_TEST
 
+START_TEST(a_mask_is_all_ones_where_the_first_number_is_below_the_second)
+{
+	const uint64_t numbers[] = { 0, 1, 2, 0x7fffffff, 0x80000000, 1ull << 32, INT64_MAX, 1ull << 63, UINT64_MAX };
+
+	for (unsigned a = 0; a < ARRAY_SIZE(numbers); a++)
+		for (unsigned b = 0; b < ARRAY_SIZE(numbers); b++)
+			ck_assert_uint_eq(mask_below(numbers[a], numbers[b]), a < b ? UINT64_MAX : 0);
+	ck_assert_uint_eq(mask_below(numbers[1], 4096), UINT64_MAX);
+	ck_assert_uint_eq(mask_below(numbers[8], 4096), 0);
+}
+END_TEST
+
 SUITE(speculation)
 {
+	tcase_add_test(tc, a_mask_is_all_ones_where_the_first_number_is_below_the_second);
 	tcase_add_test(tc, each_cpu_restricts_branches_once_by_the_register_it_has);
 	tcase_add_test(tc, another_domain_gets_the_cpu_behind_a_barrier_where_it_has_one);
 	tcase_add_test(tc, a_cpu_with_meltdown_is_hidden_from_and_others_if_it_is_wished);
