@@ -91,7 +91,7 @@ $(U)/native/%.o: tests/unit/native/%.c tests/unit.mk
 # ---- the libvirt daemon's files, with a machine that does at once what it is told ----
 UNIT_GUISED_CFLAGS := $(TEST_CFLAGS) -D_GNU_SOURCE -iquote scripts/guised $(shell pkg-config --cflags libxml-2.0 libtirpc 2> /dev/null)
 UNIT_GUISED_LIB := $(addprefix $(U)/guised-lib/, wire.o xml.o file.o def.o def_change.o def_config.o def_device.o def_driver.o error.o log.o loop.o rpc.o client.o calls.o calls_domain.o \
-	calls_device.o stream.o events.o domain.o) $(U)/guised/fake.o
+	calls_device.o calls_stats.o stream.o events.o domain.o) $(U)/guised/fake.o
 UNIT_GUISED_TESTS := $(addprefix $(U)/guised/, def_test.o rpc_test.o)
 
 $(U)/guised-lib/loop.o: UNIT_GUISED_CFLAGS += -Dloop_work=loop_work_in_thread

@@ -7,6 +7,7 @@
 #include "rpc.h"
 
 struct domain;
+struct backend_guest;
 
 enum {
 	CALL_WRITES = 1, /* not on a connection that was opened read-only	*/
@@ -28,6 +29,8 @@ const struct procedure *procedure_find(int number);
 struct domain *call_domain(struct call *call);
 /* The same, and that it runs. */
 struct domain *call_active(struct call *call);
+/* What it uses; zeros of memory and time for one that is off.  -1: an error is kept. */
+int call_usage(struct call *call, struct domain *d, struct backend_guest *g);
 
 /* Is it one of those that these flags of virConnectListAllDomains want? */
 bool domain_fits(const struct domain *d, uint32_t flags);

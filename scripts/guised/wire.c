@@ -3,6 +3,7 @@
  * wire.c - values on the wire, by libtirpc's XDR in memory.
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,22 @@ static bool ensure(struct out *out, size_t len)
 	return true;
 }
 
+int64_t in_param(struct in *in, const char **name)
+{
+	*name = in_string(in);
+	switch (in_i32(in)) {
+	case PARAM_INT:
+		return in_i32(in);
+	case PARAM_UINT:
+		return in_u32(in);
+	case PARAM_LLONG:
+	case PARAM_ULLONG:
+		return (int64_t)in_u64(in);
+	}
+	in->bad = true;
+	return 0;
+}
+
 void out_init(struct out *out, const struct wire_header *h)
 {
 	out->bad = false;
@@ -252,6 +269,39 @@ char *out_finish(struct out *out, size_t *len)
 	xdr_destroy(&out->xdr);
 	out->data = NULL;
 	return data;
+}
+
+void out_param_u64(struct out *out, uint32_t *n, const char *name, uint64_t v)
+{
+	out_string(out, name);
+	out_i32(out, PARAM_ULLONG);
+	out_u64(out, v);
+	++*n;
+}
+
+void out_param_word(struct out *out, uint32_t *n, const char *name, int type, uint32_t v)
+{
+	out_string(out, name);
+	out_i32(out, type);
+	out_u32(out, v);
+	++*n;
+}
+
+void out_param_string(struct out *out, uint32_t *n, const char *name, const char *v)
+{
+	out_string(out, name);
+	out_i32(out, PARAM_STRING);
+	out_string(out, v);
+	++*n;
+}
+
+__attribute__((format(printf, 3, 0))) void out_param_numbered(struct out *out, uint32_t *n, const char *fmt, unsigned i,
+							      uint64_t v)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), fmt, i);
+	out_param_u64(out, n, name, v);
 }
 
 void out_free(struct out *out)

@@ -26,6 +26,9 @@
 enum wire_type { WIRE_CALL, WIRE_REPLY, WIRE_MESSAGE, WIRE_STREAM_DATA };
 enum wire_status { WIRE_OK, WIRE_ERROR, WIRE_CONTINUE };
 
+/* virTypedParameterType */
+enum { PARAM_INT = 1, PARAM_UINT, PARAM_LLONG, PARAM_ULLONG, PARAM_STRING = 7 };
+
 struct wire_header {
 	uint32_t program, version;
 	int32_t procedure;
@@ -64,6 +67,8 @@ const char *in_optional(struct in *in);
 void in_uuid(struct in *in, uint8_t uuid[UUID_BYTES]);
 /* Bytes that were not read yet. */
 size_t in_left(struct in *in);
+/* A number of whichever kind, as 64 bits, and whose it is. */
+int64_t in_param(struct in *in, const char **name);
 void in_header(struct in *in, struct wire_header *h);
 
 void out_init(struct out *out, const struct wire_header *h);
@@ -79,6 +84,12 @@ void out_bytes(struct out *out, const void *data, size_t len);	/* as they are: a
 /* A place for a word that is known only later. */
 size_t out_mark(struct out *out);
 void out_patch(struct out *out, size_t mark, uint32_t v);
+/* Typed parameters, each of which *n counts; the name of a numbered one has a %u in it. */
+void out_param_u64(struct out *out, uint32_t *n, const char *name, uint64_t v);
+void out_param_word(struct out *out, uint32_t *n, const char *name, int type, uint32_t v);
+void out_param_string(struct out *out, uint32_t *n, const char *name, const char *v);
+__attribute__((format(printf, 3, 0))) void out_param_numbered(struct out *out, uint32_t *n, const char *fmt, unsigned i,
+							      uint64_t v);
 /* Set the length.  Gives the message away: *len bytes for free(); NULL if it is bad. */
 char *out_finish(struct out *out, size_t *len);
 void out_free(struct out *out);
