@@ -2,7 +2,7 @@
 VMM := $(B)/vmm/vmm
 ALL += $(VMM)
 
-VMM_OBJS := $(addprefix $(B)/vmm/, main.o config.o driver.o supervise.o patience.o guest.o domain.o pvguest.o native.o elf.o \
+VMM_OBJS := $(addprefix $(B)/vmm/, main.o config.o driver.o supervise.o patience.o guest.o guest_store.o domain.o pvguest.o native.o elf.o \
 	store.o store_tree.o store_tx.o store_watch.o store_wire.o peer.o console.o log.o json.o control.o command.o profile.o pci.o slot.o shelf.o power.o acpi.o archive.o) \
 	$(B)/drivers-vm/obj/virtio/virtio_cap.o
 
