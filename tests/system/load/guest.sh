@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # In the guest: TIME seconds of parallel work, one kind after the other, then all at once.  A line for each that goes wrong.
 # shellcheck shell=sh disable=SC2317
-part=$((TIME / 13)) wrong=0 n=$(nproc)
+part=$((TIME / 14)) wrong=0 n=$(nproc)
 [ "$n" = "$VCPUS" ] || { echo "there are $n CPUs"; wrong=1; }
 dmesg --level=emerg,alert,crit,err,warn > /run/before
 
@@ -18,6 +18,21 @@ messages() {
 		hackbench -g 2 -l 50 && hackbench -g 2 -l 50 -p -T || return 1
 	done
 }
+
+# A tree of C files, as many at once as there are CPUs; each time it comes to the same.
+builds() (
+	mkdir -p /root/tree && cd /root/tree && tar -xf /run/guise/tree.tar || exit
+	end=$(($(date +%s) + $1))
+	while [ "$(date +%s)" -lt "$end" ]; do
+		# shellcheck disable=SC2016 # expanded by the inner shell
+		find runtime hypervisor-kernel/lib -name '*.c' -print0 | xargs -0 -P "$n" -n 1 sh -c 'exec gcc -std=gnu11 -O2 -ffreestanding \
+			-mno-sse -fno-pic -Iruntime/include -Ihypervisor-kernel/abi -Ihypervisor-kernel/lib -Iinclude -c -o "$0.o" "$0"' || exit
+		find . -name '*.o' -exec sha256sum {} + | sort > sums.new
+		[ -e sums ] || cp sums.new sums
+		cmp sums sums.new && [ -s sums ] || exit
+		find . -name '*.o' -delete
+	done
+)
 
 files() {
 	gcc -O2 -o /root/file /run/guise/file.c || return
@@ -54,6 +69,7 @@ stress mmap stress-ng --mmap 4 --mmap-bytes 32M
 stress madvise stress-ng --madvise 4
 stress signals stress-ng --sigq 2 --signest 2
 does hackbench messages "$part" || wrong=1
+does gcc builds "$part" || wrong=1
 does files files "$part" || wrong=1
 does xz-again packed "$part" & packer=$!
 does hackbench-again messages "$part" & talker=$!
