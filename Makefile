@@ -27,7 +27,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # What the goals need is installed first; that takes no time when it is there.
 GOALS := $(filter-out clean help,$(or $(MAKECMDGOALS),all))
-NEEDS := $(if $(GOALS),build) $(if $(filter test% fuzz% coverage faults hostile,$(GOALS)),test) $(if $(filter lint% test,$(GOALS)),lint) \
+NEEDS := $(if $(GOALS),build) $(if $(filter test% fuzz% coverage faults hostile selftests,$(GOALS)),test) $(if $(filter lint% test,$(GOALS)),lint) \
 	$(if $(filter bench% faults,$(GOALS)),bench)
 INSTALLED := $(if $(strip $(NEEDS)),$(shell scripts/deps $(NEEDS) >&2 || echo no))
 $(if $(INSTALLED),$(error packages are missing))

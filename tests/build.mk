@@ -8,4 +8,5 @@ include tests/lint.mk
 include tests/bench.mk
 include tests/faults.mk
 include tests/hostile.mk
+include tests/selftests.mk
 include tests/debug.mk

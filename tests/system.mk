@@ -143,7 +143,7 @@ test-system: $(CHECKED_ALL) $(S)/archive.cpio $(S)/many/tiny ## all of these
 test-model: ## how rings are adopted, checked with SPIN
 	$(Q)B=$(B) tests/model/run
 
-test: $(CHECKED_ALL) $(S)/archive.cpio $(S)/many/tiny $(L)/lockstep ## all that ends in a verdict: lint, test-unit, test-lockstep, test-broken, test-model, test-system
-	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit test-lockstep test-broken test-model lint)
+test: $(CHECKED_ALL) $(S)/archive.cpio $(S)/many/tiny $(L)/lockstep ## all that ends in a verdict: lint, test-unit, test-lockstep, test-broken, test-model, test-selftests, test-system
+	+$(Q)tests/sum $(call submakes,$(SYSTEM_TESTS) test-unit test-lockstep test-broken test-model test-selftests lint)
 
 -include $(JUDGE_OBJS:.o=.d) $(CLAIM_OBJS:.o=.d) $(RINGS_OBJS:.o=.d) $(TINY_OBJS:.o=.d)
