@@ -21,7 +21,7 @@ one() {
 	timeout -k 10 "$LIMIT" "$@" < /dev/null > /tmp/out 2>&1
 	status=$?
 	head -c 200000 /tmp/out
-	dmesg -c | grep -E 'WARNING:|BUG:|BUG |Oops|Bad page|bad pmd' | sed 's/^\[[^]]*\] /selftest kernel /'
+	dmesg -c | grep -E 'WARNING:|BUG:|BUG |Oops|\[#[0-9]+\]|Bad page|bad pmd' | sed 's/^\[[^]]*\] /selftest kernel /'
 	printf '\nselftest end %s %s\n' "$status" "$name"
 	return $status
 }

@@ -18,7 +18,7 @@ def verdict(status):
     """Of an exit status, by kselftest's rules and those of timeout(1)."""
     if status in (124, 137):
         return 'timeout'
-    if status > 128:
+    if 128 < status <= 192:
         return f'signal {status - 128}'
     return {0: 'pass', 4: 'skip'}.get(status, f'fail {status}')
 
