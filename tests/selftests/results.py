@@ -100,7 +100,7 @@ class Comparison:
                     self.known.append((name, before[0], now, row[3]))
                 else:
                     self.unknown.append((name, before[0], now))
-        self.unused = [r for r in reasons if r not in used]
+        self.unused = [r for r in reasons if r not in used and r[2] != '*']  # * on Guise: now and then
 
     @staticmethod
     def kind(name):
