@@ -40,7 +40,7 @@ extern mfn_t frame_max;		  /* first frame number that is not in the table	*/
 
 static inline struct frame *frame_of(mfn_t m)
 {
-	return m < frame_max ? &frame_table[m & mask_below(m, frame_max)] : NULL;
+	return m < frame_max ? &frame_table[m] : NULL;
 }
 
 static inline uint16_t frame_owner(const struct frame *f)
@@ -51,13 +51,13 @@ static inline uint16_t frame_owner(const struct frame *f)
 /* Is m a RAM frame that the domain owns?  The question behind every cached translation. */
 static inline bool frame_owned_by(mfn_t m, uint16_t domid)
 {
-	return m < frame_max && frame_owner(frame_of(m)) == domid;
+	return m < frame_max && frame_owner(&frame_table[m]) == domid;
 }
 
 /* The same for a frame that is read then, and what it says followed: m, or 0, which is no domain's, also ahead of checks. */
 static inline mfn_t frame_if_owned(mfn_t m, uint16_t domid)
 {
-	return m < frame_max ? m & mask_below(frame_owner(frame_of(m)) ^ domid, 1) : 0;
+	return m < frame_max ? m & mask_below(frame_owner(&frame_table[m]) ^ domid, 1) : 0;
 }
 
 /* Count one outside use.  -EPERM: not owner's; -EOVERFLOW. */
