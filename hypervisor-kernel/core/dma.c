@@ -10,54 +10,29 @@
 #include <core/hypercall.h>
 #include <core/vcpu.h>
 
-/* GNTST_*; *from is counted, and stays so for the next one. */
-static int map_one(struct domain *d, struct domain **from, struct guise_dma_map *op)
-{
-	struct grant_map map = { .from = op->domid, .kind = GRANT_MAP_DMA, .ref = op->ref };
-	int rc, n;
-
-	map.writable = !(op->flags & GUISE_DMA_RDONLY);
-	if (op->flags & ~GUISE_DMA_RDONLY)
-		return GNTST_general_error;
-	*from = domain_get_next(*from, op->domid);
-	if (!*from || *from == d)
-		return GNTST_bad_domain;
-	rc = grant_pin(*from, op->ref, d->id, map.writable, &map.m);
-	if (rc)
-		return rc;
-	n = grant_map_add(d, &map);
-	if (n < 0) {
-		grant_unpin(*from, op->ref, map.writable, map.m);
-		return GNTST_no_space;
-	}
-	op->cookie = (uint32_t)n;
-	op->bus = map.va;
-	return GNTST_okay;
-}
-
 static void dma_map(struct domain *d, struct guise_dma_map *op, uint64_t count)
 {
-	struct domain *from = NULL;
+	for (uint64_t i = 0, nr; i < count; i += MAX(nr, 1)) {
+		struct domain *from = domain_get(op[i].domid);
 
-	for (uint64_t i = 0; i < count; i++)
-		op[i].status = map_one(d, &from, &op[i]);
-	domain_put(from);
+		nr = from && from != d && from->grants ? grant_map_dma(d, from, &op[i], count - i) : 0;
+		if (!nr)
+			op[i].status = op[i].flags & ~GUISE_DMA_RDONLY ? GNTST_general_error : GNTST_bad_domain;
+		domain_put(from);
+	}
 	iommu_entered(d);
 }
 
 /* All that are right up to the first that is not: one flush for them all. */
-static long dma_unmap(struct domain *d, const uint32_t *cookies, uint64_t count)
+static long dma_unmap(struct domain *d, uint32_t *cookies, uint64_t count)
 {
-	struct grant_map map[GUISE_DMA_BATCH];
-	uint64_t n = 0;
+	uint64_t nr = grant_map_take(d, GRANT_MAP_DMA, cookies, count);
 
-	for (; n < count && !grant_map_take(d, cookies[n], GRANT_MAP_DMA, &map[n]); n++)
-		iommu_ungrant(d, cookies[n]);
-	if (n) {
-		iommu_flush(d);
-		grant_map_end(d, cookies, map, n);
-	}
-	return n == count ? 0 : -EINVAL;
+	for (uint64_t i = 0; i < nr; i++)
+		iommu_ungrant(d, cookies[i]);
+	iommu_flush(d);
+	grant_map_end(d, cookies, nr);
+	return nr == count ? 0 : -EINVAL;
 }
 
 long hc_dma_op(struct vcpu *v, const uint64_t *arg)

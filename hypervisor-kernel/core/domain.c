@@ -58,14 +58,6 @@ struct domain *domain_get(uint16_t id)
 	return d;
 }
 
-struct domain *domain_get_next(struct domain *d, uint16_t id)
-{
-	if (d && d->id == id)
-		return d;
-	domain_put(d);
-	return domain_get(id);
-}
-
 void domain_ref(struct domain *d)
 {
 	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);

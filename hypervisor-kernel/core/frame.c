@@ -8,19 +8,6 @@
 struct frame *frame_table;
 mfn_t frame_max;
 
-int frame_hold(struct frame *f, uint16_t owner)
-{
-	uint64_t old = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
-
-	do {
-		if (FRAME_OWNER(old) != owner)
-			return -EPERM;
-		if (FRAME_HOLDS(old) == FRAME_HOLDS_MAX)
-			return -EOVERFLOW;
-	} while (!__atomic_compare_exchange_n(&f->state, &old, old + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-	return 0;
-}
-
 void frame_release(struct frame *f)
 {
 	BUG_ON(FRAME_HOLDS(__atomic_fetch_sub(&f->state, 1, __ATOMIC_RELEASE)) == 0);

@@ -14,6 +14,7 @@
 
 #define ENTRIES	     (PAGE_SIZE / sizeof(grant_entry_v1_t))
 #define FIRST_FRAMES 4
+#define INLINE	     inline __attribute__((always_inline))
 
 static int grow(struct domain *d, uint32_t nr)
 {
@@ -34,8 +35,7 @@ static int grow(struct domain *d, uint32_t nr)
 		spin_lock(&g->lock);
 		g->uses[g->nr_frames] = u;
 		g->mfn[g->nr_frames] = m;
-		g->entry[g->nr_frames] = mfn_to_virt(m);
-		g->nr_frames++;
+		g->entry[g->nr_frames++] = mfn_to_virt(m);
 		spin_unlock(&g->lock);
 	}
 	__atomic_store_n(&g->growing, false, __ATOMIC_RELEASE);
@@ -73,23 +73,7 @@ void grant_free(struct domain *d)
 
 /* ---- entries ---- */
 
-/* Flags and domain id of an entry change together: the granter revokes with a compare-and-swap. */
-static int entry_claim(grant_entry_v1_t *e, uint16_t user, bool writable)
-{
-	uint32_t *word = (uint32_t *)e;
-	uint32_t old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-	uint32_t bits = GTF_reading | (writable ? GTF_writing : 0);
-
-	do {
-		if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != user)
-			return GNTST_bad_gntref;
-		if (writable && (old & GTF_readonly))
-			return GNTST_general_error;
-	} while (!__atomic_compare_exchange_n(word, &old, old | bits, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-	return GNTST_okay;
-}
-
-static void use_end(struct grant_table *g, uint32_t ref, bool writable)
+static INLINE void use_end(struct grant_table *g, uint32_t ref, bool writable)
 {
 	struct grant_uses *u = &g->uses[ref / ENTRIES][ref % ENTRIES];
 	uint16_t clear = 0;
@@ -106,60 +90,79 @@ static void use_end(struct grant_table *g, uint32_t ref, bool writable)
 	__atomic_fetch_and(&g->entry[ref / ENTRIES][ref % ENTRIES].flags, (uint16_t)~clear, __ATOMIC_RELEASE);
 }
 
-int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, mfn_t *m)
+/* As grant_pin(), with the granter's lock: it is taken once for many. */
+static INLINE int use_begin(struct domain *from, uint32_t ref, uint16_t user, bool writable, uint32_t *m)
+	MUST_HOLD(from->grants->lock)
 {
+	uint32_t bits = GTF_reading | (writable ? GTF_writing : 0), old, *word;
 	struct grant_table *g = from->grants;
-	grant_entry_v1_t *e;
 	struct grant_uses *u;
-	int rc;
+	grant_entry_v1_t *e;
+	struct frame *f;
 
-	if (!g)
+	if (from->state == GUISE_STATE_DYING)
 		return GNTST_bad_domain;
-	spin_lock(&g->lock);
-	if (from->state == GUISE_STATE_DYING || ref >= g->nr_frames * ENTRIES) {
-		spin_unlock(&g->lock);
-		return from->state == GUISE_STATE_DYING ? GNTST_bad_domain : GNTST_bad_gntref;
-	}
+	if (ref >= g->nr_frames * ENTRIES)
+		return GNTST_bad_gntref;
 	ref &= (uint32_t)mask_below(ref, g->nr_frames * ENTRIES);
 	e = &g->entry[ref / ENTRIES][ref % ENTRIES];
 	u = &g->uses[ref / ENTRIES][ref % ENTRIES];
-	rc = u->reads == 0xffff ? GNTST_no_space : entry_claim(e, user, writable);
-	if (!rc) {
-		struct frame *f;
-
-		g->nr_used += !u->reads++;
-		u->writes = (uint16_t)(u->writes + writable);
-		*m = __atomic_load_n(&e->frame, __ATOMIC_ACQUIRE);
-		f = frame_of(*m);
-		if (!f || (f->flags & FRAME_SHARED) || frame_hold(f, from->id)) {
-			use_end(g, ref, writable);
-			rc = GNTST_bad_page;
-		}
+	if (u->reads == 0xffff)
+		return GNTST_no_space;
+	/* Flags and domain id of an entry change together: the granter revokes with a compare-and-swap. */
+	word = (uint32_t *)e;
+	old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	do {
+		if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != user)
+			return GNTST_bad_gntref;
+		if (writable && (old & GTF_readonly))
+			return GNTST_general_error;
+	} while (!__atomic_compare_exchange_n(word, &old, old | bits, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	g->nr_used += !u->reads++;
+	u->writes = (uint16_t)(u->writes + writable);
+	*m = __atomic_load_n(&e->frame, __ATOMIC_ACQUIRE);
+	f = frame_of(*m);
+	if (!f || (f->flags & FRAME_SHARED) || frame_hold(f, from->id)) {
+		use_end(g, ref, writable);
+		return GNTST_bad_page;
 	}
-	spin_unlock(&g->lock);
+	return GNTST_okay;
+}
+
+/* The frames with the entries of a dying domain may be gone already; it passes this lock first. */
+static INLINE void unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m) MUST_HOLD(from->grants->lock)
+{
+	if (from->state != GUISE_STATE_DYING)
+		use_end(from->grants, ref, writable);
+	frame_release(&frame_table[m]);
+}
+
+int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, uint32_t *m)
+{
+	int rc;
+
+	if (!from->grants)
+		return GNTST_bad_domain;
+	spin_lock(&from->grants->lock);
+	rc = use_begin(from, ref, user, writable, m);
+	spin_unlock(&from->grants->lock);
 	return rc;
 }
 
 void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m)
 {
-	struct grant_table *g = from->grants;
-
-	/* The frames with the entries of a dying domain may be gone already; it passes this lock first. */
-	spin_lock(&g->lock);
-	if (from->state != GUISE_STATE_DYING)
-		use_end(g, ref, writable);
-	frame_release(frame_of(m));
-	spin_unlock(&g->lock);
+	spin_lock(&from->grants->lock);
+	unpin(from, ref, writable, m);
+	spin_unlock(&from->grants->lock);
 }
 
 /* ---- what a domain uses of others ---- */
 
-int grant_map_add(struct domain *d, struct grant_map *map)
+/* A number that was free, counted as used; or GRANT_MAX_MAPS: there is no room. */
+static INLINE uint32_t map_number(struct domain *d) MUST_HOLD(d->grants->lock)
 {
 	struct grant_table *g = d->grants;
-	int rc = -ENOSPC;
 
-	spin_lock(&g->lock);
 	for (uint32_t n = g->low_map; n < GRANT_MAX_MAPS; n++) {
 		struct grant_map **page = &g->map[n / GRANT_MAPS_PER_PAGE];
 
@@ -167,62 +170,93 @@ int grant_map_add(struct domain *d, struct grant_map *map)
 			break;
 		if (grant_map_at(g, n)->kind != GRANT_MAP_FREE)
 			continue;
-		/* With the lock: nobody can undo it before the device reaches it. */
-		if (map->kind == GRANT_MAP_DMA)
-			map->va = iommu_grant(d, n, map->m, map->writable);
-		*grant_map_at(g, n) = *map;
 		g->nr_maps++;
 		g->low_map = n + 1;
 		g->top_map = MAX(g->top_map, n + 1);
-		rc = (int)n;
-		break;
+		return n;
 	}
-	spin_unlock(&g->lock);
-	return rc;
+	return GRANT_MAX_MAPS;
 }
 
-int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out)
+static void lock_both(struct domain *a, struct domain *b) TAKES(a->grants->lock, b->grants->lock) NO_LOCK_CHECK
+{
+	spin_lock(&MIN(a->grants, b->grants)->lock);
+	spin_lock(&MAX(a->grants, b->grants)->lock);
+}
+
+uint64_t grant_map_dma(struct domain *d, struct domain *from, struct guise_dma_map *op, uint64_t most)
 {
 	struct grant_table *g = d->grants;
-	struct grant_map *map;
-	int rc = -EINVAL;
+	uint16_t granter = op->domid;
+	uint64_t nr = 0;
+
+	/* Once for all.  Nobody can undo what is mapped before the device reaches it. */
+	lock_both(d, from);
+	for (; nr < most && op->domid == granter && !(op->flags & ~GUISE_DMA_RDONLY); nr++, op++) {
+		bool writable = !op->flags;
+		uint32_t m, n;
+
+		op->status = use_begin(from, op->ref, d->id, writable, &m);
+		if (op->status)
+			continue;
+		n = map_number(d);
+		if (n == GRANT_MAX_MAPS) {
+			unpin(from, op->ref, writable, m);
+			op->status = GNTST_no_space;
+			continue;
+		}
+		*grant_map_at(g, n) = (struct grant_map){ granter, GRANT_MAP_DMA, writable, op->ref, .m = m };
+		op->cookie = n;
+		op->bus = iommu_grant(d, n, m, writable);
+	}
+	spin_unlock(&from->grants->lock);
+	spin_unlock(&d->grants->lock);
+	return nr;
+}
+
+uint64_t grant_map_take(struct domain *d, uint8_t kind, uint32_t *n, uint64_t nr)
+{
+	struct grant_table *g = d->grants;
+	uint64_t i = 0;
 
 	spin_lock(&g->lock);
-	map = n < g->top_map ? grant_map_at(g, n & (uint32_t)mask_below(n, g->top_map)) : NULL;
-	if (map && map->kind == kind) {
-		*out = *map;
-		map->kind = GRANT_MAP_GOING;
-		rc = 0;
+	for (; i < nr && n[i] < g->top_map; i++) {
+		n[i] &= (uint32_t)mask_below(n[i], g->top_map);
+		if (grant_map_at(g, n[i])->kind != kind)
+			break;
+		grant_map_at(g, n[i])->kind = GRANT_MAP_GOING;
 	}
 	spin_unlock(&g->lock);
-	return rc;
+	return i;
 }
 
-void grant_map_end(struct domain *d, const uint32_t *n, const struct grant_map *map, uint64_t nr)
+void grant_map_end(struct domain *d, const uint32_t *n, uint64_t nr)
 {
 	struct grant_table *g = d->grants;
-	struct domain *from = NULL;
 
-	for (uint64_t i = 0; i < nr; i++) {
-		from = domain_get_next(from, map[i].from);
+	for (uint64_t i = 0; i < nr;) {
+		struct grant_map *map = grant_map_at(g, n[i]);
+		uint16_t granter = map->from;
+		struct domain *from = domain_get(granter);
+
 		BUG_ON(!from); /* a held frame keeps its owner listed */
-		grant_unpin(from, map[i].ref, map[i].writable, map[i].m);
+		lock_both(d, from);
+		do {
+			unpin(from, map->ref, map->writable, map->m);
+			map->kind = GRANT_MAP_FREE;
+			g->low_map = MIN(g->low_map, n[i]);
+			g->nr_maps--;
+		} while (++i < nr && (map = grant_map_at(g, n[i]))->from == granter);
+		while (g->top_map && grant_map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
+			g->top_map--;
+		spin_unlock(&from->grants->lock);
+		spin_unlock(&d->grants->lock);
+		domain_put(from);
 	}
-	domain_put(from);
-	spin_lock(&g->lock);
-	for (uint64_t i = 0; i < nr; i++) {
-		grant_map_at(g, n[i])->kind = GRANT_MAP_FREE;
-		g->low_map = MIN(g->low_map, n[i]);
-	}
-	g->nr_maps -= (uint32_t)nr;
-	while (g->top_map && grant_map_at(g, g->top_map - 1)->kind == GRANT_MAP_FREE)
-		g->top_map--;
-	spin_unlock(&g->lock);
 }
 
 long grant_unmap_all(struct domain *d)
 {
-	struct grant_map map;
 	bool mapped = false;
 
 	if (!d->grants)
@@ -243,8 +277,8 @@ long grant_unmap_all(struct domain *d)
 	if (mapped)
 		tlb_drop_all(d);
 	for (uint32_t n = d->grants->top_map; n-- > 0;)
-		if (!grant_map_take(d, n, GRANT_MAP_DMA, &map)) {
-			grant_map_end(d, &n, &map, 1);
+		if (grant_map_take(d, GRANT_MAP_DMA, &n, 1)) {
+			grant_map_end(d, &n, 1);
 			if (arch_irq_waiting(4))
 				return HC_CONTINUE;
 		}
@@ -277,31 +311,36 @@ bool grant_slot_allows(struct domain *d, mfn_t table, uint32_t index, mfn_t m, b
 static int map_ref(struct vcpu *v, gnttab_map_grant_ref_t *op)
 {
 	struct grant_map map = { .from = op->dom, .kind = GRANT_MAP_CPU, .ref = op->ref, .va = op->host_addr };
-	struct domain *from;
-	int n, rc = GNTST_bad_domain;
+	struct domain *d = v->domain, *from;
+	int rc = GNTST_bad_domain;
+	uint32_t n;
 
 	op->handle = ~0u;
 	if ((op->flags & ~(uint32_t)(GNTMAP_host_map | GNTMAP_readonly)) || !(op->flags & GNTMAP_host_map))
 		return GNTST_general_error;
 	map.writable = !(op->flags & GNTMAP_readonly);
 	from = domain_get(op->dom);
-	if (!from || from == v->domain)
+	if (!from || from == d)
 		goto out;
-	rc = grant_pin(from, op->ref, v->domain->id, map.writable, &map.m);
+	rc = grant_pin(from, op->ref, d->id, map.writable, &map.m);
 	if (rc)
 		goto out;
 	if (arch_map_grant(v, map.va, map.m, map.writable, &map.table, &map.index)) {
 		rc = GNTST_bad_virt_addr;
 		goto unpin;
 	}
-	n = grant_map_add(v->domain, &map);
-	if (n < 0) {
-		arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
+	spin_lock(&d->grants->lock);
+	n = map_number(d);
+	if (n < GRANT_MAX_MAPS)
+		*grant_map_at(d->grants, n) = map;
+	spin_unlock(&d->grants->lock);
+	if (n == GRANT_MAX_MAPS) {
+		arch_unmap_grant(d, map.va, map.table, map.index, map.m);
 		rc = GNTST_no_space;
 		goto unpin;
 	}
-	op->handle = (grant_handle_t)n;
-	op->dev_bus_addr = map.m << PAGE_SHIFT;
+	op->handle = n;
+	op->dev_bus_addr = (uint64_t)map.m << PAGE_SHIFT;
 	goto out;
 unpin:
 	grant_unpin(from, op->ref, map.writable, map.m);
@@ -312,18 +351,20 @@ out:
 
 static int unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
 {
-	struct grant_map map;
+	uint32_t n = op->handle;
+	const struct grant_map *map;
 
-	if (grant_map_take(v->domain, op->handle, GRANT_MAP_CPU, &map))
+	if (!grant_map_take(v->domain, GRANT_MAP_CPU, &n, 1))
 		return GNTST_bad_handle;
-	arch_unmap_grant(v->domain, map.va, map.table, map.index, map.m);
-	grant_map_end(v->domain, &op->handle, &map, 1);
+	map = grant_map_at(v->domain->grants, n);
+	arch_unmap_grant(v->domain, map->va, map->table, map->index, map->m);
+	grant_map_end(v->domain, &n, 1);
 	return GNTST_okay;
 }
 
 struct side {
 	struct domain *d;
-	mfn_t m;
+	uint32_t m;
 	bool by_ref, writable;
 	uint32_t ref;
 };
@@ -341,10 +382,10 @@ static int side_open(struct vcpu *v, struct side *s, const struct gnttab_copy_pt
 		s->ref = p->u.ref;
 		rc = grant_pin(s->d, s->ref, v->domain->id, writable, &s->m);
 	} else {
-		s->m = p->u.gmfn;
+		s->m = (uint32_t)p->u.gmfn;
 		if (s->d != v->domain)
 			rc = GNTST_permission_denied;
-		else if (!frame_of(s->m) || frame_hold(frame_of(s->m), s->d->id))
+		else if (!frame_of(p->u.gmfn) || frame_hold(frame_of(p->u.gmfn), s->d->id))
 			rc = GNTST_bad_page;
 	}
 	if (rc) {

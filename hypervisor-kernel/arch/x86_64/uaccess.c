@@ -16,9 +16,7 @@ bool guest_range_ok(guest_ptr_t p, size_t len)
 {
 	guest_ptr_t last = p + len - 1;
 
-	if (p >= HYPER_END && last >= p) /* most of them: the guest kernel's own data */
-		return true;
-	if (!len)
+	if ((p >= HYPER_END && last >= p) || !len) /* the first: most of them, the guest kernel's own data */
 		return true;
 	if (last < p || !canonical(p) || !canonical(last) || (int64_t)(p ^ last) < 0)
 		return false;

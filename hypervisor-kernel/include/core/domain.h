@@ -94,8 +94,6 @@ struct domain {
 
 /* A reference to the living domain with this id, or NULL. */
 struct domain *domain_get(uint16_t id);
-/* ... instead of d, which is counted, or NULL: most often the same. */
-struct domain *domain_get_next(struct domain *d, uint16_t id);
 void domain_ref(struct domain *d);
 void domain_put(struct domain *d); /* or NULL */
 

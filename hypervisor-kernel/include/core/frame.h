@@ -61,7 +61,19 @@ static inline mfn_t frame_if_owned(mfn_t m, uint16_t domid)
 }
 
 /* Count one outside use.  -EPERM: not owner's; -EOVERFLOW. */
-int frame_hold(struct frame *f, uint16_t owner);
+static inline int frame_hold(struct frame *f, uint16_t owner)
+{
+	uint64_t old = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
+
+	do {
+		if (FRAME_OWNER(old) != owner)
+			return -EPERM;
+		if (FRAME_HOLDS(old) == FRAME_HOLDS_MAX)
+			return -EOVERFLOW;
+	} while (!__atomic_compare_exchange_n(&f->state, &old, old + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return 0;
+}
+
 void frame_release(struct frame *f);
 /* Change the owner.  -EPERM: not from's; -EBUSY: held.  The caller dropped cached translations. */
 int frame_give(struct frame *f, uint16_t from, uint16_t to);

@@ -9,6 +9,7 @@
 #include <xen/grant_table.h>
 
 struct domain;
+struct guise_dma_map;
 
 #define GRANT_MAX_FRAMES 64   /* 512 entries each			*/
 #define GRANT_MAX_MAPS	 4096 /* mappings and pins of one domain	*/
@@ -22,8 +23,8 @@ long grant_unmap_all(struct domain *d);
 void grant_free(struct domain *d);
 
 /* Take one use of entry ref of from's table on behalf of user: the entry must name user, allow the
- * access, and name a frame of from's.  GNTST_okay and *m, or a GNTST_* error.  Undo with grant_unpin. */
-int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, mfn_t *m);
+ * access, and name a frame of from's: *m, as wide as an entry has it.  GNTST_okay, or a GNTST_* error.  Undo with grant_unpin. */
+int grant_pin(struct domain *from, uint32_t ref, uint16_t user, bool writable, uint32_t *m);
 void grant_unpin(struct domain *from, uint32_t ref, bool writable, mfn_t m);
 
 /* A pin remembered by the domain that uses it; the number is what the user calls it by. */
@@ -32,10 +33,10 @@ struct grant_map {
 	uint8_t kind;  /* GRANT_MAP_*				*/
 	uint8_t writable;
 	uint32_t ref;
-	mfn_t m;
-	uint64_t va; /* GRANT_MAP_CPU: where, _DMA: for the device	*/
-	mfn_t table; /* and in which entry			*/
-	uint32_t index;
+	uint32_t m;	/* the frame, as an entry names it		*/
+	uint32_t index; /* GRANT_MAP_CPU: in which entry ...		*/
+	mfn_t table;	/* ... of which table				*/
+	uint64_t va;	/* and where				*/
 };
 
 enum { GRANT_MAP_FREE, GRANT_MAP_CPU, GRANT_MAP_DMA, GRANT_MAP_GOING };
@@ -67,9 +68,11 @@ static inline struct grant_map *grant_map_at(const struct grant_table *g, uint32
 	return &g->map[n / GRANT_MAPS_PER_PAGE][n % GRANT_MAPS_PER_PAGE];
 }
 
-/* Remember *map for d; its number or -ENOSPC.  From then on d's devices reach one of GRANT_MAP_DMA. */
-int grant_map_add(struct domain *d, struct grant_map *map);
-/* Take mapping n of that kind out of use (it becomes GRANT_MAP_GOING): its content, or -EINVAL. */
-int grant_map_take(struct domain *d, uint32_t n, uint8_t kind, struct grant_map *out);
-/* Undo the pins of nr of them and free the numbers. */
-void grant_map_end(struct domain *d, const uint32_t *n, const struct grant_map *map, uint64_t nr);
+/* Pin for d's devices what op[] asks of from, another domain, which op[0] names and which has a table: how many it were,
+ * each of which has a status now.  Those up to the next domain's, or to flags that there are not. */
+uint64_t grant_map_dma(struct domain *d, struct domain *from, struct guise_dma_map *op, uint64_t most);
+/* Take nr mappings of that kind out of use (they become GRANT_MAP_GOING, the caller's): how many, up to the first that is
+ * none.  The numbers are bounded, also ahead of checks. */
+uint64_t grant_map_take(struct domain *d, uint8_t kind, uint32_t *n, uint64_t nr);
+/* Undo the pins of those that were taken and free the numbers. */
+void grant_map_end(struct domain *d, const uint32_t *n, uint64_t nr);

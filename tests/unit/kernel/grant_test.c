@@ -212,7 +212,7 @@ START_TEST(an_entry_that_changes_while_it_is_claimed_lends_what_it_said)
 	unsigned got = 0, refused = 0, turns = 0, last = ~0u, now;
 	time_t began = time(NULL);
 	pthread_t thread;
-	mfn_t m;
+	uint32_t m;
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, lender, NULL), 0);
 	/* Both at once, as often as that happens within some seconds. */
@@ -395,6 +395,65 @@ START_TEST(a_bad_dma_element_fails_alone)
 }
 END_TEST
 
+START_TEST(a_batch_for_a_device_may_name_granters_in_turn)
+{
+	struct guise_dma_map dma[6] = { { .domid = 5, .ref = 8 },
+					{ .domid = 7, .ref = 8 },
+					{ .domid = 7, .ref = 8, .flags = GUISE_DMA_RDONLY },
+					{ .domid = 7, .ref = 8, .flags = 0x80 },
+					{ .domid = 6, .ref = 8 },
+					{ .domid = 5, .ref = 9, .flags = GUISE_DMA_RDONLY } };
+	static const int32_t want[6] = { [3] = GNTST_general_error, [4] = GNTST_bad_domain };
+	grant_entry_v1_t *others = mfn_to_virt(grant_frame(third.d, 0));
+	uint32_t cookie[4];
+
+	offer(8, 6, 3, 0);
+	offer(9, 6, 4, GTF_readonly);
+	others[8] = (grant_entry_v1_t){ GTF_permit_access, 6, (uint32_t)third.mfn[3] };
+	ck_assert_int_eq(hc(user.v, GUISE_HC_DMA, GUISE_DMA_MAP, PTR(dma), 6, 0), 0);
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_int_eq(dma[i].status, want[i]);
+	ck_assert_uint_eq(dma[1].bus, third.mfn[3] << PAGE_SHIFT);
+	ck_assert_uint_eq(dma[5].bus, owner.mfn[4] << PAGE_SHIFT);
+	ck_assert_uint_eq(holds(3) + holds(4), 2);
+	ck_assert_uint_eq(FRAME_HOLDS(frame_of(third.mfn[3])->state), 2);
+	ck_assert_uint_eq(user.d->grants->nr_maps, 4);
+
+	cookie[0] = dma[1].cookie;
+	cookie[1] = dma[5].cookie;
+	cookie[2] = dma[0].cookie;
+	ck_assert_int_eq(hc(user.v, GUISE_HC_DMA, GUISE_DMA_UNMAP, PTR(cookie), 3, 0), 0);
+	ck_assert_uint_eq(holds(3) + holds(4), 0);
+	ck_assert_uint_eq(table[8].flags, GTF_permit_access);
+	ck_assert_uint_eq(table[9].flags, GTF_permit_access | GTF_readonly);
+	ck_assert_uint_eq(others[8].flags, GTF_permit_access | GTF_reading);
+	ck_assert_int_eq(hc(user.v, GUISE_HC_DMA, GUISE_DMA_UNMAP, PTR(&dma[2].cookie), 1, 0), 0);
+	ck_assert_uint_eq(others[8].flags, GTF_permit_access);
+	ck_assert_uint_eq(user.d->grants->nr_maps + user.d->grants->top_map + user.d->grants->low_map, 0);
+}
+END_TEST
+
+START_TEST(a_batch_for_a_device_that_finds_no_room_pins_no_more_than_it_has)
+{
+	struct guise_dma_map dma[2] = { { .domid = 5, .ref = 8 }, { .domid = 5, .ref = 9 } };
+	uint32_t cookie;
+
+	offer(8, 6, 3, 0);
+	offer(9, 6, 4, 0);
+	for (unsigned i = 0; i < GRANT_MAX_MAPS; i++)
+		check_that(!hc(user.v, GUISE_HC_DMA, GUISE_DMA_MAP, PTR(dma), 1, 0) && !dma[0].status);
+	cookie = 1234;
+	ck_assert_int_eq(hc(user.v, GUISE_HC_DMA, GUISE_DMA_UNMAP, PTR(&cookie), 1, 0), 0);
+	ck_assert_int_eq(hc(user.v, GUISE_HC_DMA, GUISE_DMA_MAP, PTR(dma), 2, 0), 0);
+	ck_assert_int_eq(dma[0].status, GNTST_okay);
+	ck_assert_uint_eq(dma[0].cookie, 1234);
+	ck_assert_int_eq(dma[1].status, GNTST_no_space);
+	ck_assert_uint_eq(table[9].flags, GTF_permit_access);
+	ck_assert_uint_eq(holds(3), GRANT_MAX_MAPS);
+	ck_assert_uint_eq(holds(4), 0);
+}
+END_TEST
+
 SUITE(grant)
 {
 	tcase_add_checked_fixture(tc, setup, NULL);
@@ -414,4 +473,6 @@ SUITE(grant)
 	tcase_add_test(tc, a_dead_owner_stays_until_the_last_user_lets_go);
 	tcase_add_test(tc, a_frame_pinned_for_a_device_is_held_like_a_mapped_one);
 	tcase_add_test(tc, a_bad_dma_element_fails_alone);
+	tcase_add_test(tc, a_batch_for_a_device_may_name_granters_in_turn);
+	tcase_add_test(tc, a_batch_for_a_device_that_finds_no_room_pins_no_more_than_it_has);
 }
