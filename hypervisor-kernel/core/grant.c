@@ -362,68 +362,58 @@ static int unmap_ref(struct vcpu *v, gnttab_unmap_grant_ref_t *op)
 	return GNTST_okay;
 }
 
+/* One side of a copy: a frame of the caller's own, or one that is granted to it; held while open. */
 struct side {
-	struct domain *d;
+	struct domain *d; /* the granter; NULL: it is the caller's own */
+	uint64_t at;	  /* reference or frame */
 	uint32_t m;
-	bool by_ref, writable;
-	uint32_t ref;
+	uint16_t domid;
+	bool writable, open;
 };
-
-/* One side of a copy: a frame of the caller's own, or one that is granted to it. */
-static int side_open(struct vcpu *v, struct side *s, const struct gnttab_copy_ptr *p, bool by_ref, bool writable)
-{
-	int rc = GNTST_okay;
-
-	*s = (struct side){ .by_ref = by_ref, .writable = writable };
-	s->d = domain_get(domain_named(v->domain, p->domid));
-	if (!s->d)
-		return GNTST_bad_domain;
-	if (by_ref) {
-		s->ref = p->u.ref;
-		rc = grant_pin(s->d, s->ref, v->domain->id, writable, &s->m);
-	} else {
-		s->m = (uint32_t)p->u.gmfn;
-		if (s->d != v->domain)
-			rc = GNTST_permission_denied;
-		else if (!frame_of(p->u.gmfn) || frame_hold(frame_of(p->u.gmfn), s->d->id))
-			rc = GNTST_bad_page;
-	}
-	if (rc) {
-		domain_put(s->d);
-		s->d = NULL;
-	}
-	return rc;
-}
 
 static void side_close(struct side *s)
 {
-	if (!s->d)
-		return;
-	if (s->by_ref)
-		grant_unpin(s->d, s->ref, s->writable, s->m);
-	else
+	if (s->open && s->d)
+		grant_unpin(s->d, (uint32_t)s->at, s->writable, s->m);
+	else if (s->open)
 		frame_release(frame_of(s->m));
 	domain_put(s->d);
 }
 
-static int copy(struct vcpu *v, gnttab_copy_t *op)
+/* Most often a copy has one side in common with the one before: it stays open. */
+static int side_open(struct vcpu *v, struct side *s, const struct gnttab_copy_ptr *p, bool by_ref)
 {
-	struct side from = { 0 }, to = { 0 };
+	uint64_t at = by_ref ? p->u.ref : p->u.gmfn;
+	uint16_t me = v->domain->id, domid = domain_named(v->domain, p->domid);
+	int rc;
+
+	if (s->open && s->at == at && s->domid == domid && by_ref == (s->d != NULL))
+		return GNTST_okay;
+	side_close(s);
+	*s = (struct side){ by_ref ? domain_get(domid) : NULL, at, (uint32_t)at, domid, s->writable, false };
+	rc = by_ref && !s->d				   ? GNTST_bad_domain :
+	     by_ref					   ? grant_pin(s->d, s->m, me, s->writable, &s->m) :
+	     domid != me				   ? GNTST_permission_denied :
+	     !frame_of(at) || frame_hold(frame_of(at), me) ? GNTST_bad_page :
+							     GNTST_okay;
+	s->open = !rc;
+	return rc;
+}
+
+static int copy(struct vcpu *v, const gnttab_copy_t *op, struct side *from, struct side *to)
+{
 	int rc;
 
 	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref))
 		return GNTST_general_error;
-	if (op->source.offset > PAGE_SIZE || op->len > PAGE_SIZE - op->source.offset || op->dest.offset > PAGE_SIZE ||
-	    op->len > PAGE_SIZE - op->dest.offset)
+	if (op->source.offset + op->len > (int)PAGE_SIZE || op->dest.offset + op->len > (int)PAGE_SIZE)
 		return GNTST_bad_copy_arg;
-	rc = side_open(v, &from, &op->source, op->flags & GNTCOPY_source_gref, false);
+	rc = side_open(v, from, &op->source, op->flags & GNTCOPY_source_gref);
 	if (!rc)
-		rc = side_open(v, &to, &op->dest, op->flags & GNTCOPY_dest_gref, true);
+		rc = side_open(v, to, &op->dest, op->flags & GNTCOPY_dest_gref);
 	if (!rc)
-		memmove((char *)mfn_to_virt(to.m) + op->dest.offset, (char *)mfn_to_virt(from.m) + op->source.offset,
+		memmove((char *)mfn_to_virt(to->m) + op->dest.offset, (char *)mfn_to_virt(from->m) + op->source.offset,
 			op->len);
-	side_close(&to);
-	side_close(&from);
 	return rc;
 }
 
@@ -461,38 +451,50 @@ static long get_version(struct vcpu *v, gnttab_get_version_t *op)
 	return domain_named(v->domain, op->dom) == v->domain->id ? 0 : -EPERM;
 }
 
-/* Each element is read, carried out and written back; a long array continues later. */
-#define BATCH(type, call)                                   \
-	for (uint64_t i = 0; i < count; i++) {              \
-		guest_ptr_t at = arg[1] + i * sizeof(type); \
-		type op;                                    \
-                                                            \
-		if (arch_irq_waiting(8) && i) {             \
-			hypercall_set_arg(v, 1, at);        \
-			hypercall_set_arg(v, 2, count - i); \
-			return HC_CONTINUE;                 \
-		}                                           \
-		if (copy_from_guest(&op, at, sizeof(op)))   \
-			return -EFAULT;                     \
-		op.status = (int16_t)call(v, &op);          \
-		if (copy_to_guest(at, &op, sizeof(op)))     \
-			return -EFAULT;                     \
-	}                                                   \
+/* Some elements are read, carried out and written back, then the next ones; a long array continues later. */
+#define BATCH(type, call)                                         \
+	for (uint64_t i = 0, nr; i < count; i += nr) {            \
+		guest_ptr_t at = arg[1] + i * sizeof(type);       \
+		type some[8];                                     \
+                                                                  \
+		nr = MIN(count - i, ARRAY_SIZE(some));            \
+		if (arch_irq_waiting(8 * (uint32_t)nr) && i) {    \
+			hypercall_set_arg(v, 1, at);              \
+			hypercall_set_arg(v, 2, count - i);       \
+			return HC_CONTINUE;                       \
+		}                                                 \
+		if (copy_from_guest(some, at, nr * sizeof(type))) \
+			return -EFAULT;                           \
+		for (type *op = some; op < some + nr; op++)       \
+			op->status = (int16_t)(call);             \
+		if (copy_to_guest(at, some, nr * sizeof(type)))   \
+			return -EFAULT;                           \
+	}                                                         \
 	return 0
+
+static long copies(struct vcpu *v, const uint64_t *arg, uint64_t count, struct side *from, struct side *to)
+{
+	BATCH(gnttab_copy_t, copy(v, op, from, to));
+}
 
 long hc_grant_table_op(struct vcpu *v, const uint64_t *arg)
 {
+	struct side from = { 0 }, to = { .writable = true };
 	uint64_t count = arg[2];
+	long rc;
 
 	if (count > GRANT_MAX_MAPS)
 		return -EINVAL;
 	switch (arg[0]) {
 	case GNTTABOP_map_grant_ref:
-		BATCH(gnttab_map_grant_ref_t, map_ref);
+		BATCH(gnttab_map_grant_ref_t, map_ref(v, op));
 	case GNTTABOP_unmap_grant_ref:
-		BATCH(gnttab_unmap_grant_ref_t, unmap_ref);
+		BATCH(gnttab_unmap_grant_ref_t, unmap_ref(v, op));
 	case GNTTABOP_copy:
-		BATCH(gnttab_copy_t, copy);
+		rc = copies(v, arg, count, &from, &to);
+		side_close(&from);
+		side_close(&to);
+		return rc;
 	}
 	if (count != 1)
 		return -EINVAL;
