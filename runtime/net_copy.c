@@ -50,7 +50,7 @@ static gnttab_copy_t *copy_add(struct vif_queue *q, RING_IDX index, struct tx_jo
 {
 	gnttab_copy_t *copy = &copies[nr_copies];
 
-	memset(copy, 0, sizeof(*copy));
+	*copy = (gnttab_copy_t){ 0 };
 	copy_for[nr_copies].queue = q;
 	copy_for[nr_copies].index = index;
 	copy_for[nr_copies++].job = job;

@@ -131,14 +131,17 @@ static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
 	return fold(len ? sum + *p : sum);
 }
 
+/* What was added up in the machine's order, in the network's, and the other way round. */
+static uint64_t swapped(uint64_t sum)
+{
+	return (sum & 0xff) << 8 | sum >> 8;
+}
+
 uint16_t net_tcp_pseudo_sum(const uint8_t *ip, int ipv6, uint32_t len)
 {
-	uint64_t sum = PROTO_TCP + (len >> 16) + (len & 0xffff);
-	unsigned at = ipv6 ? 8 : 12, end = ipv6 ? 40 : 20;
+	uint64_t sum = ipv6 ? sum_bytes(ip + 8, 32) : sum_bytes(ip + 12, 8);
 
-	for (; at < end; at += 2)
-		sum += net_get16(ip + at);
-	return fold(sum);
+	return fold(swapped(sum) + PROTO_TCP + (len >> 16) + (len & 0xffff));
 }
 
 static uint8_t *byte_at(const struct net_piece *piece, unsigned nr, uint32_t at)
@@ -166,7 +169,7 @@ int net_checksum_fill(const struct net_piece *piece, unsigned nr, uint32_t start
 
 		skip -= from;
 		/* Behind an odd number of bytes, what is high and what is low have changed places. */
-		sum += odd ? (part & 0xff) << 8 | part >> 8 : part;
+		sum += odd ? swapped(part) : part;
 		odd ^= (piece[i].len - from) & 1;
 	}
 	sum = ~fold(sum) & 0xffff;
@@ -181,9 +184,7 @@ int net_checksum_right(const uint8_t *p, const struct net_headers *h, uint32_t l
 {
 	uint64_t sum = sum_bytes(p + h->start, len - h->start);
 
-	/* What was added up in the machine's order becomes the network's. */
-	sum = ((sum & 0xff) << 8 | sum >> 8) + net_tcp_pseudo_sum(p + h->ip, h->ipv6, len - h->start);
-	return fold(sum) == 0xffff;
+	return fold(swapped(sum) + net_tcp_pseudo_sum(p + h->ip, h->ipv6, len - h->start)) == 0xffff;
 }
 
 static uint32_t hash(uint32_t seed, const uint8_t *p, unsigned len)

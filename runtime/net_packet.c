@@ -66,7 +66,8 @@ struct packet *packet_new(void)
 	p->queue = 0;
 	p->meta = (struct net_meta){ 0 };
 	p->parent = NULL;
-	memset(p->header, 0, sizeof(p->header));
+	for (unsigned i = 0; i < PACKET_HEADERS; i++)
+		p->header[i] = NULL;
 	return p;
 }
 

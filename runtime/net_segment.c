@@ -90,13 +90,22 @@ uint32_t net_segment_data(const uint8_t *head, const struct net_headers *h, uint
 	return plain_end(head, h) == len && h->len < len && (head[h->start + 13] & ~PSH) == ACK ? len - h->len : 0;
 }
 
+/* Are they the same?  Headers are some words, and most often they are. */
+static int same(const uint8_t *a, const uint8_t *b, unsigned len)
+{
+	for (; len >= 4; len -= 4, a += 4, b += 4)
+		if (memcmp(a, b, 4))
+			return 0;
+	return !memcmp(a, b, len);
+}
+
 int net_segment_same(const uint8_t *a, const struct net_headers *ah, const uint8_t *b, const struct net_headers *bh)
 {
 	unsigned from = ah->ipv6 ? 8 : 12;
 
 	return ah->ip == bh->ip && ah->start == bh->start && ah->ipv6 == bh->ipv6 && ah->tcp == bh->tcp &&
-	       !memcmp(a, b, ah->ip) && !memcmp(a + ah->ip + from, b + ah->ip + from, ah->start - ah->ip - from) &&
-	       !memcmp(a + ah->start, b + ah->start, 4);
+	       same(a, b, ah->ip) && same(a + ah->ip + from, b + ah->ip + from, ah->start - ah->ip - from) &&
+	       same(a + ah->start, b + ah->start, 4);
 }
 
 int net_segment_alike(const uint8_t *a, const uint8_t *b, const struct net_headers *h)
@@ -107,8 +116,8 @@ int net_segment_alike(const uint8_t *a, const uint8_t *b, const struct net_heade
 	if (h->ipv6 ? memcmp(a + h->ip, b + h->ip, 4) || memcmp(a + h->ip + 6, b + h->ip + 6, 2) :
 		      memcmp(a + h->ip, b + h->ip, 2) || memcmp(a + h->ip + 6, b + h->ip + 6, 4))
 		return 0;
-	return !memcmp(p + 8, q + 8, 5) && !memcmp(p + 14, q + 14, 2) &&
-	       !memcmp(p + 18, q + 18, h->len - h->start - 18);
+	return !memcmp(p + 8, q + 8, 5) && !memcmp(p + 14, q + 14, 2) && !memcmp(p + 18, q + 18, 2) &&
+	       same(p + 20, q + 20, h->len - h->start - 20);
 }
 
 uint32_t net_segment_seq(const uint8_t *head, const struct net_headers *h)

@@ -214,7 +214,7 @@ static unsigned card_refill(struct net_device *dev)
 /* What the header says, as far as it may say it: 0, or -EINVAL for what was not negotiated. */
 static int read_header(const struct header *h, struct net_meta *meta)
 {
-	memset(meta, 0, sizeof(*meta));
+	*meta = (struct net_meta){ 0 };
 	if (has(F_GUEST_CSUM) && h->flags & NEEDS_CSUM) {
 		meta->csum = NET_CSUM_BLANK;
 		meta->csum_start = h->csum_start;

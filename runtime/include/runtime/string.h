@@ -12,6 +12,9 @@
 #else
 #include <text.h>
 
+/* Some bytes, as many as the compiler knows, are compared where they are used. */
+#define memcmp(a, b, len) __builtin_memcmp(a, b, len)
+
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 #endif
