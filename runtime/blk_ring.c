@@ -34,7 +34,7 @@ static int place_range(struct blk_command *cmd, const struct blk_limits *limits)
 int blk_command_segments(struct blk_command *cmd, const struct blkif_request_segment *segment,
 			 const struct blk_limits *limits)
 {
-	uint32_t unit = limits->sector_size / BLK_SECTOR;
+	uint32_t inside = limits->sector_size / BLK_SECTOR - 1; /* bits of a number within a sector */
 
 	cmd->nr_sectors = 0;
 	for (unsigned i = 0; i < cmd->nr_segments; i++) {
@@ -43,7 +43,7 @@ int blk_command_segments(struct blk_command *cmd, const struct blkif_request_seg
 		cmd->segment[i] = segment[i];
 		if (s->first_sect > s->last_sect || s->last_sect >= PAGE_SIZE / BLK_SECTOR)
 			return BLKIF_RSP_ERROR;
-		if (s->first_sect % unit || (s->last_sect + 1) % unit)
+		if ((s->first_sect | (s->last_sect + 1u)) & inside)
 			return BLKIF_RSP_ERROR;
 		cmd->nr_sectors += s->last_sect - s->first_sect + 1;
 	}

@@ -112,15 +112,15 @@ typedef uint16_t __attribute__((may_alias, aligned(1))) any16;
  * bits as they would of 16.  A card that leaves sums to us has each byte come by here: an add for eight of them. */
 static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
 {
-	uint64_t sum = 0, word;
+	uint64_t sum = 0, word, nr = len / 64;
 
-	for (; len >= 64; len -= 64, p += 64)
-		__asm__("addq (%1), %0; adcq 8(%1), %0; adcq 16(%1), %0; adcq 24(%1), %0; adcq 32(%1), %0;"
-			"adcq 40(%1), %0; adcq 48(%1), %0; adcq 56(%1), %0; adcq $0, %0"
-			: "+r"(sum)
-			: "r"(p), "m"(*(const uint8_t(*)[64])p)
-			: "cc");
-	for (; len >= 8; len -= 8, p += 8) {
+	if (nr) /* LEA and DEC leave the carry alone */
+		__asm__("clc; 1: adcq (%1), %0; adcq 8(%1), %0; adcq 16(%1), %0; adcq 24(%1), %0; adcq 32(%1), %0;"
+			"adcq 40(%1), %0; adcq 48(%1), %0; adcq 56(%1), %0; leaq 64(%1), %1; decq %2; jnz 1b; adcq $0, %0"
+			: "+r"(sum), "+r"(p), "+r"(nr)
+			:
+			: "cc", "memory");
+	for (len %= 64; len >= 8; len -= 8, p += 8) {
 		word = *(const any64 *)p;
 		sum += word;
 		sum += sum < word;

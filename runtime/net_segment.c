@@ -90,13 +90,15 @@ uint32_t net_segment_data(const uint8_t *head, const struct net_headers *h, uint
 	return plain_end(head, h) == len && h->len < len && (head[h->start + 13] & ~PSH) == ACK ? len - h->len : 0;
 }
 
-/* Are they the same?  Headers are some words, and most often they are. */
+/* Are they the same?  By words, of which the last one may begin in the one before. */
 static int same(const uint8_t *a, const uint8_t *b, unsigned len)
 {
-	for (; len >= 4; len -= 4, a += 4, b += 4)
-		if (memcmp(a, b, 4))
+	unsigned at = 0;
+
+	for (; at + 8 <= len; at += 8)
+		if (memcmp(a + at, b + at, 8))
 			return 0;
-	return !memcmp(a, b, len);
+	return at == len || !(len < 8 ? memcmp(a, b, len) : memcmp(a + len - 8, b + len - 8, 8));
 }
 
 int net_segment_same(const uint8_t *a, const struct net_headers *ah, const uint8_t *b, const struct net_headers *bh)
@@ -105,7 +107,7 @@ int net_segment_same(const uint8_t *a, const struct net_headers *ah, const uint8
 
 	return ah->ip == bh->ip && ah->start == bh->start && ah->ipv6 == bh->ipv6 && ah->tcp == bh->tcp &&
 	       same(a, b, ah->ip) && same(a + ah->ip + from, b + ah->ip + from, ah->start - ah->ip - from) &&
-	       same(a + ah->start, b + ah->start, 4);
+	       !memcmp(a + ah->start, b + ah->start, 4);
 }
 
 int net_segment_alike(const uint8_t *a, const uint8_t *b, const struct net_headers *h)

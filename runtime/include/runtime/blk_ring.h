@@ -20,7 +20,7 @@
 struct blk_limits {
 	uint64_t first;	      /* sector on the device			*/
 	uint64_t sectors;     /* size					*/
-	uint32_t sector_size; /* bytes					*/
+	uint32_t sector_size; /* bytes, a power of two			*/
 	int read_only, has_flush, has_discard;
 };
 
