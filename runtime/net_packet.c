@@ -116,15 +116,15 @@ unsigned packet_pages(void)
 	return most < nr_pages ? most : nr_pages;
 }
 
-unsigned packet_segments(const struct packet *p)
+unsigned packet_segments(struct packet *p)
 {
-	struct net_headers h;
+	struct net_headers *h = &p->headers;
 	uint32_t nr;
 
-	if (!p->meta.gso_size || net_headers_parse(&h, p->piece[0].data, p->piece[0].len) || !h.tcp ||
-	    h.len > NET_HEADERS || h.len >= p->len)
+	if (!p->meta.gso_size || net_headers_parse(h, p->piece[0].data, p->piece[0].len) || !h->tcp ||
+	    h->len > NET_HEADERS || h->len >= p->len)
 		return 0;
-	nr = (p->len - h.len + p->meta.gso_size - 1) / p->meta.gso_size;
+	nr = (p->len - h->len + p->meta.gso_size - 1) / p->meta.gso_size;
 	return nr <= PACKET_SEGMENTS ? nr : 0;
 }
 
@@ -148,8 +148,8 @@ static void share(struct packet *q, const struct packet *p, uint32_t from, uint3
 struct packet *packet_cut(struct packet *p, unsigned i)
 {
 	uint8_t **headers = &p->header[i * NET_HEADERS / PAGE_SIZE], *header;
+	const struct net_headers *h = &p->headers;
 	uint32_t size = p->meta.gso_size, left;
-	struct net_headers h;
 	struct packet *q;
 
 	if (!*headers)
@@ -158,14 +158,13 @@ struct packet *packet_cut(struct packet *p, unsigned i)
 	if (!q)
 		return NULL;
 	nr_segments++;
-	net_headers_parse(&h, p->piece[0].data, p->piece[0].len);
 	header = *headers + i * NET_HEADERS % PAGE_SIZE;
-	net_segment_header(header, p->piece[0].data, &h, p->len - h.len, size, i);
-	left = p->len - h.len - i * size;
-	q->piece[q->nr++] = (struct net_piece){ header, h.len };
-	share(q, p, h.len + i * size, left < size ? left : size);
-	q->len = h.len + (left < size ? left : size);
-	q->meta = (struct net_meta){ .csum = NET_CSUM_BLANK, .csum_start = h.start, .csum_offset = h.offset };
+	net_segment_header(header, p->piece[0].data, h, p->len - h->len, size, i);
+	left = p->len - h->len - i * size;
+	q->piece[q->nr++] = (struct net_piece){ header, h->len };
+	share(q, p, h->len + i * size, left < size ? left : size);
+	q->len = h->len + (left < size ? left : size);
+	q->meta = (struct net_meta){ .csum = NET_CSUM_BLANK, .csum_start = h->start, .csum_offset = h->offset };
 	q->queue = p->queue;
 	q->parent = p;
 	packet_hold(p);

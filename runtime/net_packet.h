@@ -15,6 +15,7 @@ struct packet {
 	unsigned refs;
 	int copied;			 /* from a frontend */
 	struct packet *parent;		 /* whose pages these pieces are in, NULL: its own	*/
+	struct net_headers headers;	 /* of one that is cut: packet_segments()		*/
 	uint8_t *header[PACKET_HEADERS]; /* pages: headers of what it is cut into */
 	unsigned queue;			 /* as that of struct net_tx */
 	uint32_t len;
@@ -40,9 +41,9 @@ void packet_put(struct packet *p);
 unsigned packet_pages(void);
 
 /* How many segments a packet with gso makes; 0: it cannot be cut. */
-unsigned packet_segments(const struct packet *p);
+unsigned packet_segments(struct packet *p);
 
-/* Each of them, one after the other: NULL when there is no memory for it.  They share its data; their
+/* Each of them, one after the other, after that: NULL when there is no memory for it.  They share its data; their
  * checksums are blank. */
 struct packet *packet_cut(struct packet *p, unsigned i);
 
