@@ -17,7 +17,7 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t max);
 
-/* As in C, for d i u x p s c %, with '-' and '0', a width or *, .precision or .* of strings, l, ll and z.  Both
- * return the length that the whole text has; at most size bytes are written, the last a NUL (none when size is 0). */
+/* As in C, for d u x p s c %, with '0', a width, l, ll and z.  Both return the length that the whole text has; at most
+ * size bytes are written, the last a NUL (none when size is 0). */
 int vsnprintf(char *to, size_t size, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
 int snprintf(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

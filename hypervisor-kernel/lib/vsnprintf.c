@@ -7,8 +7,7 @@
 struct output {
 	char *to;
 	size_t size, len;
-	/* of the conversion at work	*/
-	int left, zero, width, precision; /* precision -1: none */
+	int zero, width; /* of the conversion at work	*/
 };
 
 static void put(struct output *o, char c)
@@ -29,16 +28,14 @@ static void put_field(struct output *o, const char *prefix, const char *text, in
 {
 	int room = o->width - len - (int)strlen(prefix);
 
-	if (!o->left && !o->zero)
+	if (!o->zero)
 		pad(o, ' ', room);
 	while (*prefix)
 		put(o, *prefix++);
-	if (!o->left && o->zero)
+	if (o->zero)
 		pad(o, '0', room);
 	for (int i = 0; i < len; i++)
 		put(o, text[i]);
-	if (o->left)
-		pad(o, ' ', room);
 }
 
 static void put_number(struct output *o, const char *prefix, uint64_t value, unsigned base)
@@ -52,18 +49,6 @@ static void put_number(struct output *o, const char *prefix, uint64_t value, uns
 	} while (value);
 	put_field(o, prefix, text + at, (int)sizeof(text) - at);
 }
-
-/* The decimal number at *fmt, or the next argument for '*'. */
-#define NUMBER(number)                                                                  \
-	do {                                                                            \
-		if (*fmt == '*') {                                                      \
-			number = va_arg(args, int);                                     \
-			fmt++;                                                          \
-		} else {                                                                \
-			for (number = 0; *fmt >= '0' && *fmt <= '9'; fmt++)             \
-				number = number > 999 ? 999 : number * 10 + *fmt - '0'; \
-		}                                                                       \
-	} while (0)
 
 int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 {
@@ -79,20 +64,13 @@ int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 			put(&o, *fmt);
 			continue;
 		}
-		o.left = o.zero = 0;
-		for (fmt++; *fmt == '-' || *fmt == '0'; fmt++)
-			*(*fmt == '-' ? &o.left : &o.zero) = 1;
-		NUMBER(o.width);
-		o.precision = -1;
-		if (*fmt == '.') {
-			fmt++;
-			NUMBER(o.precision);
-		}
+		o.zero = *++fmt == '0';
+		for (o.width = 0; *fmt >= '0' && *fmt <= '9'; fmt++)
+			o.width = o.width * 10 + *fmt - '0';
 		for (; *fmt == 'l' || *fmt == 'z'; fmt++)
 			longs = 1;
 		switch (*fmt) {
 		case 'd':
-		case 'i':
 			value = longs ? va_arg(args, int64_t) : va_arg(args, int);
 			put_number(&o, value < 0 ? "-" : "", value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 			break;
@@ -107,7 +85,7 @@ int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 		case 's':
 			text = va_arg(args, const char *);
 			text = text ? text : "(null)";
-			put_field(&o, "", text, (int)strnlen(text, o.precision < 0 ? SIZE_MAX : (size_t)o.precision));
+			put_field(&o, "", text, (int)strlen(text));
 			break;
 		case 'c':
 			c = (char)va_arg(args, int);
