@@ -34,19 +34,6 @@ static long op_create(struct vcpu *v, const struct guise_domain_create *how)
 	return rc;
 }
 
-/* All others: what the caller gave, whose first word is the handle, and the domain that it names. */
-union request {
-	uint32_t handle;
-	struct guise_domain_populate populate;
-	struct guise_domain_copy copy;
-	struct guise_domain_start start;
-	struct guise_domain_sched sched;
-	struct guise_domain_affinity affinity;
-	struct {
-		uint32_t handle, vcpu, timed, zero;
-	} count; /* struct guise_domain_count, without what is out	*/
-};
-
 #define POPULATE_MOST 512
 
 static long op_populate(struct domain *d, const struct guise_domain_populate *req)
@@ -166,46 +153,41 @@ static long op_affinity(struct domain *d, const struct guise_domain_affinity *re
 	return 0;
 }
 
-static long op_count(struct domain *d, const union request *r, guest_ptr_t p)
-{
-	const struct vcpu *v = domain_vcpu(d, r->count.vcpu);
+/* Of struct guise_domain_count, without what is out. */
+struct count_request {
+	uint32_t handle, vcpu, timed, zero;
+};
 
-	if (r->count.timed > 1 || r->count.zero)
+static long op_count(struct domain *d, const struct count_request *req, guest_ptr_t p)
+{
+	const struct vcpu *v = domain_vcpu(d, req->vcpu);
+
+	if (req->timed > 1 || req->zero)
 		return -EINVAL;
 	if (!v)
 		return -ENOENT;
-	d->timed = r->count.timed;
+	d->timed = req->timed;
 	return copy_to_guest(p + offsetof(struct guise_domain_count, crossing), v->crossing, sizeof(v->crossing));
 }
 
-/* Bytes of the request; 0: the argument is the handle itself. */
-static const uint8_t request_size[] = {
-	[GUISE_DOMAIN_POPULATE] = sizeof(struct guise_domain_populate),
-	[GUISE_DOMAIN_COPY] = sizeof(struct guise_domain_copy),
-	[GUISE_DOMAIN_START] = sizeof(struct guise_domain_start),
-	[GUISE_DOMAIN_INFO] = sizeof(uint32_t),
-	[GUISE_DOMAIN_COUNT] = offsetof(struct guise_domain_count, crossing),
-	[GUISE_DOMAIN_SCHED] = sizeof(struct guise_domain_sched),
-	[GUISE_DOMAIN_AFFINITY] = sizeof(struct guise_domain_affinity),
-};
-
-static long request(struct vcpu *v, struct domain *d, uint64_t op, union request *r, guest_ptr_t p)
+/* Of d, which the caller's handle names; the operation's structure, if it has one, is at p. */
+static long operate(struct vcpu *v, struct domain *d, uint64_t op, uint32_t handle, guest_ptr_t p)
 {
 	switch (op) {
 	case GUISE_DOMAIN_POPULATE:
-		return op_populate(d, &r->populate);
+		HC_REQUEST(struct guise_domain_populate, p, op_populate(d, &req), false);
 	case GUISE_DOMAIN_COPY:
-		return op_copy(d, &r->copy);
+		HC_REQUEST(struct guise_domain_copy, p, op_copy(d, &req), false);
 	case GUISE_DOMAIN_START:
-		return op_start(d, &r->start);
+		HC_REQUEST(struct guise_domain_start, p, op_start(d, &req), false);
 	case GUISE_DOMAIN_INFO:
-		return op_info(d, r->handle, p);
+		return op_info(d, handle, p);
 	case GUISE_DOMAIN_COUNT:
-		return op_count(d, r, p);
+		HC_REQUEST(struct count_request, p, op_count(d, &req, p), false);
 	case GUISE_DOMAIN_SCHED:
-		return op_sched(d, &r->sched, p);
+		HC_REQUEST(struct guise_domain_sched, p, op_sched(d, &req, p), false);
 	case GUISE_DOMAIN_AFFINITY:
-		return op_affinity(d, &r->affinity);
+		HC_REQUEST(struct guise_domain_affinity, p, op_affinity(d, &req), false);
 	}
 	if (d == v->domain)
 		return -EINVAL;
@@ -213,7 +195,7 @@ static long request(struct vcpu *v, struct domain *d, uint64_t op, union request
 		long rc = domain_destroy(d);
 
 		if (!rc)
-			handle_drop(v->domain, r->handle);
+			handle_drop(v->domain, handle);
 		return rc;
 	}
 	if (op == GUISE_DOMAIN_PAUSE)
@@ -225,7 +207,7 @@ static long request(struct vcpu *v, struct domain *d, uint64_t op, union request
 
 long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 {
-	union request r = { .handle = (uint32_t)arg[1] };
+	uint32_t handle = (uint32_t)arg[1]; /* of GUISE_DOMAIN_PAUSE to _DESTROY; else the structure's first word */
 	uint64_t op = arg[0];
 	struct domain *d;
 	long rc;
@@ -234,15 +216,15 @@ long hc_domain_op(struct vcpu *v, const uint64_t *arg)
 		HC_REQUEST(struct guise_domain_create, arg[1], op_create(v, &req), false);
 	if (op > GUISE_DOMAIN_AFFINITY)
 		return -ENOSYS;
-	if (copy_from_guest(&r, arg[1], request_size[op]))
+	if ((op < GUISE_DOMAIN_PAUSE || op > GUISE_DOMAIN_DESTROY) && copy_from_guest(&handle, arg[1], sizeof(handle)))
 		return -EFAULT;
-	if (r.handle == GUISE_INFO_SELF && (op == GUISE_DOMAIN_INFO || op == GUISE_DOMAIN_COUNT)) {
+	if (handle == GUISE_INFO_SELF && (op == GUISE_DOMAIN_INFO || op == GUISE_DOMAIN_COUNT)) {
 		d = v->domain;
 		domain_ref(d);
 	} else {
-		d = handle_domain(v->domain, r.handle);
+		d = handle_domain(v->domain, handle);
 	}
-	rc = d ? request(v, d, op, &r, arg[1]) : -EPERM;
+	rc = d ? operate(v, d, op, handle, arg[1]) : -EPERM;
 	domain_put(d);
 	return rc;
 }
