@@ -32,19 +32,17 @@
 	 1u << 24 | 1u << 27 | 1u << 28 | 1u << 29)
 #define AVX512 0xdc230000u /* leaf 7 EBX */
 
+/* Shown as the CPU has them. */
+static const uint32_t whole[] = { 0, 2, 4, 0xd, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006 };
+
 /* Of each leaf, EAX to EDX: which bits of the CPU's are shown, and what is added.  All others are 0. */
-#define ALL ~0u, ~0u, ~0u, ~0u
 static const struct view {
 	uint32_t leaf, keep[4], set[4];
 } views[] = {
-	{ 0, { ALL }, { 0 } },
 	{ 1,
 	  { ~0u, 0xff00, ~HIDE_1_ECX, ~HIDE_1_EDX },
 	  { 0, 1u << 16, 1u << 31 | 1u << 27 } }, /* hypervisor, OSXSAVE */
-	{ 2, { ALL }, { 0 } },
-	{ 4, { ALL }, { 0 } },
 	{ 7, { 0, ~HIDE_7_EBX, ~HIDE_7_ECX, KEEP_7_EDX }, { 0 } },
-	{ 0xd, { ALL }, { 0 } },
 	{ 0x40000000, { 0 }, { 0x40000005, 0x566e6558, 0x65584d4d, 0x4d4d566e } }, /* XenVMMXenVMM */
 	{ 0x40000001, { 0 }, { 4u << 16 | 17 } },
 	{ 0x40000002, { 0 }, { 1, 0x40000200, 1 } }, /* MMU_PT_UPDATE_PRESERVE_AD */
@@ -54,11 +52,6 @@ static const struct view {
 	{ GUISE_CPUID_FEATURES, { 0 }, { PERSONALITY_OFFERED } },
 	{ 0x80000000, { 0 }, { 0x80000021 } },
 	{ 0x80000001, { ~0u, ~0u, ~HIDE_EXT_ECX, ~HIDE_EXT_EDX }, { 0, 0, 0, 1u << 11 } }, /* SYSCALL */
-	{ 0x80000002, { ALL }, { 0 } },
-	{ 0x80000003, { ALL }, { 0 } },
-	{ 0x80000004, { ALL }, { 0 } },
-	{ 0x80000005, { ALL }, { 0 } },
-	{ 0x80000006, { ALL }, { 0 } },
 	{ 0x80000007, { 0 }, { 0, 0, 0, 1u << 8 } }, /* the TSC is invariant: the kernel keeps time by it */
 	{ 0x80000008, { ~0u, 1u << 0 }, { 0 } },     /* CLZERO; nothing with an MSR */
 	{ 0x80000021, { 0 }, { 1u << 6 } },	     /* a null selector clears the base */
@@ -84,6 +77,9 @@ void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 	const uint32_t is[4] = { c.eax, c.ebx, c.ecx, c.edx };
 
 	memset(out, 0, 16);
+	for (unsigned i = 0; i < ARRAY_SIZE(whole); i++)
+		if (whole[i] == leaf)
+			memcpy(out, is, 16);
 	for (unsigned i = 0; i < ARRAY_SIZE(views); i++)
 		for (unsigned k = 0; k < 4 && views[i].leaf == leaf; k++)
 			out[k] = (is[k] & views[i].keep[k]) | views[i].set[k];
