@@ -139,10 +139,7 @@ static bool two_byte(struct vcpu *v, const uint8_t *code, unsigned n, uint8_t re
 		if (n < 2 || code[1] != 0xd1 || (uint32_t)r->rcx)
 			return false;
 		value = (r->rdx << 32) | (uint32_t)r->rax;
-		if (!(value & 1) || (value & ~fpu_xcr0) || ((value & 4) && !(value & 2)))
-			return false;
-		v->arch.xcr0 = value;
-		return true;
+		return value & 1 && !(value & ~fpu_xcr0) && (!(value & 4) || value & 2);
 	}
 	return false;
 }

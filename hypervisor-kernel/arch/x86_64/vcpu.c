@@ -16,7 +16,6 @@ void arch_vcpu_init(struct vcpu *v)
 	v->arch.gdt_mfn = INVALID_MFN;
 	v->arch.direct_back = DIRECT_NEVER;
 	v->arch.kernel_mode = 1;
-	v->arch.xcr0 = fpu_xcr0;
 	v->arch.dr[6] = X86_DR6_FIXED;
 	v->arch.dr[7] = X86_DR7_FIXED;
 	/* XRSTOR makes initial what XSTATE_BV does not name, but takes MXCSR from memory (SDM 1 13.8.1). */

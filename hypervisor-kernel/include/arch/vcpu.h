@@ -57,6 +57,6 @@ struct arch_vcpu {
 	uint64_t dr[8];
 	struct cpu *home; /* the CPU that loaded it last			*/
 	bool gdt_changed; /* by another CPU while this one had it		*/
-	uint64_t cr4, xcr0;
+	uint64_t cr4;
 	uint8_t fpu[FPU_AREA_SIZE] __attribute__((aligned(64)));
 };
