@@ -228,7 +228,6 @@ void irq_free_all(const struct domain *d)
 
 void irq_counters(uint32_t *bound, uint32_t *messages)
 {
-	*bound = *messages = 0;
 	for (uint32_t n = 0; n < NR_IRQS; n++) {
 		*bound += irqs[n].domain != NULL;
 		*messages += irqs[n].allocated;

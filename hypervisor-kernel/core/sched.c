@@ -212,7 +212,6 @@ uint64_t sched_cpu_ns(const struct vcpu *v)
 
 void sched_counters(uint64_t *idle_ns, uint64_t *switches)
 {
-	*idle_ns = *switches = 0;
 	for (uint32_t i = 0; i < arch_cpu_count(); i++) {
 		*idle_ns += runners[i].idle_ns;
 		*switches += runners[i].switches;

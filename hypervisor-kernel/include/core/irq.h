@@ -18,4 +18,5 @@ void irq_handle(uint8_t vector);
 void irq_unbind(struct domain *d, uint32_t irq);
 /* The domain dies: its messages may be given to others, which it did not bind itself stay bound. */
 void irq_free_all(const struct domain *d);
+/* Both are added to. */
 void irq_counters(uint32_t *bound, uint32_t *messages);

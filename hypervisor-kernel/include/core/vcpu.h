@@ -134,6 +134,7 @@ void sched_affinity_set(struct domain *d, uint32_t vcpu, uint32_t hard, uint32_t
 void sched_rang(struct domain *d, struct domain *server);
 /* Run time up to now. */
 uint64_t sched_cpu_ns(const struct vcpu *v);
+/* Both are added to. */
 void sched_counters(uint64_t *idle_ns, uint64_t *switches);
 /* CPUs that run d choose again before returning to it. */
 void sched_kick(struct domain *d);

@@ -322,13 +322,14 @@ START_TEST(messages_of_a_domain_that_is_gone_are_given_out_again)
 {
 	struct handle h = { .kind = GUISE_HANDLE_IRQ, .first = GUISE_IRQ_MSI, .nr = 1 };
 	struct guise_msi_alloc req = { 0 };
-	uint32_t bound, messages;
+	uint32_t bound = 0, messages = 0;
 
 	req.handle = (uint32_t)handle_add(a.d, &h);
 	ck_assert_int_eq(irq_op(&a, GUISE_IRQ_MSI_ALLOC, &req), GUISE_IRQ_MSI);
 	irq_counters(&bound, &messages);
 	ck_assert_uint_eq(messages, 1);
 	ck_assert_int_eq(domain_destroy(a.d), 0);
+	bound = messages = 0;
 	irq_counters(&bound, &messages);
 	ck_assert_uint_eq(bound + messages, 0);
 }
