@@ -8,19 +8,18 @@
 #include <core/vcpu.h>
 
 /* An index that is none becomes 0, whose kind is always NONE. */
-static uint32_t index_of(uint32_t handle)
+static struct handle *handle_at(struct domain *d, uint32_t index) MUST_HOLD(d->handle_lock)
 {
-	return handle & (uint32_t)mask_below(handle, NR_HANDLES);
+	return &d->handles[index & (uint32_t)mask_below(index, NR_HANDLES)];
 }
 
 int handle_lookup(struct domain *d, uint32_t index, uint32_t kind, struct handle *out)
 {
 	int rc = -EPERM;
 
-	index = index_of(index);
 	spin_lock(&d->handle_lock);
-	if (kind != GUISE_HANDLE_NONE && d->handles[index].kind == kind) {
-		*out = d->handles[index];
+	if (kind != GUISE_HANDLE_NONE && handle_at(d, index)->kind == kind) {
+		*out = *handle_at(d, index);
 		if (kind == GUISE_HANDLE_DOMAIN)
 			domain_ref(out->target);
 		rc = 0;
@@ -63,12 +62,11 @@ int handle_add(struct domain *d, const struct handle *h)
 
 int handle_drop(struct domain *d, uint32_t index)
 {
-	struct handle old = { .kind = GUISE_HANDLE_NONE };
+	struct handle old;
 
-	index = index_of(index);
 	spin_lock(&d->handle_lock);
-	old = d->handles[index];
-	d->handles[index] = (struct handle){ .kind = GUISE_HANDLE_NONE };
+	old = *handle_at(d, index);
+	*handle_at(d, index) = (struct handle){ .kind = GUISE_HANDLE_NONE };
 	if (old.kind == GUISE_HANDLE_PORT)
 		handle_ports_changed(d);
 	spin_unlock(&d->handle_lock);
@@ -120,7 +118,7 @@ static long derive(struct domain *d, const struct guise_handle_derive *req)
 	long rc;
 
 	spin_lock(&d->handle_lock);
-	h = d->handles[index_of(req->parent)];
+	h = *handle_at(d, req->parent);
 	spin_unlock(&d->handle_lock);
 	if (h.kind != GUISE_HANDLE_MMIO && h.kind != GUISE_HANDLE_PORT && h.kind != GUISE_HANDLE_IRQ &&
 	    h.kind != GUISE_HANDLE_DEVICE)
