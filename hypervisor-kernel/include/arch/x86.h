@@ -24,8 +24,6 @@
 #define X86_RFLAGS_TF	(1u << 8)
 #define X86_RFLAGS_IF	(1u << 9)
 #define X86_RFLAGS_IOPL (3u << 12)
-#define X86_RFLAGS_NT	(1u << 14)
-#define X86_RFLAGS_RF	(1u << 16)
 #define X86_RFLAGS_VM	(1u << 17)
 #define X86_RFLAGS_AC	(1u << 18)
 /* What a guest may choose for itself: the arithmetic flags, TF, DF, NT, RF, AC, ID. */
