@@ -60,11 +60,9 @@ long hc_set_gdt(struct vcpu *v, const uint64_t *arg)
 {
 	uint64_t frame = INVALID_MFN;
 
-	if (arg[1] > GUEST_GDT_ENTRIES)
-		return -EINVAL;
 	if (arg[1] && copy_from_guest(&frame, arg[0], sizeof(frame)))
 		return -EFAULT;
-	return gdt_load(v, frame, (uint32_t)arg[1]);
+	return gdt_load(v, frame, (uint32_t)MIN(arg[1], GUEST_GDT_ENTRIES + 1ul));
 }
 
 long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
