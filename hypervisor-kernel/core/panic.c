@@ -23,16 +23,13 @@ extern const char _start_kernel[], _end_kernel[];
 static void print_address(uint64_t rip)
 {
 	uint64_t offset = rip - (uint64_t)_start_kernel;
-	const struct symbol *best = NULL;
+	const struct symbol *best = symbol_table; /* _start_kernel itself */
 
 	if (rip < (uint64_t)_start_kernel || rip >= (uint64_t)_end_kernel)
 		return;
-	for (uint32_t i = 0; i < symbol_count && symbol_table[i].offset <= offset; i++)
+	for (uint32_t i = 1; i < symbol_count && symbol_table[i].offset <= offset; i++)
 		best = &symbol_table[i];
-	if (best)
-		printk("  %016lx %s+0x%lx\n", rip, symbol_names + best->name, offset - best->offset);
-	else
-		printk("  %016lx\n", rip);
+	printk("  %016lx %s+0x%lx\n", rip, symbol_names + best->name, offset - best->offset);
 }
 
 static void backtrace(void)
