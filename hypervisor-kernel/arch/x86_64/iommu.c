@@ -346,8 +346,7 @@ void iommu_fault(uint16_t bdf, uint8_t reason, bool write, uint64_t address)
 	if (!(n & (n - 1)))
 		printk("guise: device %02x:%02x.%u %s: %s blocked: %s (%u%s)\n", bdf >> 8, bdf >> 3 & 31, bdf & 7,
 		       owner, what, reason_text(reason), reason, count);
-	if (!d)
-		return;
-	event_domain_changed();
+	if (d)
+		event_domain_changed();
 	domain_put(d);
 }
