@@ -17,8 +17,8 @@ struct irq {
 	struct domain *domain; /* counted; NULL = nobody	*/
 	uint32_t port;
 	uint8_t vector; /* 0 = none yet; kept once given	*/
-	bool level, allocated;
-	uint16_t allocator; /* domain id	*/
+	bool level;
+	uint16_t allocator; /* of a message: domain id + 1, 0 = nobody	*/
 };
 
 static struct spinlock irq_lock = { .rank = LOCK_IRQS };
@@ -74,7 +74,6 @@ void irq_unbind(struct domain *d, uint32_t n)
 		if (n < GUISE_IRQ_MSI)
 			arch_gsi_mask(n, true);
 		q->domain = NULL;
-		q->port = 0;
 	}
 	spin_unlock(&irq_lock);
 	if (mine)
@@ -96,7 +95,7 @@ static int claim(struct domain *d, const struct guise_irq_bind *req) MUST_HOLD(i
 
 	if (q->domain)
 		return -EBUSY;
-	if (req->irq >= GUISE_IRQ_MSI && !q->allocated)
+	if (req->irq >= GUISE_IRQ_MSI && !q->allocator)
 		return -ENOENT;
 	rc = vector_get(req->irq);
 	if (rc < 0)
@@ -166,13 +165,12 @@ static long msi_take(struct domain *d, const struct handle *h) MUST_HOLD(irq_loc
 	for (uint64_t n = MAX(h->first, GUISE_IRQ_MSI); n < NR_IRQS && n - h->first < h->nr; n++) {
 		int vector;
 
-		if (irqs[n].allocated || irqs[n].domain)
+		if (irqs[n].allocator || irqs[n].domain)
 			continue;
 		vector = vector_get((uint32_t)n);
 		if (vector < 0)
 			return vector;
-		irqs[n].allocated = true;
-		irqs[n].allocator = d->id;
+		irqs[n].allocator = (uint16_t)(d->id + 1);
 		return (long)n;
 	}
 	return -ENOSPC;
@@ -185,12 +183,12 @@ static long msi_free(struct domain *d, uint64_t n)
 	if (n < GUISE_IRQ_MSI || n >= NR_IRQS || !handle_covers(d, GUISE_HANDLE_IRQ, NULL, n, 1))
 		return -EPERM;
 	spin_lock(&irq_lock);
-	if (!irqs[n].allocated)
+	if (!irqs[n].allocator)
 		rc = -ENOENT;
 	else if (irqs[n].domain)
 		rc = -EBUSY;
 	else
-		irqs[n].allocated = false;
+		irqs[n].allocator = 0;
 	spin_unlock(&irq_lock);
 	return rc;
 }
@@ -221,8 +219,8 @@ void irq_free_all(const struct domain *d)
 {
 	spin_lock(&irq_lock);
 	for (uint32_t n = GUISE_IRQ_MSI; n < NR_IRQS; n++)
-		if (irqs[n].allocated && irqs[n].allocator == d->id)
-			irqs[n].allocated = false;
+		if (irqs[n].allocator == d->id + 1)
+			irqs[n].allocator = 0;
 	spin_unlock(&irq_lock);
 }
 
@@ -230,7 +228,7 @@ void irq_counters(uint32_t *bound, uint32_t *messages)
 {
 	for (uint32_t n = 0; n < NR_IRQS; n++) {
 		*bound += irqs[n].domain != NULL;
-		*messages += irqs[n].allocated;
+		*messages += irqs[n].allocator != 0;
 	}
 }
 
