@@ -20,7 +20,7 @@ void trap_set(struct vcpu *v, unsigned vector, const struct trap_info *t)
 {
 	bool masks = t->flags & 4, fast = masks && handler_ok(t->address) && !(speculation & SPECULATION_HIDDEN);
 
-	v->arch.trap[vector] = (struct trap_entry){ t->address, t->cs, t->flags & 3, masks, fast };
+	v->arch.trap[vector] = (struct trap_entry){ t->address, t->flags & 3, masks, fast };
 }
 
 void syscall_fast_update(struct vcpu *v)

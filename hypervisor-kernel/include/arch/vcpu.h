@@ -17,7 +17,6 @@ struct regs {
 
 struct trap_entry {
 	uint64_t address;
-	uint16_t cs;
 	uint8_t dpl;
 	uint8_t masks; /* delivery sets the upcall mask	*/
 	uint8_t fast;  /* it does, and the address is good	*/

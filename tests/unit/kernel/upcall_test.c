@@ -26,8 +26,8 @@ static void setup(void)
 			    .rcx = 0xc,
 			    .r11 = 0x11,
 			    .rflags = X86_RFLAGS_IF | X86_RFLAGS_TF | X86_RFLAGS_AC | 2 };
-	g.v->arch.trap[TRAP_PF] = (struct trap_entry){ HANDLER, 0xe033, 0, 0, 0 };
-	g.v->arch.trap[TRAP_UD] = (struct trap_entry){ HANDLER, 0xe033, 0, 1, 1 };
+	g.v->arch.trap[TRAP_PF] = (struct trap_entry){ HANDLER, 0, 0, 0 };
+	g.v->arch.trap[TRAP_UD] = (struct trap_entry){ HANDLER, 0, 1, 1 };
 	g.v->info->evtchn_upcall_mask = 0;
 }
 
