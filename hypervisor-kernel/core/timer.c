@@ -94,21 +94,17 @@ void timer_cancel_wait(struct timer *t)
 void timer_run(void)
 {
 	struct timers *l = mine();
+	struct timer *t;
 
-	for (;;) {
-		struct timer *t;
-
-		spin_lock(&l->lock);
-		t = list_entry(l->list.next, struct timer, link);
-		if (list_empty(&l->list) || t->deadline > time_now()) {
-			program_next(l);
-			spin_unlock(&l->lock);
-			return;
-		}
+	spin_lock(&l->lock);
+	while (t = list_entry(l->list.next, struct timer, link), !list_empty(&l->list) && t->deadline <= time_now()) {
 		list_del(&t->link);
 		l->firing = t;
 		spin_unlock(&l->lock);
 		t->fn(t->arg);
 		__atomic_store_n(&l->firing, NULL, __ATOMIC_RELEASE);
+		spin_lock(&l->lock);
 	}
+	program_next(l);
+	spin_unlock(&l->lock);
 }
