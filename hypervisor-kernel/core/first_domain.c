@@ -165,8 +165,7 @@ static void root_handles(struct domain *d)
 		[GUISE_ROOT_DEVICE] = { .kind = GUISE_HANDLE_DEVICE, .nr = 65536 },
 	};
 
-	for (unsigned i = 1; i < ARRAY_SIZE(roots); i++)
-		d->handles[i] = roots[i];
+	memcpy(d->handles, roots, sizeof(roots));
 	handle_ports_changed(d);
 }
 
