@@ -147,6 +147,5 @@ void arch_set_arg(struct vcpu *v, unsigned n, uint64_t value)
 	struct regs *r = &v->arch.regs;
 	uint64_t *arg[] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8 };
 
-	BUG_ON(n >= ARRAY_SIZE(arg));
 	*arg[n] = value;
 }
