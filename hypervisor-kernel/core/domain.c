@@ -20,7 +20,7 @@
 
 static struct spinlock list_lock = { .rank = LOCK_DOMAINS };
 static struct list domains = { &domains, &domains };
-static unsigned nr_domains;
+unsigned domain_count;
 
 static const uint8_t domain_next[] = {
 	[GUISE_STATE_PAUSED] = 1 << GUISE_STATE_RUNNING | 1 << GUISE_STATE_DYING,
@@ -75,20 +75,15 @@ void domain_put(struct domain *d)
 	}
 }
 
-unsigned domain_count(void)
-{
-	return nr_domains;
-}
-
 static bool list_enter(struct domain *d)
 {
 	bool ok;
 
 	spin_lock(&list_lock);
-	ok = nr_domains < MAX_DOMAINS && !find(d->id);
+	ok = domain_count < MAX_DOMAINS && !find(d->id);
 	if (ok) {
 		list_add_tail(&domains, &d->link);
-		nr_domains++;
+		domain_count++;
 	}
 	spin_unlock(&list_lock);
 	return ok;
@@ -402,7 +397,7 @@ long domain_destroy(struct domain *d)
 	d->gone = true;
 	spin_lock(&list_lock);
 	list_del(&d->link);
-	nr_domains--;
+	domain_count--;
 	spin_unlock(&list_lock);
 	domain_put(d); /* not the last: the caller has one */
 out:

@@ -241,7 +241,7 @@ static long system_info(guest_ptr_t p)
 
 static long system_counters(guest_ptr_t p)
 {
-	struct guise_system_counters c = { .free_frames = frame_free_count(), .domains = domain_count() };
+	struct guise_system_counters c = { .free_frames = frame_free_count(), .domains = domain_count };
 
 	sched_counters(&c.idle_ns, &c.switches);
 	irq_counters(&c.irqs, &c.messages);

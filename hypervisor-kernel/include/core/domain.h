@@ -114,7 +114,7 @@ int domain_rename(struct domain *d, uint16_t id);
 
 /* It may run again: its runnable vCPUs enter the queue. */
 void domain_wake(struct domain *d);
-unsigned domain_count(void);
+extern unsigned domain_count; /* that exist	*/
 
 /* Frames in and out of the domain's list; d->lock is taken inside. */
 void domain_add_frame(struct domain *d, mfn_t m);
