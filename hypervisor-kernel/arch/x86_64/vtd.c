@@ -60,7 +60,7 @@
 
 struct unit {
 	volatile char *regs;
-	uint64_t cap, ecap;
+	uint64_t cap;
 	struct vtd_entry *queue; /* QUEUE of them	*/
 	unsigned tail;
 	volatile uint32_t done; /* the unit's answer to the last in the queue	*/
@@ -216,7 +216,6 @@ static const char *capabilities(void)
 	for_each_unit(u) {
 		u->regs = mfn_to_virt(dmar.unit[u - units] >> PAGE_SHIFT);
 		u->cap = REG64(u, CAP);
-		u->ecap = REG64(u, ECAP);
 		if (u->cap == ~0ull)
 			return "there are no registers where the table says";
 		if (u->cap & CAP_WRITE_FLUSH)
@@ -227,7 +226,7 @@ static const char *capabilities(void)
 		vtd.nr_ids = MIN(vtd.nr_ids, CAP_IDS(u->cap));
 		bits = MIN(bits, (unsigned)CAP_BITS(u->cap));
 		cap &= u->cap;
-		ecap &= u->ecap;
+		ecap &= REG64(u, ECAP);
 	}
 	if (!(ecap & ECAP_QUEUE))
 		return "it has no queue";
