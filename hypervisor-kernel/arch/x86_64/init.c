@@ -92,13 +92,11 @@ static void multiboot2_parse(paddr_t at)
 			}
 			break;
 		case 6:
-			for (uint32_t off = 16; off + 24 <= size; off += u[2]) {
+			for (uint32_t off = 16; off + 24 <= size && u[2] >= 24; off += u[2]) {
 				const uint64_t *e = (const uint64_t *)(p + off);
 
 				if ((uint32_t)e[2] == 1)
 					ram_add(e[0], e[0] + e[1]);
-				if (u[2] < 24)
-					break;
 			}
 			break;
 		case 14: /* ACPI old and new: a copy of the RSDP; keep it where it stays mapped */
