@@ -91,9 +91,6 @@ int vsnprintf(char *to, size_t size, const char *fmt, va_list args)
 			c = (char)va_arg(args, int);
 			put_field(&o, "", &c, 1);
 			break;
-		case 0:
-			fmt--;
-			break;
 		default:
 			put(&o, *fmt);
 		}
