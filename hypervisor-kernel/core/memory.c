@@ -25,14 +25,6 @@ static long memory_map(struct vcpu *v, struct xen_memory_map *map)
 	return copy_to_guest((guest_ptr_t)map->buffer.p, &e, sizeof(e));
 }
 
-static long machphys(guest_ptr_t p)
-{
-	struct xen_machphys_mapping m;
-
-	arch_machphys(&m.v_start, &m.v_end, &m.max_mfn);
-	return copy_to_guest(p, &m, sizeof(m));
-}
-
 #define BATCH 64
 
 /* The balloon gives frames back.  They stop being the domain's first, then every cached
@@ -116,7 +108,7 @@ long hc_memory_op(struct vcpu *v, const uint64_t *arg)
 	case XENMEM_memory_map:
 		HC_REQUEST(struct xen_memory_map, arg[1], memory_map(v, &req), true);
 	case XENMEM_machphys_mapping:
-		return machphys(arg[1]);
+		HC_REQUEST(struct xen_machphys_mapping, arg[1], arch_machphys(&req), true);
 	}
 	return -ENOSYS;
 }

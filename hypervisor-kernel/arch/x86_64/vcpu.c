@@ -9,6 +9,7 @@
 #include <core/boot.h>
 #include <core/lib.h>
 #include <core/vcpu.h>
+#include <xen/memory.h>
 
 void arch_vcpu_init(struct vcpu *v)
 {
@@ -124,11 +125,12 @@ mfn_t arch_frames(void)
 	return 1ull << ((cpuid(0x80000008, 0).eax & 0xff) - PAGE_SHIFT);
 }
 
-void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn)
+int arch_machphys(struct xen_machphys_mapping *m)
 {
-	*start = M2P_VIRT;
-	*end = M2P_VIRT + ALIGN_UP(frame_max * 8, 2ull << 20);
-	*max_mfn = frame_max - 1;
+	m->v_start = M2P_VIRT;
+	m->v_end = M2P_VIRT + ALIGN_UP(frame_max * 8, 2ull << 20);
+	m->max_mfn = frame_max - 1;
+	return 0;
 }
 
 void arch_system_info(struct guise_system_info *info)

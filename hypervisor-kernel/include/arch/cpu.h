@@ -65,7 +65,8 @@ uint32_t arch_cpu_count(void);
 void arch_start_cpus(void);
 /* How many machine frames the CPU can address. */
 mfn_t arch_frames(void);
-void arch_machphys(uint64_t *start, uint64_t *end, uint64_t *max_mfn);
+struct xen_machphys_mapping;
+int arch_machphys(struct xen_machphys_mapping *m); /* 0 */
 struct guise_system_info;
 /* Everything but free_frames and verbose. */
 void arch_system_info(struct guise_system_info *info);
