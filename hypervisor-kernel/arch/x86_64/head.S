@@ -108,10 +108,11 @@ high:
 
 	.section .data
 	.balign 8
-boot_gdt:
-	.quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+	.globl boot_gdt
+boot_gdt:			/* code, data, and for trampoline.S code of 32 bits	*/
+	.quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 boot_gdt_pointer:
-	.short 23
+	.short 31
 	.quad PHYS(boot_gdt)
 
 	.bss

@@ -23,19 +23,16 @@ trampoline:
 	lgdtl gdt_pointer - trampoline
 	movl $0x11, %eax	/* PE, ET	*/
 	movl %eax, %cr0
-	ljmpl $8, $AT(protected)
+	ljmpl $0x18, $AT(protected)
 	.code32
 protected:
 	movl $0x10, %eax
 	movl %eax, %ds
 	movl %eax, %ss
 	movl $3, %edi
-	ljmpl $8, $PHYS(long_mode)
-	.balign 8
-gdt:
-	.quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
+	ljmpl $0x18, $PHYS(long_mode)
 gdt_pointer:
-	.short 23
-	.long AT(gdt)
+	.short 31
+	.long PHYS(boot_gdt)
 trampoline_end:
 	.section .note.GNU-stack, "", @progbits
