@@ -371,7 +371,7 @@ static long make_inert(struct domain *d)
 		vcpu_end(v);
 	if (d->tlb.node)
 		tlb_drop_all(d);
-	assert(!(d->tlb.cpus & ~(1u << arch_cpu_id())));
+	BUG_ON(d->tlb.cpus & ~(1u << arch_cpu_id()));
 	return tlb_destroy(d);
 }
 

@@ -20,9 +20,3 @@ void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn))
 		if (__builtin_expect(!!(x), 0))                            \
 			panic("BUG: %s at %s:%d", #x, __FILE__, __LINE__); \
 	} while (0)
-
-#ifdef DEBUG
-#define assert(x) BUG_ON(!(x))
-#else
-#define assert(x) ((void)0)
-#endif
