@@ -341,7 +341,6 @@ static long frames_drain(struct domain *d)
 			continue;
 		}
 		domain_remove_frame(d, m);
-		f->flags = 0;
 		m2p_set(m, ~0ull);
 		frame_free(m, 0, OWNER_KERNEL);
 	}

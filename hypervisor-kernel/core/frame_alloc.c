@@ -74,6 +74,7 @@ void frame_free(mfn_t m, unsigned order, uint16_t owner)
 {
 	spin_lock(&alloc_lock);
 	for (mfn_t i = 0; i < 1ull << order; i++) {
+		frame_table[m + i].flags = 0;
 		BUG_ON(frame_give(&frame_table[m + i], owner, OWNER_FREE));
 		frame_table[m + i].order = ORDER_NONE;
 	}

@@ -46,7 +46,6 @@ static long decrease(struct domain *d, const uint64_t *mfns, uint64_t nr)
 		iommu_flush(d);
 	}
 	for (uint64_t i = 0; i < given; i++) {
-		frame_of(mfns[i])->flags = 0;
 		m2p_set(mfns[i], ~0ull);
 		frame_free(mfns[i], 0, OWNER_KERNEL);
 	}
