@@ -162,10 +162,10 @@ bool emulate_privileged(struct vcpu *v)
 		return false;
 	switch (code[i]) {
 	case 0xf4: /* hlt */
+		vcpu_block(v);
+		/* fall through */
 	case 0xfa: /* cli, sti: the virtual flag is memory; Linux means no more than that */
 	case 0xfb:
-		if (code[i] == 0xf4)
-			vcpu_block(v);
 		done = true;
 		break;
 	case 0xe4 ... 0xe7: /* in imm8, out imm8 */
