@@ -168,7 +168,9 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	n = d->paging == GUISE_DOMAIN_STOCK || d->personality & GUISE_PERSONALITY_MM ?
 		    walk_cached(d, v->arch.cr3[mode], va, access, &w, &result) :
 		    FRAME_NIL;
-	if (n != FRAME_NIL && result == WALK_PROTECTED && d->paging == GUISE_DOMAIN_NATIVE)
+	/* What the upper tables forbade they may allow by now; the leaf is read anew. */
+	if (n != FRAME_NIL && result == WALK_PROTECTED && d->paging == GUISE_DOMAIN_NATIVE &&
+	    (access & PF_WRITE ? !(w.upper & PTE_RW) : w.upper & PTE_NX))
 		n = FRAME_NIL;
 	if (n == FRAME_NIL)
 		result = walk(d, v->arch.root[mode], va, access, &w);
@@ -232,15 +234,14 @@ bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error)
 void tlb_fill_answered(struct vcpu *v)
 {
 	struct domain *d = v->domain;
-	uint64_t va = v->arch.faulted;
-	enum walk_result result;
-	struct walk w;
+	uint64_t va = v->arch.faulted, upper;
+	unsigned index = pt_index(va, 1);
 	uint32_t n;
 
 	v->arch.faulted = 0;
 	spin_lock(&d->tlb.lock);
-	n = walk_cached(d, v->arch.cr3[0], va, 0, &w, &result);
-	if (n != FRAME_NIL && result == WALK_OK)
-		*node_slot(&d->tlb, n, pt_index(va, 1)) = leaf_derive(d, w.entry[1]);
+	n = leaves_cached(d, v->arch.cr3[0], va, &upper);
+	if (n != FRAME_NIL)
+		*node_slot(&d->tlb, n, index) = leaf_derive(d, entry_read(d->tlb.node[n].table, index));
 	spin_unlock(&d->tlb.lock);
 }

@@ -96,7 +96,7 @@ void flush_serve(struct cpu *c)
  * the interrupt reaches it, or in the kernel, which it leaves soon, or waits itself, and answers in arch_relax(). */
 void flush_others(struct cpu *c, uint32_t cpus)
 {
-	uint32_t asked[MAX_CPUS] = { 0 };
+	uint32_t asked[MAX_CPUS];
 
 	cpus &= ~(1u << c->id);
 	for (uint32_t m = cpus; m; m &= m - 1) {
@@ -155,11 +155,9 @@ void tlb_resync(struct domain *d)
 	if (t->nr_unsynced)
 		flush_others(this_cpu(), flush_cpus(d));
 	for (uint32_t i = 0; i < t->nr_unsynced; i++) {
-		uint32_t n = node_at(d, t->unsynced[i].table, 1);
 		unsigned visits = 0;
 
-		if (n != FRAME_NIL)
-			table_refresh(d, n, 0, ~0ull, &visits);
+		table_refresh(d, node_at(d, t->unsynced[i].table, 1), 0, ~0ull, &visits);
 	}
 	t->nr_unsynced = 0;
 }
@@ -168,19 +166,18 @@ void tlb_resync(struct domain *d)
  * about pages that it is about to use. */
 static void page_refresh(struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
-	enum walk_result result;
+	uint64_t upper, cr3[2];
+	uint32_t n = d->paging == GUISE_DOMAIN_STOCK ? leaves_cached(d, v->arch.cr3[1], va, &upper) : FRAME_NIL;
 	unsigned visits = 0;
 	struct walk w;
-	uint32_t n = d->paging == GUISE_DOMAIN_STOCK ? walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) : FRAME_NIL;
 
 	if (n == FRAME_NIL) {
-		root_refresh(d, v->arch.root[1], v->arch.root[0], va, va);
+		root_refresh(d, v->arch.root[1], v->arch.root[0], va, va, cr3);
 		/* Or it is linked elsewhere only. */
 		walk(d, v->arch.root[1], va, 0, &w);
 		n = w.level == 1 ? node_at(d, w.table[1], 1) : FRAME_NIL;
 	}
-	if (n != FRAME_NIL)
-		table_refresh(d, n, va, va, &visits);
+	table_refresh(d, n, va, va, &visits);
 }
 
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
@@ -217,34 +214,6 @@ void tlb_guest_flush(struct vcpu *v, bool others)
 		arch_tlb_flush(d);
 	else
 		flush_self(this_cpu());
-}
-
-int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value, bool preserve_ad)
-{
-	struct tlb *t = &d->tlb;
-	uint64_t *slot, *cached;
-	struct tlb_node *n;
-	struct frame *f;
-
-	/* Whoever takes the frame away passes the lock before anybody else gets it. */
-	if (!frame_owned_by(table, d->id))
-		return -EPERM;
-	f = &frame_table[table];
-	slot = (uint64_t *)mfn_to_virt(table) + index;
-	if (preserve_ad) /* nobody else sets them without the lock, but the guest itself */
-		value |= READ_ONCE(*slot) & (PTE_A | PTE_D);
-	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
-	if (!f->cached)
-		return 0;
-	n = &t->node[f->cached - 1];
-	if (n->large)
-		node_demote(d, f->cached - 1);
-	cached = node_slot(t, f->cached - 1, index);
-	if (n->level == 1)
-		*cached = leaf_derive(d, value);
-	else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) && !link_holds(t, *cached, value))
-		node_unlink(d, cached);
-	return 0;
 }
 
 int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *table, uint32_t *index)

@@ -13,6 +13,35 @@
 
 #define MMU_BATCH 32
 
+inline __attribute__((always_inline)) int pt_write(struct domain *d, mfn_t table, unsigned index, uint64_t value,
+						   bool preserve_ad)
+{
+	struct tlb *t = &d->tlb;
+	uint64_t *slot, *cached;
+	struct tlb_node *n;
+	struct frame *f;
+
+	/* Whoever takes the frame away passes the lock before anybody else gets it. */
+	if (!frame_owned_by(table, d->id))
+		return -EPERM;
+	f = &frame_table[table];
+	slot = (uint64_t *)mfn_to_virt(table) + index;
+	if (preserve_ad) /* nobody else sets them without the lock, but the guest itself */
+		value |= READ_ONCE(*slot) & (PTE_A | PTE_D);
+	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
+	if (!f->cached)
+		return 0;
+	n = &t->node[f->cached - 1];
+	if (n->large)
+		node_demote(d, f->cached - 1);
+	cached = node_slot(t, f->cached - 1, index);
+	if (n->level == 1)
+		*cached = leaf_derive(d, value);
+	else if ((*cached & PTE_P) && !(n->level == 4 && slot_is_hypervisor(index)) && !link_holds(t, *cached, value))
+		node_unlink(d, cached);
+	return 0;
+}
+
 static int update_entry(struct domain *d, const mmu_update_t *u) MUST_HOLD(d->tlb.lock)
 {
 	mfn_t table = u->ptr >> PAGE_SHIFT;
@@ -96,15 +125,14 @@ long hc_mmu_update(struct vcpu *v, const uint64_t *arg)
 /* The guest's table of leaves for va in its kernel's address space; INVALID_MFN: none. */
 static mfn_t leaf_table(const struct domain *d, const struct vcpu *v, uint64_t va) MUST_HOLD(d->tlb.lock)
 {
-	enum walk_result result;
+	uint64_t upper, cr3 = d->paging == GUISE_DOMAIN_NATIVE ? 0 : v->arch.cr3[1];
+	uint32_t n = leaves_cached(d, cr3, va, &upper);
 	struct walk w;
 
-	if (d->paging == GUISE_DOMAIN_NATIVE || walk_cached(d, v->arch.cr3[1], va, 0, &w, &result) == FRAME_NIL) {
-		walk(d, v->arch.root[1], va, 0, &w);
-		if (w.level != 1)
-			return INVALID_MFN;
-	}
-	return w.table[1];
+	if (n != FRAME_NIL)
+		return d->tlb.node[n].table;
+	walk(d, v->arch.root[1], va, 0, &w);
+	return w.level == 1 ? w.table[1] : INVALID_MFN;
 }
 
 long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
@@ -172,11 +200,9 @@ int roots_load(struct vcpu *v, unsigned modes, mfn_t kernel, mfn_t user)
 		if (modes >> mode & 1) {
 			v->arch.root[mode] = root[mode];
 			v->arch.cr3[mode] = 0;
-			root_make(d, v, mode);
+			root_make(d, v, mode, mode ? before : 0);
 		}
 	}
-	if (modes & ROOT_KERNEL)
-		root_inherit(d, before, v->arch.cr3[1]);
 	spin_unlock(&d->tlb.lock);
 	if (modes & ROOT_KERNEL)
 		root_load(v, 1);

@@ -23,109 +23,126 @@ static uint64_t lines_between(uint64_t lines, unsigned first, unsigned last)
  * Whose the frames are has not changed since: a frame that leaves takes all cached entries with it.  So the rights to
  * one that is the domain's own need no look at whose it is; a stock kernel's may be a table.
  */
-static void leaves_refresh(struct domain *d, mfn_t table, uint64_t *cached, unsigned i, unsigned last)
+static __attribute__((noinline)) void leaves_refresh(struct domain *d, uint32_t n, unsigned first, unsigned last)
 	MUST_HOLD(d->tlb.lock)
 {
 	uint64_t same = d->paging == GUISE_DOMAIN_STOCK ? ~PTE_NX : ~(PTE_NX | PTE_RW | PTE_D);
-	const uint64_t *guest = mfn_to_virt(table);
+	uint64_t lines = lines_between(d->tlb.node[n].lines, first, last), *cached = node_entries(&d->tlb, n);
+	const uint64_t *guest = mfn_to_virt(d->tlb.node[n].table); /* read now: see table_writable() */
 
-	for (; i <= last; i++) {
-		uint64_t old = cached[i], entry, leaf;
+	node_demote(d, n); /* a run has entries where this node has none */
+	while (lines) {
+		unsigned line = line_next(&lines), i = MAX(line, first), end = MIN(line + 7, last);
+		uint64_t left = 0, *c = cached + i;
+		const uint64_t *g = guest + i;
 
-		if (!old)
-			continue;
-		entry = READ_ONCE(guest[i]);
-		leaf = leaf_value(entry, true) | PTE_OWN;
-		if ((leaf ^ old) & same) /* which has P and A */
-			leaf = leaf_derive(d, entry);
-		cached[i] = leaf;
+		for (; c <= cached + end; c++, g++) {
+			uint64_t entry, leaf;
+
+			if (!*c)
+				continue;
+			entry = READ_ONCE(*g);
+			leaf = leaf_value(entry, true) | PTE_OWN;
+			if ((leaf ^ *c) & same) /* which has P and A */
+				leaf = entry & PTE_P ? leaf_derive(d, entry) : 0;
+			*c = leaf;
+			left |= leaf;
+		}
+		if (!left && line >= first && line + 7 <= last)
+			d->tlb.node[n].lines &= ~(1ull << line / 8);
 	}
 }
 
-static void large_refresh(struct domain *d, uint64_t *cached, uint64_t entry) MUST_HOLD(d->tlb.lock)
+/* The node that an entry of a cached table leads to, as the guest's says now, too; FRAME_NIL: there is none, any more. */
+static inline __attribute__((always_inline)) uint32_t link_refresh(struct domain *d, uint64_t *cached, uint64_t entry)
+	MUST_HOLD(d->tlb.lock)
 {
-	uint64_t large = large_value(entry);
+	uint64_t old = *cached, large;
 
-	if ((large ^ *cached) & ~(PTE_NX | PTE_RW | PTE_D))
-		node_unlink(d, cached);
-	else
-		*cached = large;
+	if (!old)
+		return FRAME_NIL;
+	if (old & PTE_LARGE) {
+		large = large_value(entry);
+		if (!((large ^ old) & ~(PTE_NX | PTE_RW | PTE_D))) {
+			*cached = large;
+			return FRAME_NIL;
+		}
+	} else if (link_holds(&d->tlb, old, entry)) {
+		return node_of_entry(old);
+	}
+	node_unlink(d, cached);
+	return FRAME_NIL;
 }
 
 void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
 {
-	struct tlb *t = &d->tlb;
-	unsigned level = t->node[n].level, low = pt_index(first, level), high = pt_index(last, level);
-	uint64_t lines = lines_between(t->node[n].lines, low, high), *cached = node_entries(t, n);
-	mfn_t table = t->node[n].table; /* an entry that maps it writable detaches the node on the way */
-	const uint64_t *guest = mfn_to_virt(table);
-
-	if (++*visits > VISITED)
-		return;
-	node_demote(d, n); /* a run has entries where this node has none */
-	while (lines) {
-		unsigned line = line_next(&lines), end = MIN(line + 7, high), i = MAX(line, low);
+	for (struct tlb *t = &d->tlb; n != FRAME_NIL && ++*visits <= VISITED;) {
+		unsigned level = t->node[n].level, low = pt_index(first, level), high = pt_index(last, level);
+		const uint64_t *guest = mfn_to_virt(t->node[n].table);
+		uint64_t lines, *cached = node_entries(t, n);
 
 		if (level == 1) {
-			leaves_refresh(d, table, cached, i, end);
+			leaves_refresh(d, n, low, high);
+			return;
+		}
+		if (low == high) { /* one way on */
+			n = link_refresh(d, &cached[low], READ_ONCE(guest[low]));
 			continue;
 		}
-		for (; i <= end; i++) {
-			uint64_t old = cached[i], entry = READ_ONCE(guest[i]);
+		lines = lines_between(t->node[n].lines, low, high);
+		while (lines) {
+			unsigned line = line_next(&lines), end = MIN(line + 7, high);
 
-			if (!old)
-				continue;
-			if (old & PTE_LARGE)
-				large_refresh(d, &cached[i], entry);
-			else if (!link_holds(t, old, entry) || (level == 2 && *visits > COMPARED))
-				node_unlink(d, &cached[i]);
-			else
-				table_refresh(d, node_of_entry(old), i == low ? first : 0, i == high ? last : VA_MASK,
-					      visits);
+			for (unsigned i = MAX(line, low); i <= end; i++) {
+				if (!cached[i])
+					continue;
+				if (level == 2 && *visits > COMPARED && !(cached[i] & PTE_LARGE))
+					node_unlink(d, &cached[i]);
+				else
+					table_refresh(d, link_refresh(d, &cached[i], READ_ONCE(guest[i])),
+						      i == low ? first : 0, i == high ? last : VA_MASK, visits);
+			}
 		}
+		return;
 	}
 }
 
-uint32_t node_at(const struct domain *d, mfn_t m, unsigned level)
-{
-	uint32_t n = frame_owned_by(m, d->id) && frame_table[m].cached ? frame_table[m].cached - 1 : FRAME_NIL;
-
-	return n != FRAME_NIL && d->tlb.node[n].level == level ? n : FRAME_NIL;
-}
-
-void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last)
+int root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last, uint64_t cr3[2])
 {
 	const uint32_t node[2] = { node_at(d, root, 4), node_at(d, user, 4) };
 	unsigned low = pt_index(first, 4), high = pt_index(last, 4), visits = 0;
 	uint64_t lines = LINES_GUEST_KERNEL; /* their tables hang from other roots as well */
+	uint64_t *cached[2] = { NULL, NULL };
 	const uint64_t *guest;
 
 	if (!frame_owned_by(root, d->id))
-		return;
+		return -EPERM;
 	guest = mfn_to_virt(root);
-	for (unsigned k = 0; k < 2; k++)
-		lines |= node[k] == FRAME_NIL ? 0 : d->tlb.node[node[k]].lines;
+	for (unsigned k = 0; k < 2; k++) {
+		cr3[k] = node[k] == FRAME_NIL ? 0 : d->tlb.page[node[k]] << PAGE_SHIFT;
+		if (!cr3[k])
+			continue;
+		cached[k] = node_entries(&d->tlb, node[k]);
+		lines |= d->tlb.node[node[k]].lines;
+	}
 	lines = lines_between(lines & ~LINES_HYPERVISOR, low, high);
 	while (lines) {
 		unsigned line = line_next(&lines), end = MIN(line + 7, high);
 
 		for (unsigned i = MAX(line, low); i <= end; i++) {
 			uint64_t entry = READ_ONCE(guest[i]);
-			uint32_t n;
 
-			for (unsigned k = 0; k < 2; k++) {
-				uint64_t *e = node[k] == FRAME_NIL ? NULL : &node_entries(&d->tlb, node[k])[i];
-
-				if (e && *e && !link_holds(&d->tlb, *e, entry))
-					node_unlink(d, e);
-			}
-			n = entry & PTE_P ? node_at(d, pte_mfn(entry), 3) : FRAME_NIL;
-			if (n != FRAME_NIL)
-				table_refresh(d, n, i == low ? first : 0, i == high ? last : VA_MASK, &visits);
+			for (unsigned k = 0; k < 2; k++)
+				if (cached[k] && cached[k][i] && !link_holds(&d->tlb, cached[k][i], entry))
+					node_unlink(d, &cached[k][i]);
+			if (entry & PTE_P)
+				table_refresh(d, node_at(d, pte_mfn(entry), 3), i == low ? first : 0,
+					      i == high ? last : VA_MASK, &visits);
 		}
 	}
-	if (!zombies_reap(d) || visits > VISITED)
+	if ((!list_empty(&d->tlb.zombies) && !zombies_reap(d)) || visits > VISITED)
 		tlb_reset(d);
+	return 0;
 }
 
 /* Without PCIDs, a CPU that has another root loaded forgot these when it loaded it; one that is about to load them finds
@@ -147,7 +164,7 @@ static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t last)
 
 int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last)
 {
-	uint64_t cr3[2] = { 0, 0 };
+	uint64_t cr3[2];
 	int rc = -EPERM;
 
 	first &= VA_MASK;
@@ -156,15 +173,8 @@ int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64
 		return -EINVAL;
 	spin_lock(&d->tlb.lock);
 	/* Whoever takes a frame away passes the lock before anybody else gets it. */
-	if (frame_owned_by(root, d->id) && (!user || frame_owned_by(user, d->id))) {
-		for (unsigned k = 0; k < 2; k++) {
-			uint32_t n = node_at(d, k ? user : root, 4);
-
-			cr3[k] = n == FRAME_NIL ? 0 : d->tlb.page[n] << PAGE_SHIFT;
-		}
-		root_refresh(d, root, user, first, last);
-		rc = 0;
-	}
+	if (!user || frame_owned_by(user, d->id))
+		rc = root_refresh(d, root, user, first, last, cr3);
 	spin_unlock(&d->tlb.lock);
 	if (!rc)
 		flush_loaded(d, cr3, last);

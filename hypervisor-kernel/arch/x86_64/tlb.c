@@ -293,23 +293,51 @@ uint32_t node_get(struct domain *d, mfn_t table, unsigned level)
 	return n;
 }
 
-uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode)
+/* A new root of a kernel's address space begins with what its guest's table has in common with that of an older
+ * one, which is known by its entry, in the guest kernel's half, instead of a miss for each. */
+static void root_inherit(struct tlb *t, uint64_t from, uint32_t n)
+{
+	uint32_t o = node_of_entry(from);
+	uint64_t lines = o < t->fresh ? t->node[o].lines & LINES_GUEST_KERNEL : 0;
+	uint64_t *old = node_entries(t, o), *new = node_entries(t, n);
+	const uint64_t *old_guest, *new_guest;
+
+	if (t->node[o].level != 4 || t->node[o].table == FRAME_NIL)
+		return;
+	old_guest = mfn_to_virt(t->node[o].table);
+	new_guest = mfn_to_virt(t->node[n].table);
+	t->node[n].lines |= lines;
+	for_each_of_lines(i, lines) {
+		if (!(old[i] & PTE_P) || READ_ONCE(old_guest[i]) != READ_ONCE(new_guest[i]))
+			continue;
+		new[i] = old[i];
+		t->node[node_of_entry(old[i])].refs++;
+	}
+}
+
+uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode, uint64_t like)
 {
 	mfn_t root = v->arch.root[mode];
+	uint32_t n = node_at(d, root, 4);
 	uint64_t cr3;
-	uint32_t n;
 
-	if (!frame_owned_by(root, d->id))
-		return 0;
-	do {
-		n = node_get(d, root, 4);
-	} while (n == FRAME_NIL);
-	if (mode) {
+	if (n == FRAME_NIL) {
+		if (!frame_owned_by(root, d->id))
+			return 0;
+		do {
+			n = node_get(d, root, 4);
+		} while (n == FRAME_NIL);
+		if (like)
+			root_inherit(&d->tlb, like, n);
+	}
+	if (mode && !d->tlb.node[n].kernel) {
 		node_entries(&d->tlb, n)[SLOT_M2P] = boot_l4[SLOT_M2P];
 		d->tlb.node[n].kernel = 1;
 	}
-	list_del(&d->tlb.node[n].link); /* now the youngest */
-	list_add_tail(&d->tlb.roots, &d->tlb.node[n].link);
+	if (d->paging == GUISE_DOMAIN_STOCK) { /* now the youngest (root_oldest_unused()) */
+		list_del(&d->tlb.node[n].link);
+		list_add_tail(&d->tlb.roots, &d->tlb.node[n].link);
+	}
 	cr3 = d->tlb.page[n] << PAGE_SHIFT | pcid_bits[mode];
 	WRITE_ONCE(v->arch.cr3[mode], cr3);
 	return cr3;
@@ -323,7 +351,7 @@ uint64_t root_cr3(struct vcpu *v, unsigned mode)
 	if (cr3)
 		return cr3;
 	spin_lock(&d->tlb.lock);
-	cr3 = root_make(d, v, mode);
+	cr3 = root_make(d, v, mode, 0);
 	spin_unlock(&d->tlb.lock);
 	return cr3;
 }
@@ -337,41 +365,14 @@ bool root_load(struct vcpu *v, unsigned mode)
 
 	do {
 		tlb_enter(c, d);
-		cr3 = root_cr3(v, mode);
+		cr3 = READ_ONCE(v->arch.cr3[mode]);
+		if (!cr3)
+			cr3 = root_cr3(v, mode);
 	} while (c->tlb_of != d && c->tlb_next != d);
 	load_cr3(cr3);
-	if (cr3)
+	if (cr3 && c->tlb_of != d)
 		tlb_entered(c, d);
 	return cr3;
-}
-
-/* A new root of a kernel's address space begins with what its guest's table has in common with that of an older
- * one in the guest kernel's half, instead of a miss for each. */
-void root_inherit(struct domain *d, uint64_t from, uint64_t to)
-{
-	uint64_t lines, *old, *new;
-	const uint64_t *old_guest, *new_guest;
-	struct tlb *t = &d->tlb;
-	uint32_t o, n;
-
-	if (!from || !to)
-		return;
-	o = node_of_entry(from);
-	n = node_of_entry(to);
-	lines = o < t->fresh ? t->node[o].lines & LINES_GUEST_KERNEL : 0;
-	if (t->node[o].level != 4 || t->node[o].table == FRAME_NIL || t->node[n].lines & LINES_GUEST_KERNEL)
-		return;
-	old = node_entries(t, o);
-	new = node_entries(t, n);
-	old_guest = mfn_to_virt(t->node[o].table);
-	new_guest = mfn_to_virt(t->node[n].table);
-	t->node[n].lines |= lines;
-	for_each_of_lines(i, lines) {
-		if (!(old[i] & PTE_P) || READ_ONCE(old_guest[i]) != READ_ONCE(new_guest[i]))
-			continue;
-		new[i] = old[i];
-		t->node[node_of_entry(old[i])].refs++;
-	}
 }
 
 static void nodes_init(struct tlb *t)

@@ -9,14 +9,7 @@
 #include <arch/paging.h>
 #include <arch/x86.h>
 
-static uint64_t entry_read(mfn_t table, unsigned index)
-{
-	const uint64_t *t = mfn_to_virt(table);
-
-	return __atomic_load_n(&t[index], __ATOMIC_RELAXED);
-}
-
-static enum walk_result walk_leaf(const struct walk *w, unsigned access)
+static inline enum walk_result walk_leaf(const struct walk *w, unsigned access)
 {
 	uint64_t e = w->entry[w->level];
 
@@ -30,14 +23,14 @@ static enum walk_result walk_leaf(const struct walk *w, unsigned access)
 /* A stock kernel changes its tables of levels 2 to 4 by hypercall only, so what is linked here says what they
  * say.  A personality says by FLUSH when that is not so, unless they allow more than before.  A table that is no
  * table any more is detached. */
-uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
-		     enum walk_result *result)
+inline uint32_t leaves_cached(const struct domain *d, uint64_t cr3, uint64_t va, uint64_t *upper)
 {
 	uint64_t e = cr3, rw = PTE_RW, nx = 0;
 	uint32_t n;
 
 	if (!cr3)
 		return FRAME_NIL;
+#pragma GCC unroll 3
 	for (unsigned level = 4; level > 1; level--) {
 		e = entry_read(pte_mfn(e), pt_index(va, level)); /* an entry names its table's page */
 		if ((e & (PTE_P | PTE_PS)) != PTE_P)
@@ -45,13 +38,21 @@ uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned
 		rw &= e;
 		nx |= e & PTE_NX;
 	}
+	*upper = rw | nx;
 	n = node_of_entry(e);
-	if (d->tlb.node[n].table == FRAME_NIL)
-		return FRAME_NIL;
+	return d->tlb.node[n].table == FRAME_NIL ? FRAME_NIL : n;
+}
+
+uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
+		     enum walk_result *result)
+{
+	uint32_t n = leaves_cached(d, cr3, va, &w->upper);
+
+	if (n == FRAME_NIL)
+		return n;
 	w->level = 1;
 	w->table[1] = d->tlb.node[n].table;
 	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
-	w->upper = rw | nx;
 	*result = walk_leaf(w, access);
 	return n;
 }

@@ -32,6 +32,14 @@ static inline unsigned pt_index(uint64_t va, unsigned level)
 	return va >> (12 + 9 * (level - 1)) & 511;
 }
 
+/* Of a guest's table, which it may write to at any time. */
+static inline uint64_t entry_read(mfn_t table, unsigned index)
+{
+	const uint64_t *t = mfn_to_virt(table);
+
+	return READ_ONCE(t[index]);
+}
+
 #define VA_KERNEL 0x800000000000ull /* here begins the kernel's half	*/
 /* Top-level slots of the kernel: a guest's entries there are ignored. */
 static inline bool slot_is_hypervisor(unsigned i)
@@ -56,16 +64,19 @@ struct walk {
 /* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing. */
 enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
 	MUST_HOLD(d->tlb.lock);
-/* The same by the cached tables, whose root is cr3, if they have the whole way: the node of leaves; only level 1
- * of *w is filled in.  FRAME_NIL: they do not. */
+/* The node of va's leaves by the cached tables, whose root is cr3, and *upper of the way; FRAME_NIL: they have none. */
+uint32_t leaves_cached(const struct domain *d, uint64_t cr3, uint64_t va, uint64_t *upper) MUST_HOLD(d->tlb.lock);
+/* walk() that way: returns the same; only level 1 of *w is filled in. */
 uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
 		     enum walk_result *result) MUST_HOLD(d->tlb.lock);
 /* Without A the next access must come to the kernel to set it; without D the next write. */
 static inline uint64_t leaf_value(uint64_t entry, bool writable)
 {
-	uint64_t leaf = (entry & (PTE_FRAME | PTE_NX | PTE_P | PTE_A)) | PTE_U;
+	uint64_t write = entry & (PTE_RW | PTE_D);
 
-	return writable && (entry & (PTE_RW | PTE_D)) == (PTE_RW | PTE_D) ? leaf | PTE_RW | PTE_D : leaf;
+	if (!writable || write != (PTE_RW | PTE_D))
+		write = 0;
+	return (entry & (PTE_FRAME | PTE_NX | PTE_P | PTE_A)) | PTE_U | write;
 }
 
 /* The same for an entry of level 2 that maps 2 MiB; 0: it may not be cached. */
@@ -159,12 +170,11 @@ void node_promote(struct domain *d, uint32_t parent, unsigned index) MUST_HOLD(d
 void node_unlink(struct domain *d, uint64_t *e) MUST_HOLD(d->tlb.lock);
 /* The frame's contents are no table any more, or may change unseen: forget the node. */
 void node_detach(struct domain *d, mfn_t table) MUST_HOLD(d->tlb.lock);
-/* Hardware root for v's mode (0 user, 1 kernel), made; 0: the guest has none. */
-uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode) MUST_HOLD(d->tlb.lock);
+/* Hardware root for v's mode (0 user, 1 kernel), made; 0: the guest has none.  like: 0, or another hardware root:
+ * what that has of the guest kernel's half counts for a new one. */
+uint64_t root_make(struct domain *d, struct vcpu *v, unsigned mode, uint64_t like) MUST_HOLD(d->tlb.lock);
 /* The same, made if need be. */
 uint64_t root_cr3(struct vcpu *v, unsigned mode);
-/* Two hardware roots: what the older one has of the guest kernel's half counts for a new one. */
-void root_inherit(struct domain *d, uint64_t from, uint64_t to) MUST_HOLD(d->tlb.lock);
 /* The same, loaded into this CPU.  False: the guest has none, and the kernel's own is loaded. */
 bool root_load(struct vcpu *v, unsigned mode);
 /* All nodes are free again, and flushed before it returns. */
@@ -197,12 +207,19 @@ void tlb_guest_flush(struct vcpu *v, bool others);
  * looks at: what is cached and does not hold is forgotten on return, on all CPUs.  user: another root that shares
  * them, or 0.  -EPERM: they are not d's; -EINVAL: last is before first. */
 int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last);
-/* The same without the CPUs; of one node, whose table is the guest's still; *visits counts the tables. */
-void root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last) MUST_HOLD(d->tlb.lock);
+/* The same without the CPUs, and root alone need be d's; cr3: the roots' own tables, 0: none. */
+int root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last, uint64_t cr3[2])
+	MUST_HOLD(d->tlb.lock);
+/* The same of one node, whose table is the guest's still, or of none (FRAME_NIL); *visits counts the tables. */
 void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
 	MUST_HOLD(d->tlb.lock);
 /* The node that caches this frame of d's at this level; FRAME_NIL: none. */
-uint32_t node_at(const struct domain *d, mfn_t m, unsigned level) MUST_HOLD(d->tlb.lock);
+static inline uint32_t node_at(const struct domain *d, mfn_t m, unsigned level) MUST_HOLD(d->tlb.lock)
+{
+	uint32_t n = frame_owned_by(m, d->id) && frame_table[m].cached ? frame_table[m].cached - 1 : FRAME_NIL;
+
+	return n != FRAME_NIL && d->tlb.node[n].level == level ? n : FRAME_NIL;
+}
 /* In a native domain only the way from a root tells what is out of date, so no table off that way may be found by its
  * frame.  False: there are too many to be taken apart at once. */
 bool zombies_reap(struct domain *d) MUST_HOLD(d->tlb.lock);

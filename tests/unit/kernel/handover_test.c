@@ -56,9 +56,11 @@ END_TEST
 
 START_TEST(nor_what_was_dropped_and_not_flushed)
 {
+	uint64_t cr3[2];
+
 	*guest_entry(guest_table(&g, g.mfn[0], VA, 1, NULL), pt_index(VA, 1)) = 0;
 	spin_lock(&g.d->tlb.lock);
-	root_refresh(g.d, g.mfn[0], 0, VA, VA);
+	root_refresh(g.d, g.mfn[0], 0, VA, VA, cr3);
 	spin_unlock(&g.d->tlb.lock);
 	frame_free(m, 0, OWNER_KERNEL);
 }
