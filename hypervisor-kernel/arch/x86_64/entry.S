@@ -336,7 +336,7 @@ syscall_of_kernel:
 	cmpq VCPU_DIRECT_BACK(%rdx), %rcx
 	je syscall_direct_back
 	cmpq $HYPERVISOR_IRET, %rax
-	jne syscall_slow
+	jne syscall_call
 	cmpb $0, %gs:CPU_RESCHED
 	jne syscall_slow
 	movq %rdx, %rax
@@ -424,6 +424,32 @@ iret_slow:
 	movq %rax, 8(%rsp)
 	jmp syscall_slow
 	EXTABLE 11b, 1b, 2b, 3b, 4b, 5b, 6b, 7b, 8b
+
+/*
+ * Of other hypercalls, GUISE_HC_PERSONALITY (guise.h) is mostly ROOTS or FLUSH: registers that C may change wait on the
+ * CPU's stack.  SYSRET takes no rip but a canonical one (SDM 2B, SYSRET).
+ */
+	.balign 16
+syscall_call:
+	cmpq $GUISE_HC_PERSONALITY, %rax
+	jne syscall_slow
+	movq %rcx, %rax
+	shlq $16, %rax
+	sarq $16, %rax
+	cmpq %rcx, %rax
+	jne syscall_slow
+	PUSH rax, rcx, r11, rdi, rsi, r8, r9, r10
+	movq 64(%rsp), %rdx
+	movq %r10, %rcx
+	call personality_quick
+	testq %rax, %rax
+	POP r10, r9, r8, rsi, rdi, r11, rcx, rdx
+	jnz syscall_slow
+	popq %rdx
+	movq %gs:CPU_SCRATCH, %rsp
+	swapgs
+	CLEAR_BUFFERS
+	sysretq
 
 /*
  * page_fault_entry - as trap_entry, for the one exception that is part of normal work.

@@ -9,6 +9,7 @@
  */
 #include <arch/arch.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
 #include <core/hypercall.h>
 #include <core/vcpu.h>
 #include <xen/sched.h>
@@ -119,6 +120,26 @@ static long block(struct vcpu *v, uint64_t timer, uint64_t second)
 	if (second)
 		timer_set(&v->second, second);
 	return hc_sched_op(v, op);
+}
+
+long personality_quick(uint64_t op, uint64_t root, uint64_t user, uint64_t first, uint64_t last)
+{
+	struct cpu *c = this_cpu();
+	struct vcpu *v = c->current;
+	struct domain *d = v->domain;
+	long rc = 1;
+
+	if (d->timed || !(d->personality & GUISE_PERSONALITY_MM))
+		return 1;
+	if (op == GUISE_PERSONALITY_ROOTS)
+		rc = roots_load(v, ROOT_USER | ROOT_KERNEL, root, user);
+	else if (op == GUISE_PERSONALITY_FLUSH)
+		rc = tlb_refresh(d, root, user, first, last);
+	if (rc || c->resched || c->cr3 != READ_ONCE(v->arch.cr3[1]))
+		return 1;
+	d->hypercalls++;
+	v->crossing[GUISE_HC_PERSONALITY].count++;
+	return 0;
 }
 
 long hc_personality(struct vcpu *v, const uint64_t *arg)

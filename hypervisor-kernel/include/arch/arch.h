@@ -70,6 +70,9 @@ void bounce_trap(struct vcpu *v, unsigned vector, uint64_t error);
 #define DIRECT_NEVER (1ull << 62) /* no instruction ends there */
 /* SYSCALL in user mode; SYSCALL of the kernel at direct_back. */
 void direct_enter(struct vcpu *v);
+/* ROOTS and FLUSH of current's kernel, from entry.S.  0: done, and nothing else is to be done before the guest goes on.
+ * Otherwise the call is still to be made, by hc_personality(): to do either twice does no harm. */
+long personality_quick(uint64_t op, uint64_t root, uint64_t user, uint64_t first, uint64_t last);
 void direct_back(struct vcpu *v);
 /* A frame is to be bounced from user mode: where to, and with which selectors. */
 void area_read(struct vcpu *v);

@@ -89,6 +89,56 @@ TEST("without its feature a personality has neither ROOTS nor FLUSH", .paging = 
 	enable();
 }
 
+/* FLUSH of root rdi with a mark in each register and flags of its own; then all of them. */
+static volatile struct {
+	uint64_t rax, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15, rsp, flags, sp;
+} left;
+INSN(flush_marked,
+     "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15; mov %rsp, left + 120;"
+     "mov %rdi, %rsi; mov $2, %edi; xor %edx, %edx; xor %r10d, %r10d; mov $4095, %r8d;"
+     "mov $0xb, %ebx; mov $0x5b, %ebp; mov $0x9, %r9d; mov $0x12, %r12d; mov $0x13, %r13d; mov $0x14, %r14d;"
+     "mov $0x15, %r15d; pushq $0xcc7; popfq; mov $53, %eax; syscall;"
+     "mov %rax, left; mov %rbx, left + 8; mov %rdx, left + 16; mov %rsi, left + 24; mov %rdi, left + 32;"
+     "mov %rbp, left + 40; mov %r8, left + 48; mov %r9, left + 56; mov %r10, left + 64; mov %r12, left + 72;"
+     "mov %r13, left + 80; mov %r14, left + 88; mov %r15, left + 96; mov %rsp, left + 104;"
+     "mov left + 120, %rsp; pushfq; popq left + 112; cld;"
+     "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx")
+
+TEST("FLUSH leaves all as it was but rax, rcx and r11", .paging = BOTH)
+{
+	uint64_t root = virt_to_mfn(kernel_root());
+
+	enable();
+	for (unsigned i = 0; i < 2; i++) {
+		expect_eq(traps(flush_marked, root, 0), 0);
+		expect_eq(left.rax, 0);
+		expect(left.rdi == 2 && left.rsi == root && left.rdx == 0 && left.r10 == 0 && left.r8 == 4095);
+		expect(left.rbx == 0xb && left.rbp == 0x5b && left.r9 == 9);
+		expect(left.r12 == 0x12 && left.r13 == 0x13 && left.r14 == 0x14 && left.r15 == 0x15);
+		expect_eq(left.rsp, left.sp);
+		expect_eq(left.flags, 0xcc7 | FLAG_IF);
+	}
+}
+
+INSN(flush_at, "mov %rsi, %r9; mov %rdi, %rsi; mov $2, %edi; xor %edx, %edx; xor %r10d, %r10d; xor %r8d, %r8d;"
+	       "mov $53, %eax; jmp *%r9")
+
+TEST("a flush asked for at the very end of the lower half ends in a fault of the guest's own", .watched = 1)
+{
+	uint64_t *t[4] = { kernel_root(), table(), table(), table() };
+	uint8_t *code = page_alloc(1);
+
+	enable();
+	expect(code);
+	code[PAGE_SIZE - 2] = 0x0f; /* SYSCALL */
+	code[PAGE_SIZE - 1] = 0x05;
+	for (unsigned i = 0; i < 3; i++)
+		plain(&t[i][i ? 511 : 255], page_machine(t[i + 1]) | PTE_DATA);
+	plain(&t[3][511], page_machine(code) | PTE_DATA);
+	expect_trap(TRAP_GP, flush_at, virt_to_mfn(kernel_root()), 0x7ffffffffffe);
+	expect(trapped.rip == 0 || trapped.rip == 0x800000000000); /* IRETQ faults, or what is behind it */
+}
+
 TEST("what a stock kernel had mapped goes on when it becomes a personality", .paging = BOTH)
 {
 	uint64_t va = pt_space();
