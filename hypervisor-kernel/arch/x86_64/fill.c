@@ -213,7 +213,7 @@ bool tlb_fill(struct vcpu *v, uint64_t va, uint64_t *error)
 	struct domain *d = v->domain;
 	bool done;
 
-	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4))) {
+	if (!va_is_guests(va)) {
 		*error &= PF_PRESENT | PF_WRITE | PF_FETCH;
 		return false;
 	}

@@ -154,11 +154,8 @@ void tlb_resync(struct domain *d)
 	}
 	if (t->nr_unsynced)
 		flush_others(this_cpu(), flush_cpus(d));
-	for (uint32_t i = 0; i < t->nr_unsynced; i++) {
-		unsigned visits = 0;
-
-		table_refresh(d, node_at(d, t->unsynced[i].table, 1), 0, ~0ull, &visits);
-	}
+	for (uint32_t i = 0; i < t->nr_unsynced; i++)
+		leaves_refresh(d, node_at(d, t->unsynced[i].table, 1), 0, PTE_RUN - 1);
 	t->nr_unsynced = 0;
 }
 
@@ -168,7 +165,6 @@ static void page_refresh(struct domain *d, const struct vcpu *v, uint64_t va) MU
 {
 	uint64_t upper, cr3[2];
 	uint32_t n = d->paging == GUISE_DOMAIN_STOCK ? leaves_cached(d, v->arch.cr3[1], va, &upper) : FRAME_NIL;
-	unsigned visits = 0;
 	struct walk w;
 
 	if (n == FRAME_NIL) {
@@ -177,14 +173,14 @@ static void page_refresh(struct domain *d, const struct vcpu *v, uint64_t va) MU
 		walk(d, v->arch.root[1], va, 0, &w);
 		n = w.level == 1 ? node_at(d, w.table[1], 1) : FRAME_NIL;
 	}
-	table_refresh(d, n, va, va, &visits);
+	leaves_refresh(d, n, pt_index(va, 1), pt_index(va, 1));
 }
 
 void tlb_guest_invlpg(struct domain *d, uint64_t va, uint32_t vcpus)
 {
 	bool others = vcpus & ~(1u << current_vcpu()->id);
 
-	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
+	if (!va_is_guests(va))
 		return;
 	spin_lock(&d->tlb.lock);
 	for (; vcpus; vcpus &= vcpus - 1) {
@@ -222,7 +218,7 @@ int arch_map_grant(struct vcpu *v, uint64_t va, mfn_t m, bool writable, mfn_t *t
 	struct walk w;
 	int rc = -EINVAL;
 
-	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)))
+	if (!va_is_guests(va))
 		return -EINVAL;
 	spin_lock(&d->tlb.lock);
 	if (walk(d, v->arch.root[1], va, 0, &w) != WALK_BAD && w.level == 1) {

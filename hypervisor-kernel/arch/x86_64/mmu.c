@@ -144,7 +144,7 @@ long hc_update_va_mapping(struct vcpu *v, const uint64_t *arg)
 	bool writable;
 	mfn_t table;
 
-	if (!canonical(va) || slot_is_hypervisor(pt_index(va, 4)) || flags > UVMF_INVLPG)
+	if (!va_is_guests(va) || flags > UVMF_INVLPG)
 		return -EINVAL;
 	spin_lock(&d->tlb.lock);
 	table = leaf_table(d, v, va);

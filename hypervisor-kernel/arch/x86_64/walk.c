@@ -9,54 +9,6 @@
 #include <arch/paging.h>
 #include <arch/x86.h>
 
-static inline enum walk_result walk_leaf(const struct walk *w, unsigned access)
-{
-	uint64_t e = w->entry[w->level];
-
-	if (!(e & PTE_P))
-		return WALK_ABSENT;
-	if ((access & PF_WRITE && !(e & w->upper & PTE_RW)) || (access & PF_FETCH && (e | w->upper) & PTE_NX))
-		return WALK_PROTECTED;
-	return WALK_OK;
-}
-
-/* A stock kernel changes its tables of levels 2 to 4 by hypercall only, so what is linked here says what they
- * say.  A personality says by FLUSH when that is not so, unless they allow more than before.  A table that is no
- * table any more is detached. */
-inline uint32_t leaves_cached(const struct domain *d, uint64_t cr3, uint64_t va, uint64_t *upper)
-{
-	uint64_t e = cr3, rw = PTE_RW, nx = 0;
-	uint32_t n;
-
-	if (!cr3)
-		return FRAME_NIL;
-#pragma GCC unroll 3
-	for (unsigned level = 4; level > 1; level--) {
-		e = entry_read(pte_mfn(e), pt_index(va, level)); /* an entry names its table's page */
-		if ((e & (PTE_P | PTE_PS)) != PTE_P)
-			return FRAME_NIL;
-		rw &= e;
-		nx |= e & PTE_NX;
-	}
-	*upper = rw | nx;
-	n = node_of_entry(e);
-	return d->tlb.node[n].table == FRAME_NIL ? FRAME_NIL : n;
-}
-
-uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
-		     enum walk_result *result)
-{
-	uint32_t n = leaves_cached(d, cr3, va, &w->upper);
-
-	if (n == FRAME_NIL)
-		return n;
-	w->level = 1;
-	w->table[1] = d->tlb.node[n].table;
-	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
-	*result = walk_leaf(w, access);
-	return n;
-}
-
 enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
 {
 	uint64_t rw = PTE_RW, nx = 0;

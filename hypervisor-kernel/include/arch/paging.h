@@ -5,6 +5,8 @@
 #pragma once
 
 #include <arch/direct.h>
+#include <arch/layout.h>
+#include <arch/x86.h>
 #include <core/domain.h>
 
 #define PTE_P	  (1ull << 0)
@@ -47,6 +49,12 @@ static inline bool slot_is_hypervisor(unsigned i)
 	return i >= 256 && i < 272;
 }
 
+/* May a guest have something there? */
+static inline bool va_is_guests(uint64_t va)
+{
+	return va < VA_KERNEL || va >= (~0ull << 48 | (uint64_t)SLOT_END << 39);
+}
+
 enum walk_result {
 	WALK_OK,
 	WALK_ABSENT,	/* an entry is not present				*/
@@ -64,11 +72,18 @@ struct walk {
 /* Walk the guest's tables for an access (PF_WRITE, PF_FETCH bits).  Decides, changes nothing. */
 enum walk_result walk(const struct domain *d, mfn_t root, uint64_t va, unsigned access, struct walk *w)
 	MUST_HOLD(d->tlb.lock);
-/* The node of va's leaves by the cached tables, whose root is cr3, and *upper of the way; FRAME_NIL: they have none. */
-uint32_t leaves_cached(const struct domain *d, uint64_t cr3, uint64_t va, uint64_t *upper) MUST_HOLD(d->tlb.lock);
-/* walk() that way: returns the same; only level 1 of *w is filled in. */
-uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
-		     enum walk_result *result) MUST_HOLD(d->tlb.lock);
+/* What the last entry that a walk read says. */
+static inline enum walk_result walk_leaf(const struct walk *w, unsigned access)
+{
+	uint64_t e = w->entry[w->level];
+
+	if (!(e & PTE_P))
+		return WALK_ABSENT;
+	if ((access & PF_WRITE && !(e & w->upper & PTE_RW)) || (access & PF_FETCH && (e | w->upper) & PTE_NX))
+		return WALK_PROTECTED;
+	return WALK_OK;
+}
+
 /* Without A the next access must come to the kernel to set it; without D the next write. */
 static inline uint64_t leaf_value(uint64_t entry, bool writable)
 {
@@ -154,6 +169,48 @@ static inline uint32_t node_of_entry(uint64_t e)
 	return frame_table[pte_mfn(e)].cached - 1;
 }
 
+/*
+ * The node of va's leaves by the cached tables, whose root is cr3, and *upper of the way; FRAME_NIL: they have none.
+ * A stock kernel changes its tables of levels 2 to 4 by hypercall only, so what is linked here says what they
+ * say.  A personality says by FLUSH when that is not so, unless they allow more than before.  A table that is no
+ * table any more is detached.
+ */
+static inline uint32_t leaves_cached(const struct domain *d, uint64_t cr3, uint64_t va, uint64_t *upper)
+	MUST_HOLD(d->tlb.lock)
+{
+	uint64_t e = cr3, rw = PTE_RW, nx = 0;
+	uint32_t n;
+
+	if (!cr3)
+		return FRAME_NIL;
+#pragma GCC unroll 3
+	for (unsigned level = 4; level > 1; level--) {
+		e = entry_read(pte_mfn(e), pt_index(va, level)); /* an entry names its table's page */
+		if ((e & (PTE_P | PTE_PS)) != PTE_P)
+			return FRAME_NIL;
+		rw &= e;
+		nx |= e & PTE_NX;
+	}
+	*upper = rw | nx;
+	n = node_of_entry(e);
+	return d->tlb.node[n].table == FRAME_NIL ? FRAME_NIL : n;
+}
+
+/* walk() that way: the node of leaves; only level 1 of *w is filled in. */
+static inline uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
+				   enum walk_result *result) MUST_HOLD(d->tlb.lock)
+{
+	uint32_t n = leaves_cached(d, cr3, va, &w->upper);
+
+	if (n == FRAME_NIL)
+		return n;
+	w->level = 1;
+	w->table[1] = d->tlb.node[n].table;
+	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
+	*result = walk_leaf(w, access);
+	return n;
+}
+
 /* Does the guest's entry still name the table whose node is linked by the cached one? */
 static inline bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
 {
@@ -210,9 +267,8 @@ int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64
 /* The same without the CPUs, and root alone need be d's; cr3: the roots' own tables, 0: none. */
 int root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last, uint64_t cr3[2])
 	MUST_HOLD(d->tlb.lock);
-/* The same of one node, whose table is the guest's still, or of none (FRAME_NIL); *visits counts the tables. */
-void table_refresh(struct domain *d, uint32_t n, uint64_t first, uint64_t last, unsigned *visits)
-	MUST_HOLD(d->tlb.lock);
+/* The same of these entries of a node of leaves, whose table is the guest's still, or of none (FRAME_NIL). */
+void leaves_refresh(struct domain *d, uint32_t n, unsigned first, unsigned last) MUST_HOLD(d->tlb.lock);
 /* The node that caches this frame of d's at this level; FRAME_NIL: none. */
 static inline uint32_t node_at(const struct domain *d, mfn_t m, unsigned level) MUST_HOLD(d->tlb.lock)
 {
