@@ -93,7 +93,7 @@ long hc_update_descriptor(struct vcpu *v, const uint64_t *arg)
 
 long hc_stack_switch(struct vcpu *v, const uint64_t *arg)
 {
-	kernel_stack_set(v, (uint16_t)arg[0], arg[1]);
+	kernel_stack_set(v, arg[1]);
 	return 0;
 }
 

@@ -66,7 +66,7 @@ void area_read(struct vcpu *v)
 	struct regs *r = &v->arch.regs;
 
 	if (sp != v->arch.kernel_sp)
-		kernel_stack_set(v, SEL_GUEST_SS, sp);
+		kernel_stack_set(v, sp);
 	if (r->cs == SEL_GUEST_CS)
 		r->cs = v->arch.user_cs;
 	if (r->ss == SEL_GUEST_SS)

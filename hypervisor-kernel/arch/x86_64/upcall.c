@@ -30,9 +30,8 @@ void syscall_fast_update(struct vcpu *v)
 	v->arch.syscall_fast = v->arch.area ? 2 : c->masks && v->arch.bounce_sp && handler_ok(c->address);
 }
 
-void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp)
+void kernel_stack_set(struct vcpu *v, uint64_t sp)
 {
-	v->arch.kernel_ss = ss | 3;
 	v->arch.kernel_sp = sp;
 	sp &= ~15ull;
 	v->arch.bounce_sp = sp >= BOUNCE_MAX && guest_range_ok(sp - BOUNCE_MAX, BOUNCE_MAX) ? sp : 0;

@@ -31,7 +31,7 @@ int arch_vcpu_start(struct vcpu *v, uint64_t rip, uint64_t rsp, uint64_t rsi, mf
 		return -EINVAL;
 	v->arch.root[1] = cr3;
 	frame_of(cr3)->flags |= FRAME_PINNED; /* the builder's table counts as pinned */
-	kernel_stack_set(v, SEL_GUEST_SS, rsp);
+	kernel_stack_set(v, rsp);
 	v->arch.regs = (struct regs){
 		.rip = rip, .rsp = rsp, .rsi = rsi, .cs = SEL_GUEST_CS, .ss = SEL_GUEST_SS, .rflags = X86_RFLAGS_IF | 2
 	};
@@ -72,7 +72,7 @@ int arch_vcpu_set_context(struct vcpu *v, const vcpu_guest_context_t *c)
 	a->callback[CALLBACKTYPE_event].address = c->event_callback_eip;
 	a->callback[CALLBACKTYPE_syscall] =
 		(struct callback){ c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events };
-	kernel_stack_set(v, (uint16_t)c->kernel_ss, c->kernel_sp);
+	kernel_stack_set(v, c->kernel_sp);
 	for (unsigned i = 0; i < 256; i++)
 		trap_set(v, i, &c->trap_ctxt[i]);
 	return gdt_load(v, c->gdt_frames[0], entries);

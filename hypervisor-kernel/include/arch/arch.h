@@ -54,7 +54,7 @@ uint64_t page_fault_from_guest(struct vcpu *v);
 
 /* upcall.c */
 /* Where bounces from user mode put their frame. */
-void kernel_stack_set(struct vcpu *v, uint16_t ss, uint64_t sp);
+void kernel_stack_set(struct vcpu *v, uint64_t sp);
 void trap_set(struct vcpu *v, unsigned vector, const struct trap_info *t);
 /* Callback, mask or stack changed: may entry.S bounce system calls by itself? */
 void syscall_fast_update(struct vcpu *v);

@@ -45,7 +45,6 @@ struct arch_vcpu {
 	mfn_t root[2]; /* the guest's own top tables: [0] user, [1] kernel	*/
 	uint64_t fs_base;
 	uint16_t ds, es, fs, gs;
-	uint16_t kernel_ss;
 	bool fpu_ts, iopl;
 	struct trap_entry trap[256];
 	uint64_t gdt[GUEST_GDT_ENTRIES]; /* checked copy of the guest's descriptors	*/
