@@ -429,7 +429,6 @@ iret_slow:
  * Of other hypercalls, GUISE_HC_PERSONALITY (guise.h) is mostly ROOTS or FLUSH: registers that C may change wait on the
  * CPU's stack.  SYSRET takes no rip but a canonical one (SDM 2B, SYSRET).
  */
-	.balign 16
 syscall_call:
 	cmpq $GUISE_HC_PERSONALITY, %rax
 	jne syscall_slow

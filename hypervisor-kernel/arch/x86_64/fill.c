@@ -158,20 +158,25 @@ static bool fill_locked(struct domain *d, const struct vcpu *v, uint64_t va, uin
 	unsigned mode = (unsigned)v->arch.kernel_mode;
 	unsigned access = (unsigned)*error & (PF_WRITE | PF_FETCH), index = pt_index(va, 1);
 	uint64_t mark = access & PF_WRITE ? PTE_A | PTE_D : PTE_A;
-	uint32_t n, r = node_of_entry(v->arch.cr3[mode]);
+	uint32_t n = FRAME_NIL, r = node_of_entry(v->arch.cr3[mode]);
 	enum walk_result result;
 	uint64_t leaf, cache;
 	struct walk w;
 	bool writable;
 
 	*error &= PF_WRITE | PF_FETCH;
-	n = d->paging == GUISE_DOMAIN_STOCK || d->personality & GUISE_PERSONALITY_MM ?
-		    walk_cached(d, v->arch.cr3[mode], va, access, &w, &result) :
-		    FRAME_NIL;
-	/* What the upper tables forbade they may allow by now; the leaf is read anew. */
-	if (n != FRAME_NIL && result == WALK_PROTECTED && d->paging == GUISE_DOMAIN_NATIVE &&
-	    (access & PF_WRITE ? !(w.upper & PTE_RW) : w.upper & PTE_NX))
-		n = FRAME_NIL;
+	if (d->paging == GUISE_DOMAIN_STOCK || d->personality & GUISE_PERSONALITY_MM)
+		n = leaves_cached(d, v->arch.cr3[mode], va, &w.upper);
+	if (n != FRAME_NIL) {
+		w.level = 1;
+		w.table[1] = d->tlb.node[n].table;
+		w.entry[1] = entry_read(w.table[1], index);
+		result = walk_leaf(&w, access);
+		/* What the upper tables forbade they may allow by now; the leaf is read anew. */
+		if (result == WALK_PROTECTED && d->paging == GUISE_DOMAIN_NATIVE &&
+		    (access & PF_WRITE ? !(w.upper & PTE_RW) : w.upper & PTE_NX))
+			n = FRAME_NIL;
+	}
 	if (n == FRAME_NIL)
 		result = walk(d, v->arch.root[mode], va, access, &w);
 	switch (result) {

@@ -96,7 +96,7 @@ void flush_serve(struct cpu *c)
  * the interrupt reaches it, or in the kernel, which it leaves soon, or waits itself, and answers in arch_relax(). */
 void flush_others(struct cpu *c, uint32_t cpus)
 {
-	uint32_t asked[MAX_CPUS];
+	uint32_t asked[MAX_CPUS] = { 0 };
 
 	cpus &= ~(1u << c->id);
 	for (uint32_t m = cpus; m; m &= m - 1) {

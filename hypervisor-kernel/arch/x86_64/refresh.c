@@ -205,7 +205,8 @@ static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t last)
 			loaded |= m & -m;
 	}
 	flush_self(c); /* as each way between the guest's user and its kernel does: single pages save nothing */
-	flush_others(c, loaded);
+	if (loaded)
+		flush_others(c, loaded);
 }
 
 int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last)

@@ -196,21 +196,6 @@ static inline uint32_t leaves_cached(const struct domain *d, uint64_t cr3, uint6
 	return d->tlb.node[n].table == FRAME_NIL ? FRAME_NIL : n;
 }
 
-/* walk() that way: the node of leaves; only level 1 of *w is filled in. */
-static inline uint32_t walk_cached(const struct domain *d, uint64_t cr3, uint64_t va, unsigned access, struct walk *w,
-				   enum walk_result *result) MUST_HOLD(d->tlb.lock)
-{
-	uint32_t n = leaves_cached(d, cr3, va, &w->upper);
-
-	if (n == FRAME_NIL)
-		return n;
-	w->level = 1;
-	w->table[1] = d->tlb.node[n].table;
-	w->entry[1] = entry_read(w->table[1], pt_index(va, 1));
-	*result = walk_leaf(w, access);
-	return n;
-}
-
 /* Does the guest's entry still name the table whose node is linked by the cached one? */
 static inline bool link_holds(const struct tlb *t, uint64_t cached, uint64_t entry)
 {
