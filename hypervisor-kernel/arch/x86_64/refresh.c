@@ -9,10 +9,9 @@
 #include <arch/paging.h>
 #include <arch/percpu.h>
 
-#define COMPARED 64u		       /* tables that a refresh compares; leaves beyond are dropped unseen	*/
-#define VISITED	 512u		       /* tables that it goes through; if there are more, all is dropped	*/
-#define VA_MASK	 0xffffffffffffull     /* what a walk looks at						*/
-#define LEAVES	 (PTE_RUN * PAGE_SIZE) /* addresses of a table of leaves	*/
+#define COMPARED 64u		   /* tables that a refresh compares; leaves beyond are dropped unseen	*/
+#define VISITED	 512u		   /* tables that it goes through; if there are more, all is dropped	*/
+#define VA_MASK	 0xffffffffffffull /* what a walk looks at						*/
 
 /* Those of a table's lines in which [first, last] has an entry. */
 static uint64_t lines_between(uint64_t lines, unsigned first, unsigned last)
@@ -172,7 +171,7 @@ int root_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint6
 		lines |= d->tlb.node[node[k]].lines;
 	}
 	lines = lines_between(lines & ~LINES_HYPERVISOR, low, high);
-	if (first / LEAVES == last / LEAVES && lines) { /* mostly: one table of leaves */
+	if (first >> 21 == last >> 21 && lines) { /* mostly: one table of leaves */
 		n = step(d, step(d, slot_refresh(d, cached, guest, low), 3, first), 2, first);
 		leaves_refresh(d, n, pt_index(first, 1), pt_index(last, 1));
 		lines = 0;
@@ -205,8 +204,7 @@ static void flush_loaded(struct domain *d, const uint64_t cr3[2], uint64_t last)
 			loaded |= m & -m;
 	}
 	flush_self(c); /* as each way between the guest's user and its kernel does: single pages save nothing */
-	if (loaded)
-		flush_others(c, loaded);
+	flush_others(c, loaded);
 }
 
 int tlb_refresh(struct domain *d, mfn_t root, mfn_t user, uint64_t first, uint64_t last)

@@ -84,9 +84,10 @@ bool descriptor_check(uint64_t *desc)
 		return true; /* not present: any contents */
 	if (!(d >> 44 & 1))
 		return false;
-	/* Conforming code; or L and D together, which is reserved. */
-	if (d >> 43 & 1 && (d >> 42 & 1 || (d >> 53 & d >> 54 & 1)))
-		return false;
+	if ((d >> 43 & 1) && (d >> 42 & 1))
+		return false; /* conforming code */
+	if ((d >> 43 & 1) && (d >> 53 & 1) && (d >> 54 & 1))
+		return false; /* L and D together: reserved */
 	*desc = d | 3ull << 45 | 1ull << 40;
 	return true;
 }
