@@ -125,17 +125,38 @@ void domain_offer(struct domain *d, uint32_t ref, uint64_t gfn)
 	copy(d, d->grant_frame, ref * (uint32_t)sizeof(e), &e, sizeof(e));
 }
 
+/* What the kernel means by it (core/domain_op.c, op_start()). */
+static const char *start_error(long rc)
+{
+	switch (rc) {
+	case -XEN_ENOMEM:
+		return "it cannot be started: the machine has too little free memory to cache its page tables";
+	case -XEN_EEXIST:
+		return "it cannot be started: its domain id is in use";
+	case -XEN_EINVAL:
+		return "it cannot be started: its entry or its stack is at no address of x86-64";
+	case -XEN_EPERM:
+		return "it cannot be started: its page tables are in memory that is not its own";
+	case -XEN_EBUSY:
+		return "it cannot be started: it has been already, or others use its memory";
+	default:
+		return "it cannot be started: the kernel refuses";
+	}
+}
+
 void domain_start(struct domain *d, uint64_t rip, uint64_t rsp, uint64_t rsi, uint64_t root_gfn)
 {
 	struct guise_domain_start req = {
 		.handle = d->handle, .domid = d->start_id, .rip = rip, .rsp = rsp, .rsi = rsi
 	};
+	long rc;
 
 	if (d->error)
 		return;
 	req.cr3 = d->mfn[root_gfn];
-	if (guise_domain(GUISE_DOMAIN_START, &req))
-		fail(d, "it cannot be started");
+	rc = guise_domain(GUISE_DOMAIN_START, &req);
+	if (rc)
+		fail(d, start_error(rc));
 	else if (d->start_id)
 		d->id = d->start_id;
 }

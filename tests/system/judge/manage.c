@@ -576,24 +576,59 @@ TEST("a domain is destroyed in whatever state, and its handle is gone")
 	}
 }
 
-TEST("memory that runs out is -ENOMEM, and comes back")
+/* One that takes all memory there is. */
+static struct toy toy_of_all(void)
 {
 	static uint64_t mfns[512];
-	struct guise_system_info before, low;
+	struct guise_system_info sys;
 	struct toy t;
 	uint64_t g = 0;
 	long got;
 
-	expect_eq(guise_system(GUISE_SYSTEM_INFO, &before, GUISE_ROOT_SYSTEM), 0);
-	t.handle = create(GUISE_ROOT_MEMORY, 9, 0, 0, before.max_mfn, 1, 0);
+	expect_eq(guise_system(GUISE_SYSTEM_INFO, &sys, GUISE_ROOT_SYSTEM), 0);
+	t.handle = create(GUISE_ROOT_MEMORY, 9, 0, 0, sys.max_mfn, 1, 0);
 	expect(t.handle > 0);
 	while ((got = populate(&t, 512, g, mfns)) > 0)
 		g += (uint64_t)got;
 	expect_eq(got, -XEN_ENOMEM);
+	return t;
+}
+
+TEST("memory that runs out is -ENOMEM, and comes back")
+{
+	struct toy t = toy_of_all();
+	struct guise_system_info low;
+
 	expect_eq(guise_system(GUISE_SYSTEM_INFO, &low, GUISE_ROOT_SYSTEM), 0);
 	expect(low.free_frames < 8);
 	expect_eq(create(GUISE_ROOT_MEMORY, 10, 0, 0, 100, 1, 0), -XEN_ENOMEM);
 	destroy(t.handle);
+}
+
+/* Start a domain of the server's, as the server does, in vain. */
+static void start_fails(struct domain *d, uint64_t rip, const char *why)
+{
+	domain_start(d, rip, 0x1000, 0, 0);
+	if (!d->error || strcmp(d->error, why))
+		fails(__FILE__, __LINE__, "it says: %s", d->error ? d->error : "nothing");
+	d->error = NULL;
+}
+
+TEST("the server says why a domain does not start, and can once there is memory")
+{
+	struct domain d;
+	struct toy all;
+
+	domain_create(&d, 10, FRAMES, FRAMES, 1, GUISE_PRIO_GUEST, GUISE_DOMAIN_NATIVE);
+	expect(!d.error);
+	all = toy_of_all();
+	start_fails(&d, 0, "it cannot be started: the machine has too little free memory to cache its page tables");
+	destroy(all.handle);
+	start_fails(&d, 1ull << 63, "it cannot be started: its entry or its stack is at no address of x86-64");
+	domain_start(&d, 0, 0x1000, 0, 0);
+	expect(!d.error);
+	start_fails(&d, 0, "it cannot be started: it has been already, or others use its memory");
+	expect_eq(domain_destroy(&d), 0);
 }
 
 TEST("as many domains as there may be can be made, and no more")
