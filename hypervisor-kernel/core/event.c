@@ -137,9 +137,8 @@ void event_domain_changed(void)
 	uint32_t id = READ_ONCE(dom_exc_domain);
 	struct domain *d = id == NOBODY ? NULL : domain_get((uint16_t)id);
 
-	if (!d)
-		return;
-	event_virq(d->vcpu[0], VIRQ_DOM_EXC);
+	if (d)
+		event_virq(d->vcpu[0], VIRQ_DOM_EXC);
 	domain_put(d);
 }
 
@@ -325,20 +324,13 @@ static int send(struct vcpu *v, uint32_t n)
 	if (copy.state == PORT_IPI)
 		raise(d, n);
 	spin_unlock(&d->event_lock);
-	switch (copy.state) {
-	case PORT_INTERDOMAIN:
-		r = domain_get(copy.remote_dom);
-		if (r) {
-			sched_rang(d, r);
-			event_raise(r, copy.remote_port);
-			domain_put(r);
-		}
-		return 0;
-	case PORT_IPI:
-	case PORT_UNBOUND: /* nobody listens: harmless */
-		return 0;
+	r = copy.state == PORT_INTERDOMAIN ? domain_get(copy.remote_dom) : NULL;
+	if (r) {
+		sched_rang(d, r);
+		event_raise(r, copy.remote_port);
 	}
-	return -EINVAL;
+	domain_put(r);
+	return copy.state == PORT_FREE || copy.state == PORT_VIRQ || copy.state == PORT_IRQ ? -EINVAL : 0;
 }
 
 static int status(struct vcpu *v, evtchn_status_t *s)
@@ -387,18 +379,18 @@ static int unmask(struct vcpu *v, uint32_t n)
 	struct domain *d = v->domain;
 	uint64_t bit = 1ull << n % 64;
 	struct port *p;
+	bool used;
 
 	spin_lock(&d->event_lock);
 	p = port_of(d, n);
-	if (p && p->state == PORT_FREE)
-		p = NULL;
-	if (p) {
+	used = p && p->state != PORT_FREE;
+	if (used) {
 		__atomic_fetch_and(&d->shared->evtchn_mask[n / 64], ~bit, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&d->shared->evtchn_pending[n / 64], __ATOMIC_SEQ_CST) & bit)
 			upcall(d->vcpu[p->vcpu], n);
 	}
 	spin_unlock(&d->event_lock);
-	return p ? 0 : -EINVAL;
+	return used ? 0 : -EINVAL;
 }
 
 long hc_event_channel_op(struct vcpu *v, const uint64_t *arg)

@@ -255,12 +255,11 @@ static long register_info(struct vcpu *v, const struct vcpu_register_vcpu_info *
 		__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 	}
 	spin_unlock(&d->event_lock);
-	if (!ok) {
+	if (ok)
+		vcpu_time_publish(v);
+	else
 		frame_release(f);
-		return -EINVAL;
-	}
-	vcpu_time_publish(v);
-	return 0;
+	return ok ? 0 : -EINVAL;
 }
 
 static long set_singleshot(struct vcpu *v, const struct vcpu_set_singleshot_timer *t)

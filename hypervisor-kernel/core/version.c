@@ -7,20 +7,16 @@
 #include <xen/features.h>
 #include <xen/version.h>
 
+#define FEATURES                                                                       \
+	(1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad | \
+	 1u << XENFEAT_gnttab_map_avail_bits)
+
 static long text(guest_ptr_t p, const char *s, size_t size)
 {
 	char buf[128] = { 0 };
 
 	memcpy(buf, s, MIN(strlen(s), sizeof(buf) - 1));
 	return copy_to_guest(p, buf, MIN(size, sizeof(buf)));
-}
-
-static long features(struct xen_feature_info *f)
-{
-	f->submap = f->submap_idx ? 0 :
-				    1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
-					    1u << XENFEAT_gnttab_map_avail_bits;
-	return 0;
 }
 
 long hc_xen_version(struct vcpu *v, const uint64_t *arg)
@@ -39,7 +35,7 @@ long hc_xen_version(struct vcpu *v, const uint64_t *arg)
 	case XENVER_platform_parameters:
 		return copy_to_guest(arg[1], &params, sizeof(params));
 	case XENVER_get_features:
-		HC_REQUEST(struct xen_feature_info, arg[1], features(&req), true);
+		HC_REQUEST(struct xen_feature_info, arg[1], (req.submap = req.submap_idx ? 0 : FEATURES, 0), true);
 	case XENVER_pagesize:
 		return 4096;
 	case XENVER_guest_handle:
