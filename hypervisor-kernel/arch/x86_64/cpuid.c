@@ -31,6 +31,8 @@
 	(1u << 2 | 1u << 3 | 1u << 9 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 19 | 1u << 22 | 1u << 23 | \
 	 1u << 24 | 1u << 27 | 1u << 28 | 1u << 29)
 #define AVX512 0xdc230000u /* leaf 7 EBX */
+#define ERMS   (1u << 9)   /* the same */
+#define FSRM   (1u << 4)   /* leaf 7 EDX */
 
 /* Shown as the CPU has them. */
 static const uint32_t whole[] = { 0, 2, 4, 0xd, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006 };
@@ -71,6 +73,16 @@ static void xsave_leaf(uint32_t sub, uint32_t out[4])
 	}
 }
 
+static void leaf_7(uint32_t out[4])
+{
+	if (!(fpu_xcr0 & 0xe0))
+		out[1] &= ~AVX512;
+	if (cpu_emulated()) { /* it takes as long for a step of REP MOVSB as for one of REP MOVSQ */
+		out[1] &= ~ERMS;
+		out[3] &= ~FSRM;
+	}
+}
+
 void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	struct cpuid c = cpuid(leaf, sub);
@@ -87,8 +99,8 @@ void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 		out[0] = MIN(out[0], 0xdu);
 	else if (leaf == 1)
 		out[1] |= v->id << 24;
-	else if (leaf == 7 && !(fpu_xcr0 & 0xe0))
-		out[1] &= ~AVX512;
+	else if (leaf == 7)
+		leaf_7(out);
 	else if (leaf == 0xd)
 		xsave_leaf(sub, out);
 	else if (leaf == 0x40000003)

@@ -47,9 +47,8 @@ void speculation_init(void)
 					    "IBPB",	"returns", "VERW", "hidden" };
 	struct cpuid seven = cpuid(7, 0), amd = cpuid(0x80000000, 0);
 	uint64_t caps = seven.edx & 1u << 29 ? rdmsr(MSR_ARCH_CAPS) : 0;
-	bool emulated = cpuid(1, 0).ecx >> 31 && cpuid(0x40000000, 0).ebx == 0x54474354; /* TCGT */
 
-	if (!emulated)
+	if (!cpu_emulated())
 		speculation = speculation_decide(cpuid(0, 0).ebx == 0x756e6547 /* Genu */, seven.edx,
 						 cpuid(0x80000008, 0).ebx,
 						 amd.eax < 0x80000021 ? 0 : cpuid(0x80000021, 0).eax, caps);
@@ -58,7 +57,7 @@ void speculation_init(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(word); i++)
 		if (speculation & 1u << i)
 			printk(", %s", word[i]);
-	printk(emulated ? "; an emulated CPU needs no more\n" : "\n");
+	printk(cpu_emulated() ? "; an emulated CPU needs no more\n" : "\n");
 	speculation_init_cpu();
 }
 

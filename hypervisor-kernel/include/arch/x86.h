@@ -105,6 +105,12 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 	return c;
 }
 
+/* Is this CPU one of QEMU's translator? */
+static inline bool cpu_emulated(void)
+{
+	return cpuid(1, 0).ecx >> 31 && cpuid(0x40000000, 0).ebx == 0x54474354; /* TCGT */
+}
+
 static inline uint64_t rdtsc(void)
 {
 	uint32_t lo, hi;

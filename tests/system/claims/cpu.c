@@ -79,6 +79,15 @@ TEST("forced CPUID hides what ring 3 cannot use")
 	expect(forced(0, 0).eax <= native(0, 0).eax);
 }
 
+TEST("a guest on an emulated CPU is not told that REP MOVSB is fast, and that it is on a real one that says so")
+{
+	struct regs4 seven = forced(7, 0), cpu = native(7, 0);
+	int emulated = native(0x40000000, 0).ebx == 0x54474354; /* TCGT */
+
+	expect_eq(seven.ebx >> 9 & 1, emulated ? 0 : cpu.ebx >> 9 & 1);
+	expect_eq(seven.edx >> 4 & 1, emulated ? 0 : cpu.edx >> 4 & 1);
+}
+
 TEST("forced CPUID tells the XSAVE state that the CPU really has on")
 {
 	struct regs4 d = forced(0xd, 0);
