@@ -25,7 +25,7 @@ bench-io: $(ALL) ## both of these, native, Guise and Xen (MODE, SYSTEMS, RUNS, O
 bench-disk: $(ALL) ## measure disks by fio (MODE, SYSTEMS, RUNS, OPS, ROWS, DISK_BUS, IOMMU)
 	@tests/bench/io $(B)
 
-bench-net: $(ALL) ## measure iperf3 to this machine and between guests (MODE, SYSTEMS, RUNS, MIB, ROWS, NET_MODEL, IOMMU)
+bench-net: $(ALL) ## measure iperf3 to this machine and between guests (MODE, SYSTEMS, RUNS, MIB, ROWS, NET_MODEL, NETDEV, IOMMU)
 	@tests/bench/net $(B)
 
 .PHONY: bench-libvirt
