@@ -97,51 +97,68 @@ unsigned net_address_said(const uint8_t *p, unsigned len, const uint8_t *mac, co
 	return n && memcmp(*address, none, n) ? n : 0;
 }
 
-static uint64_t fold(uint64_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /* Words wherever they lie. */
-typedef uint64_t __attribute__((may_alias, aligned(1))) any64;
+typedef uint32_t __attribute__((may_alias, aligned(1))) any32;
 typedef uint16_t __attribute__((may_alias, aligned(1))) any16;
 
-/* The sum of 16-bit words in the machine's byte order: RFC 1071, 2(B).  Carries come back at the end of 64
- * bits as they would of 16.  A card that leaves sums to us has each byte come by here: an add for eight of them. */
-static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
+/* Sums are of 16-bit words in the machine's byte order, and may be of wider ones: a carry out of 64 bits comes back at
+ * their end as it would of 16 (RFC 1071, 2(B)). */
+static uint64_t add(uint64_t a, uint64_t b)
 {
-	uint64_t sum = 0, word, nr = len / 64;
-
-	if (nr) /* LEA and DEC leave the carry alone */
-		__asm__("clc; 1: adcq (%1), %0; adcq 8(%1), %0; adcq 16(%1), %0; adcq 24(%1), %0; adcq 32(%1), %0;"
-			"adcq 40(%1), %0; adcq 48(%1), %0; adcq 56(%1), %0; leaq 64(%1), %1; decq %2; jnz 1b; adcq $0, %0"
-			: "+r"(sum), "+r"(p), "+r"(nr)
-			:
-			: "cc", "memory");
-	for (len %= 64; len >= 8; len -= 8, p += 8) {
-		word = *(const any64 *)p;
-		sum += word;
-		sum += sum < word;
-	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	for (; len >= 2; len -= 2, p += 2)
-		sum += *(const any16 *)p;
-	return fold(len ? sum + *p : sum);
+	a += b;
+	return a + (a < b);
 }
 
-/* What was added up in the machine's order, in the network's, and the other way round. */
-static uint64_t swapped(uint64_t sum)
+/* The halves' sum with its carry is the upper half of what a number and the same with its halves swapped add up to. */
+static uint16_t fold(uint64_t sum)
 {
-	return (sum & 0xff) << 8 | sum >> 8;
+	uint32_t half = (sum + (sum << 32 | sum >> 32)) >> 32;
+
+	return (half + (half << 16 | half >> 16)) >> 16;
+}
+
+/* Add the words at these offsets of each of nr blocks at p: LEA and DEC leave the carry alone. */
+#define ADD_BLOCKS(size, offsets)                                                                                   \
+	__asm__("clc; 1: .irp at, " offsets "; adcq \\at(%1), %0; .endr; leaq " #size "(%1), %1; decq %2; jnz 1b; " \
+		"adcq $0, %0"                                                                                       \
+		: "+r"(sum), "+r"(p), "+r"(nr)                                                                      \
+		:                                                                                                   \
+		: "cc", "memory")
+
+/* A card that leaves sums to us has each byte come by here: an add for eight of them. */
+static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
+{
+	uint64_t sum = 0, rest = 0, nr = len / 128;
+
+	if (nr)
+		ADD_BLOCKS(128, "0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120");
+	nr = len % 128 / 32;
+	if (nr)
+		ADD_BLOCKS(32, "0, 8, 16, 24");
+	nr = len % 32 / 8;
+	if (nr)
+		ADD_BLOCKS(8, "0");
+	if (len & 4) {
+		rest = *(const any32 *)p;
+		p += 4;
+	}
+	if (len & 2) {
+		rest += *(const any16 *)p;
+		p += 2;
+	}
+	return add(sum, len & 1 ? rest + *p : rest);
+}
+
+static uint64_t pseudo_sum(const uint8_t *ip, int ipv6, uint32_t len)
+{
+	uint64_t sum = ipv6 ? sum_bytes(ip + 8, 32) : (uint64_t) * (const any32 *)(ip + 12) + *(const any32 *)(ip + 16);
+
+	return add(sum, __builtin_bswap32(PROTO_TCP + len));
 }
 
 uint16_t net_tcp_pseudo_sum(const uint8_t *ip, int ipv6, uint32_t len)
 {
-	uint64_t sum = ipv6 ? sum_bytes(ip + 8, 32) : sum_bytes(ip + 12, 8);
-
-	return fold(swapped(sum) + PROTO_TCP + (len >> 16) + (len & 0xffff));
+	return __builtin_bswap16(fold(pseudo_sum(ip, ipv6, len)));
 }
 
 static uint8_t *byte_at(const struct net_piece *piece, unsigned nr, uint32_t at)
@@ -156,35 +173,40 @@ static uint8_t *byte_at(const struct net_piece *piece, unsigned nr, uint32_t at)
 
 int net_checksum_fill(const struct net_piece *piece, unsigned nr, uint32_t start, uint32_t offset)
 {
-	uint8_t *high = byte_at(piece, nr, start + offset);
-	uint8_t *low = byte_at(piece, nr, start + offset + 1);
-	uint32_t skip = start, odd = 0;
+	uint8_t *first = byte_at(piece, nr, start + offset);
+	uint8_t *second = byte_at(piece, nr, start + offset + 1);
+	uint32_t skip = start, summed = 0;
 	uint64_t sum = 0;
 
-	if (!high || !low)
+	if (!first || !second)
 		return -XEN_EINVAL;
 	for (unsigned i = 0; i < nr; i++) {
 		uint32_t from = skip < piece[i].len ? skip : piece[i].len;
 		uint64_t part = sum_bytes(piece[i].data + from, piece[i].len - from);
 
-		skip -= from;
 		/* Behind an odd number of bytes, what is high and what is low have changed places. */
-		sum += odd ? swapped(part) : part;
-		odd ^= (piece[i].len - from) & 1;
+		sum = add(sum, summed & 1 ? part << 8 | part >> 56 : part);
+		summed += piece[i].len - from;
+		skip -= from;
 	}
-	sum = ~fold(sum) & 0xffff;
+	sum = (uint16_t)~fold(sum);
 	if (!sum)
 		sum = 0xffff; /* 0 would mean "none" to UDP; both are 0 */
-	*high = sum & 0xff;
-	*low = sum >> 8;
+	*first = sum;
+	*second = sum >> 8;
 	return 0;
+}
+
+void net_checksum_ipv4(uint8_t *ip, unsigned len)
+{
+	net_put16(ip + 10, 0);
+	*(any16 *)(ip + 10) = ~fold(sum_bytes(ip, len));
 }
 
 int net_checksum_right(const uint8_t *p, const struct net_headers *h, uint32_t len)
 {
-	uint64_t sum = sum_bytes(p + h->start, len - h->start);
-
-	return fold(swapped(sum) + net_tcp_pseudo_sum(p + h->ip, h->ipv6, len - h->start)) == 0xffff;
+	len -= h->start;
+	return fold(add(sum_bytes(p + h->start, len), pseudo_sum(p + h->ip, h->ipv6, len))) == 0xffff;
 }
 
 static uint32_t hash(uint32_t seed, const uint8_t *p, unsigned len)

@@ -34,11 +34,8 @@ static void set_len(uint8_t *head, const struct net_headers *h, uint32_t len)
 	if (h->ipv6) {
 		net_put16(ip + 4, h->start - h->ip - 40 + tcp);
 	} else {
-		struct net_piece header = { ip, h->start - h->ip };
-
-		net_put16(ip + 2, header.len + tcp);
-		net_put16(ip + 10, 0);
-		net_checksum_fill(&header, 1, 0, 10);
+		net_put16(ip + 2, h->start - h->ip + tcp);
+		net_checksum_ipv4(ip, h->start - h->ip);
 	}
 	net_put16(head + h->start + h->offset, net_tcp_pseudo_sum(ip, h->ipv6, tcp));
 }

@@ -30,6 +30,9 @@ unsigned net_flow_hash(const uint8_t *p, unsigned len);
 /* Complete a blank checksum in a packet of nr pieces: 0, or -EINVAL when it does not lie in it. */
 int net_checksum_fill(const struct net_piece *piece, unsigned nr, uint32_t start, uint32_t offset);
 
+/* Write the checksum of an IPv4 header of len bytes. */
+void net_checksum_ipv4(uint8_t *ip, unsigned len);
+
 /* Is the TCP checksum of a packet of one piece, len bytes of it, right? */
 int net_checksum_right(const uint8_t *p, const struct net_headers *h, uint32_t len);
 
