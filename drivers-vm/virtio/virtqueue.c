@@ -45,17 +45,6 @@ void virtqueue_init(struct virtqueue *vq)
 		vq->slot[i].next = i + 1;
 }
 
-static struct virtq_desc describe(const struct virtq_buffer *buffer, unsigned i, unsigned nr_read, unsigned nr,
-				  uint16_t next)
-{
-	return (struct virtq_desc){
-		.bus = buffer[i].bus,
-		.len = buffer[i].len,
-		.flags = (i >= nr_read ? VIRTQ_DESC_WRITE : 0) | (i + 1 < nr ? VIRTQ_DESC_NEXT : 0),
-		.next = i + 1 < nr ? next : 0,
-	};
-}
-
 static void *broken(struct virtqueue *vq, const char *why)
 {
 	vq->broken = why;
@@ -65,39 +54,41 @@ static void *broken(struct virtqueue *vq, const char *why)
 int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsigned nr_read, unsigned nr_write,
 		  void *token)
 {
-	unsigned nr = nr_read + nr_write, head = vq->first_free;
+	unsigned nr = nr_read + nr_write, head = vq->first_free, next = head, i = 0;
 	int indirect = nr > 1 && vq->table[0].desc;
-	unsigned taken = indirect ? 1 : nr, at = head;
+	struct virtq_slot *slot = &vq->slot[head];
+	struct virtq_desc *desc;
 
-	if (vq->nr_free < taken)
+	if (vq->nr_free < (indirect ? 1 : nr))
 		return -XEN_EBUSY;
-	if (head >= vq->size || vq->slot[head].token) {
+	if (head >= vq->size || slot->token) {
 		broken(vq, "its driver has lost count of what is free");
 		return -XEN_EBUSY;
 	}
+	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	slot->token = token;
+	slot->nr = indirect ? 1 : nr;
+	slot->writable = 0;
+	vq->nr_free -= slot->nr;
 	if (indirect) {
-		for (unsigned i = 0; i < nr; i++)
-			vq->table[head].desc[i] = describe(buffer, i, nr_read, nr, i + 1);
-		vq->desc[head] = (struct virtq_desc){
-			.bus = vq->table[head].bus,
-			.len = nr * sizeof(struct virtq_desc),
-			.flags = VIRTQ_DESC_INDIRECT,
-		};
-		at = vq->slot[head].next;
-	} else {
-		for (unsigned i = 0; i < nr; i++) {
-			vq->desc[at] = describe(buffer, i, nr_read, nr, vq->slot[at].next);
-			at = vq->slot[at].next;
-		}
+		vq->desc[head] = (struct virtq_desc){ vq->table[head].bus, nr * sizeof(*desc), VIRTQ_DESC_INDIRECT, 0 };
+		vq->first_free = slot->next;
 	}
-	vq->first_free = at;
-	vq->nr_free -= taken;
-	vq->slot[head].token = token;
-	vq->slot[head].nr = taken;
-	vq->slot[head].writable = 0;
-	for (unsigned i = nr_read; i < nr; i++)
-		vq->slot[head].writable += buffer[i].len;
-	vq->avail->ring[vq->avail_idx++ % vq->size] = head;
+	do { /* each part but the last leads to the next */
+		desc = indirect ? &vq->table[head].desc[i] : &vq->desc[next];
+		next = indirect ? i + 1 : vq->slot[next].next;
+		desc->bus = buffer[i].bus;
+		desc->len = buffer[i].len;
+		desc->flags = VIRTQ_DESC_NEXT;
+		desc->next = next;
+		if (i >= nr_read) {
+			desc->flags = VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE;
+			slot->writable += buffer[i].len;
+		}
+	} while (++i < nr);
+	desc->flags &= ~VIRTQ_DESC_NEXT;
+	if (!indirect)
+		vq->first_free = next;
 	return 0;
 }
 
@@ -130,7 +121,7 @@ static void slot_free(struct virtqueue *vq, unsigned head)
 
 void *virtqueue_take(struct virtqueue *vq, uint32_t *len)
 {
-	const volatile struct virtq_used_entry *entry = &vq->used->ring[vq->used_idx % vq->size];
+	const volatile struct virtq_used_entry *entry = &vq->used->ring[vq->used_idx & (vq->size - 1)];
 	uint32_t id;
 	void *token;
 

@@ -58,8 +58,8 @@ struct virtqueue {
 	/* The device sees none of this. */
 	const char *broken;
 	uint16_t avail_idx, shown_idx, used_idx;
-	uint16_t first_free, nr_free;
-	struct {
+	unsigned first_free, nr_free;
+	struct virtq_slot {
 		void *token; /* NULL: not the head of a chain	*/
 		uint32_t writable;
 		uint16_t nr, next;

@@ -53,6 +53,45 @@ START_TEST(what_is_added_comes_back)
 }
 END_TEST
 
+/* Two parts that the device reads and one that it writes, from desc[at] on. */
+static void check_chain(const struct virtq_desc *chain, unsigned at)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_uint_eq(chain[at].bus, 0x1000 * (i + 1));
+		ck_assert_uint_eq(chain[at].len, 10 + i);
+		ck_assert_uint_eq(chain[at].flags, i == 2 ? VIRTQ_DESC_WRITE : VIRTQ_DESC_NEXT);
+		at = chain[at].next;
+	}
+}
+
+START_TEST(a_chain_leads_from_part_to_part_and_ends)
+{
+	static const struct virtq_buffer buffer[] = { { 0x1000, 10 }, { 0x2000, 11 }, { 0x3000, 12 } };
+	static struct virtq_desc table[SIZE][3];
+
+	setup();
+	ck_assert_int_eq(add(0), 0);
+	ck_assert_int_eq(virtqueue_add(&vq, buffer, 2, 1, &token[1]), 0);
+	check_chain(desc, avail.ring[1]);
+	ck_assert_uint_eq(virtqueue_busy(&vq), 4);
+	ck_assert_ptr_null(done(avail.ring[1])); /* it wrote more than 12 */
+	setup();
+	for (unsigned i = 0; i < SIZE; i++) {
+		vq.table[i].desc = table[i];
+		vq.table[i].bus = 0x8000 + i;
+	}
+	ck_assert_int_eq(add(0), 0);
+	ck_assert_int_eq(virtqueue_add(&vq, buffer, 2, 1, &token[1]), 0);
+	check_chain(table[avail.ring[1]], 0);
+	ck_assert_uint_eq(desc[avail.ring[1]].bus, 0x8000 + avail.ring[1]);
+	ck_assert_uint_eq(desc[avail.ring[1]].len, sizeof(table[0]));
+	ck_assert_uint_eq(desc[avail.ring[1]].flags, VIRTQ_DESC_INDIRECT);
+	ck_assert_uint_eq(virtqueue_busy(&vq), 2);
+	ck_assert_ptr_eq(done(avail.ring[0]), &token[0]);
+	ck_assert_ptr_null(vq.broken);
+}
+END_TEST
+
 START_TEST(a_descriptor_that_is_none_or_is_in_use_is_not_given_away)
 {
 	setup();
@@ -83,6 +122,7 @@ END_TEST
 SUITE(virtqueue)
 {
 	tcase_add_test(tc, what_is_added_comes_back);
+	tcase_add_test(tc, a_chain_leads_from_part_to_part_and_ends);
 	tcase_add_test(tc, a_descriptor_that_is_none_or_is_in_use_is_not_given_away);
 	tcase_add_test(tc, no_more_descriptors_come_back_than_were_given);
 }
