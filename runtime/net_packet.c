@@ -66,8 +66,7 @@ struct packet *packet_new(void)
 	p->queue = 0;
 	p->meta = (struct net_meta){ 0 };
 	p->parent = NULL;
-	for (unsigned i = 0; i < PACKET_HEADERS; i++)
-		p->header[i] = NULL;
+	p->nr_headers = 0;
 	return p;
 }
 
@@ -92,16 +91,16 @@ void packet_put(struct packet *p)
 {
 	if (--p->refs)
 		return;
-	for (unsigned i = 0; i < PACKET_HEADERS; i++)
-		if (p->header[i])
-			net_page_put(p->header[i]);
-	for (unsigned i = 0; i < p->nr && !p->parent; i++)
-		net_page_put(p->piece[i].data);
+	while (p->nr_headers)
+		net_page_put(p->header[--p->nr_headers]);
 	if (p->copied)
 		copy_pages -= p->nr;
 	if (p->parent) {
 		nr_segments--;
 		packet_put(p->parent);
+	} else {
+		while (p->nr)
+			net_page_put(p->piece[--p->nr].data);
 	}
 	p->next = free_packets;
 	free_packets = p;
@@ -128,42 +127,49 @@ unsigned packet_segments(struct packet *p)
 	return nr <= PACKET_SEGMENTS ? nr : 0;
 }
 
-/* q holds those pieces of p that bytes [from, from + len) lie in. */
-static void share(struct packet *q, const struct packet *p, uint32_t from, uint32_t len)
+/* q holds those pieces of p that its next len bytes lie in. */
+static void share(struct packet *q, struct packet *p, uint32_t len)
 {
-	for (unsigned i = 0; i < p->nr && len; i++) {
-		uint32_t part = p->piece[i].len;
+	while (len && p->cut_piece < p->nr) {
+		const struct net_piece *from = &p->piece[p->cut_piece];
+		uint32_t part;
 
-		if (from >= part) {
-			from -= part;
+		if (p->cut_at >= from->len) {
+			p->cut_at -= from->len;
+			p->cut_piece++;
 			continue;
 		}
-		part = part - from < len ? part - from : len;
-		q->piece[q->nr++] = (struct net_piece){ p->piece[i].data + from, part };
+		part = from->len - p->cut_at < len ? from->len - p->cut_at : len;
+		q->piece[q->nr++] = (struct net_piece){ from->data + p->cut_at, part };
+		p->cut_at += part;
 		len -= part;
-		from = 0;
 	}
 }
 
 struct packet *packet_cut(struct packet *p, unsigned i)
 {
-	uint8_t **headers = &p->header[i * NET_HEADERS / PAGE_SIZE], *header;
 	const struct net_headers *h = &p->headers;
-	uint32_t size = p->meta.gso_size, left;
+	uint32_t size = p->meta.gso_size, left = p->len - h->len - i * size, len = left < size ? left : size;
+	unsigned last = i * NET_HEADERS / PAGE_SIZE;
 	struct packet *q;
 
-	if (!*headers)
-		*headers = take();
-	q = *headers && nr_segments < SEGMENTS ? packet_new() : NULL;
+	if (last == p->nr_headers) {
+		p->header[last] = take();
+		p->nr_headers += p->header[last] != NULL;
+	}
+	q = last < p->nr_headers && nr_segments < SEGMENTS ? packet_new() : NULL;
 	if (!q)
 		return NULL;
 	nr_segments++;
-	header = *headers + i * NET_HEADERS % PAGE_SIZE;
-	net_segment_header(header, p->piece[0].data, h, p->len - h->len, size, i);
-	left = p->len - h->len - i * size;
-	q->piece[q->nr++] = (struct net_piece){ header, h->len };
-	share(q, p, h->len + i * size, left < size ? left : size);
-	q->len = h->len + (left < size ? left : size);
+	if (!i) {
+		p->cut_piece = 0;
+		p->cut_at = h->len;
+	}
+	q->nr = 1;
+	q->piece[0] = (struct net_piece){ p->header[last] + i * NET_HEADERS % PAGE_SIZE, h->len };
+	net_segment_header(q->piece[0].data, p->piece[0].data, h, p->len - h->len, size, i);
+	share(q, p, len);
+	q->len = h->len + len;
 	q->meta = (struct net_meta){ .csum = NET_CSUM_BLANK, .csum_start = h->start, .csum_offset = h->offset };
 	q->queue = p->queue;
 	q->parent = p;

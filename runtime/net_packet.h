@@ -13,10 +13,13 @@
 struct packet {
 	struct packet *next; /* free ones */
 	unsigned refs;
-	int copied;			 /* from a frontend */
-	struct packet *parent;		 /* whose pages these pieces are in, NULL: its own	*/
-	struct net_headers headers;	 /* of one that is cut: packet_segments()		*/
-	uint8_t *header[PACKET_HEADERS]; /* pages: headers of what it is cut into */
+	int copied;		    /* from a frontend */
+	struct packet *parent;	    /* whose pages these pieces are in, NULL: its own	*/
+	struct net_headers headers; /* of one that is cut: packet_segments()		*/
+	unsigned cut_piece;	    /* where the next segment's data begins ...		*/
+	uint32_t cut_at;	    /* ... from that piece's start				*/
+	unsigned nr_headers;
+	uint8_t *header[PACKET_HEADERS]; /* pages: headers of what it is cut into		*/
 	unsigned queue;			 /* as that of struct net_tx */
 	uint32_t len;
 	struct net_meta meta;
