@@ -22,17 +22,12 @@
 #define FLAG_SYN 2
 #define FLAG_RST 4
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)net_get16(p) << 16 | net_get16(p + 2);
-}
-
 /* The same for both ways, of which this is one. */
 static uint32_t name_of(const uint8_t *p, const struct net_headers *h, unsigned *way)
 {
 	/* The last bytes of the addresses, and the ports. */
-	uint32_t from = get32(p + h->ip + (h->ipv6 ? 20 : 12)) * 31 + net_get16(p + h->start);
-	uint32_t to = get32(p + h->ip + (h->ipv6 ? 36 : 16)) * 31 + net_get16(p + h->start + 2);
+	uint32_t from = net_get32(p + h->ip + (h->ipv6 ? 20 : 12)) * 31 + net_get16(p + h->start);
+	uint32_t to = net_get32(p + h->ip + (h->ipv6 ? 36 : 16)) * 31 + net_get16(p + h->start + 2);
 
 	*way = from < to;
 	return from ^ to;
@@ -62,8 +57,8 @@ void net_dialogue_note(struct net_dialogue *d, const uint8_t *p, const struct ne
 	name = name_of(p, h, &way);
 	s = &d->stream[name * 2654435761u >> 26];
 	begins = (tcp[FLAGS] & FLAG_SYN) != 0;
-	end = get32(tcp + 4) + data + begins;
-	ack = get32(tcp + 8);
+	end = net_get32(tcp + 4) + data + begins;
+	ack = net_get32(tcp + 8);
 	if (s->name != name) { /* of one that is not known, this tells how far it has come */
 		*s = (struct net_stream){ .name = name };
 		s->way[way].end = s->way[!way].ack = end - begins;

@@ -51,11 +51,15 @@ void net_merge_flush(void (*deliver)(struct packet *p))
 		flush(&streams[(oldest + i) % STREAMS], deliver);
 }
 
+/* The newest is looked at first: most packets are its own. */
 static struct stream *stream_of(const struct packet *p, const struct net_headers *h)
 {
-	for (unsigned i = 0; i < STREAMS; i++)
-		if (streams[i].p && net_segment_same(streams[i].p->piece[0].data, &streams[i].h, p->piece[0].data, h))
-			return &streams[i];
+	for (unsigned i = 1; i <= STREAMS; i++) {
+		struct stream *s = &streams[(oldest - i) % STREAMS];
+
+		if (s->p && net_segment_same(s->p->piece[0].data, &s->h, p->piece[0].data, h))
+			return s;
+	}
 	return NULL;
 }
 
@@ -105,47 +109,50 @@ static void acknowledge(struct stream *s, struct packet *p, const struct net_hea
 	s->seq = net_segment_seq(head, h);
 }
 
+/* Data that goes on where the stream ended becomes a part of it. */
+static void add(struct stream *s, struct packet *p, const struct net_headers *h, uint32_t data,
+		void (*deliver)(struct packet *p))
+{
+	int pushed = net_segment_pushed(p->piece[0].data, h);
+	uint32_t end = net_segment_seq(p->piece[0].data, h) + data;
+
+	if (s && fits(s, p, h, data)) {
+		join(s, p, h, data);
+	} else {
+		if (s)
+			flush(s, deliver);
+		s = stream_begin(p, h, data, deliver);
+	}
+	s->seq = end;
+	s->pushed = pushed;
+	if (pushed || data < s->size)
+		flush(s, deliver);
+}
+
 void net_merge(struct packet *p, void (*deliver)(struct packet *p))
 {
 	const uint8_t *head = p->piece[0].data;
-	uint32_t data = 0, seq;
 	struct net_headers h;
 	struct stream *s;
-	int pushed, acks = 0;
+	int data = -1;
 
 	if (net_headers_parse(&h, head, p->piece[0].len) || !h.tcp) {
 		deliver(p);
 		return;
 	}
 	net_heard(p, &h);
-	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK) {
+	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK)
 		data = net_segment_data(head, &h, p->len);
-		acks = !data && net_segment_acks(head, &h, p->len);
-	}
-	if ((data || acks) && p->meta.csum == NET_CSUM_NONE && net_checksum_right(head, &h, h.len + data))
+	if (data >= 0 && p->meta.csum == NET_CSUM_NONE && net_checksum_right(head, &h, h.len + data))
 		p->meta.csum = NET_CSUM_VALID;
 	s = stream_of(p, &h);
-	if (acks && p->meta.csum == NET_CSUM_VALID) {
-		acknowledge(s, p, &h, deliver);
-		return;
-	}
-	if (!data || p->meta.csum != NET_CSUM_VALID) {
+	if (data < 0 || p->meta.csum != NET_CSUM_VALID) {
 		if (s)
 			flush(s, deliver);
 		deliver(p);
-		return;
-	}
-	pushed = net_segment_pushed(head, &h);
-	seq = net_segment_seq(head, &h);
-	if (s && fits(s, p, &h, data)) {
-		join(s, p, &h, data);
+	} else if (data) {
+		add(s, p, &h, data, deliver);
 	} else {
-		if (s)
-			flush(s, deliver);
-		s = stream_begin(p, &h, data, deliver);
+		acknowledge(s, p, &h, deliver);
 	}
-	s->seq = seq + data;
-	s->pushed = pushed;
-	if (pushed || data < s->size)
-		flush(s, deliver);
 }

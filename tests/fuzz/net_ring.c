@@ -109,14 +109,14 @@ static void parse(void)
 	const uint8_t *p = input_bytes(NET_HEADERS, &n);
 	uint8_t *copy = malloc(n ? n : 1), made[NET_HEADERS];
 	struct net_headers h;
-	uint32_t data;
+	int data;
 
 	memcpy(copy, p, n);
 	net_flow_hash(copy, (unsigned)n);
 	if (!net_headers_parse(&h, copy, (unsigned)n)) {
 		check_that(h.ip < h.start && h.start + h.offset + 2u <= n && h.start < h.len);
 		data = net_segment_data(copy, &h, (uint32_t)n);
-		check_that(data < n);
+		check_that(data < (int)n);
 		if (h.tcp && h.len <= n) {
 			net_segment_header(made, copy, &h, 100000, 1000, 7);
 			check_that(net_segment_same(copy, &h, copy, &h) && net_segment_alike(copy, copy, &h));
