@@ -13,7 +13,7 @@
 #define SPENT  128u /* packets that are copied by one call */
 
 static gnttab_copy_t copies[COPIES];
-static struct {
+static struct copy_for {
 	struct vif_queue *queue; /* whose buffer it fills; NULL: none's */
 	RING_IDX index;
 	struct tx_job *job; /* from whom it came; NULL: it is ours */
@@ -22,92 +22,68 @@ static unsigned nr_copies, nr_spent, nr_finished;
 static struct packet *spent[SPENT];
 static struct tx_job *finished[SPENT];
 
+static struct gnttab_copy_ptr ours(const void *at)
+{
+	return (struct gnttab_copy_ptr){ { .gmfn = virt_to_mfn(at) }, DOMID_SELF, (uint64_t)at & ~PAGE_MASK };
+}
+
+static struct gnttab_copy_ptr theirs(const struct vif *v, uint32_t ref, uint16_t offset)
+{
+	return (struct gnttab_copy_ptr){ { .ref = ref }, v->backend.domid, offset };
+}
+
 void cursor_of_packet(struct net_cursor *c, const struct packet *p)
 {
-	c->piece = c->done = 0;
-	c->from.domid = DOMID_SELF;
-	c->from.nr = p->nr;
+	c->flags = c->piece = c->done = 0;
+	c->nr = p->nr;
 	for (unsigned i = 0; i < p->nr; i++) {
-		c->from.piece[i].at = virt_to_mfn(p->piece[i].data);
-		c->from.piece[i].offset = (uint64_t)p->piece[i].data & ~PAGE_MASK;
-		c->from.piece[i].len = p->piece[i].len;
+		c->from[i].at = ours(p->piece[i].data);
+		c->from[i].len = p->piece[i].len;
 	}
 }
 
 void cursor_of_job(struct net_cursor *c, const struct tx_job *job)
 {
+	c->flags = GNTCOPY_source_gref;
 	c->piece = c->done = 0;
-	c->from.domid = job->queue->vif->backend.domid;
-	c->from.nr = job->req.nr_slots;
-	for (unsigned i = 0; i < c->from.nr; i++) {
-		c->from.piece[i].at = job->req.slot[i].ref;
-		c->from.piece[i].offset = job->req.slot[i].offset;
-		c->from.piece[i].len = job->req.slot[i].len;
+	c->nr = job->req.nr_slots;
+	for (unsigned i = 0; i < c->nr; i++) {
+		const struct net_slot *slot = &job->req.slot[i];
+
+		c->from[i].at = theirs(job->queue->vif, slot->ref, slot->offset);
+		c->from[i].len = slot->len;
 	}
 }
 
-static gnttab_copy_t *copy_add(struct vif_queue *q, RING_IDX index, struct tx_job *job)
+/* Copy the next len bytes: each copy is of one piece. */
+static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags, uint32_t len, struct copy_for what)
 {
-	gnttab_copy_t *copy = &copies[nr_copies];
+	for (uint32_t at = 0; at < len && c->piece < c->nr;) {
+		uint32_t left = c->from[c->piece].len - c->done, part = left < len - at ? left : len - at;
+		gnttab_copy_t *next = &copies[nr_copies];
 
-	*copy = (gnttab_copy_t){ 0 };
-	copy_for[nr_copies].queue = q;
-	copy_for[nr_copies].index = index;
-	copy_for[nr_copies++].job = job;
-	return copy;
-}
-
-/* The source half of a copy of at most `most` bytes, within a piece: how many; 0 at the end. */
-static uint32_t cursor_step(struct net_cursor *c, gnttab_copy_t *copy, uint32_t most)
-{
-	const struct net_source *from = &c->from;
-	uint32_t len;
-
-	while (c->piece < from->nr && c->done == from->piece[c->piece].len) {
-		c->piece++;
-		c->done = 0;
+		if (!left) {
+			c->piece++;
+			c->done = 0;
+			continue;
+		}
+		*next = (gnttab_copy_t){ c->from[c->piece].at, to, part, c->flags | flags, 0 };
+		next->source.offset += c->done;
+		next->dest.offset += at;
+		copy_for[nr_copies++] = what;
+		c->done += part;
+		at += part;
 	}
-	if (c->piece == from->nr)
-		return 0;
-	len = from->piece[c->piece].len - c->done;
-	if (len > most)
-		len = most;
-	copy->source.domid = from->domid;
-	if (from->domid == DOMID_SELF) {
-		copy->source.u.gmfn = from->piece[c->piece].at;
-	} else {
-		copy->source.u.ref = from->piece[c->piece].at;
-		copy->flags |= GNTCOPY_source_gref;
-	}
-	copy->source.offset = from->piece[c->piece].offset + c->done;
-	copy->len = len;
-	c->done += len;
-	return len;
 }
 
 void copy_in(struct net_cursor *c, void *to, uint32_t len, struct tx_job *job)
 {
-	for (uint32_t at = 0; at < len;) {
-		gnttab_copy_t *copy = copy_add(NULL, 0, job);
-
-		copy->dest.u.gmfn = virt_to_mfn(to);
-		copy->dest.domid = DOMID_SELF;
-		copy->dest.offset = ((uint64_t)to & ~PAGE_MASK) + at;
-		at += cursor_step(c, copy, len - at);
-	}
+	copy(c, ours(to), 0, len, (struct copy_for){ .job = job });
 }
 
 void copy_out(struct net_cursor *c, struct vif_queue *q, RING_IDX index, uint32_t ref, uint32_t len, struct tx_job *job)
 {
-	for (uint32_t at = 0; at < len;) {
-		gnttab_copy_t *copy = copy_add(q, index, job);
-
-		copy->dest.u.ref = ref;
-		copy->dest.domid = q->vif->backend.domid;
-		copy->dest.offset = at;
-		copy->flags = GNTCOPY_dest_gref;
-		at += cursor_step(c, copy, len - at);
-	}
+	copy(c, theirs(q->vif, ref, 0), GNTCOPY_dest_gref, len, (struct copy_for){ q, index, job });
 }
 
 void copies_room(unsigned nr)

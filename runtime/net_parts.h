@@ -94,21 +94,15 @@ void net_out_watch(void);
 
 /* ---- net_copy.c ------------------------------------------------------------------------------ */
 
-/* Where a packet's bytes are. */
-struct net_source {
-	uint16_t domid; /* DOMID_SELF: frames, else grants */
-	unsigned nr;
-	struct {
-		uint64_t at;
-		uint32_t offset, len;
-	} piece[NET_PIECES];
-};
-
-/* A walk through it. */
+/* A walk through a packet's bytes. */
 struct net_cursor {
-	struct net_source from;
-	unsigned piece;
+	uint16_t flags; /* GNTCOPY_source_gref, or 0: in frames */
+	unsigned nr, piece;
 	uint32_t done; /* of that piece */
+	struct {
+		struct gnttab_copy_ptr at;
+		uint32_t len;
+	} from[NET_PIECES];
 };
 
 void cursor_of_packet(struct net_cursor *c, const struct packet *p);

@@ -68,7 +68,7 @@ static int fill(struct vif_queue *q, struct net_cursor *c, uint32_t len, const s
 	}
 	if ((unsigned)room < slots)
 		return -XEN_EBUSY;
-	copies_room(c->from.nr + slots);
+	copies_room(c->nr + slots);
 	q->vif->got.packets++;
 	q->vif->got.bytes += len;
 	for (int first = 1; len; first = 0) {
