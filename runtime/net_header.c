@@ -22,58 +22,56 @@
 #define ND_SOLICITS   135
 #define ND_ADVERTISES 136
 
-/* Behind the IPv4 header at `at`: 0 when it cannot be. */
-static unsigned behind_ipv4(const uint8_t *p, unsigned at, unsigned len, uint8_t *proto)
+/* How long the IPv4 header is, of which there are at most len bytes: 0 when it cannot be. */
+static unsigned ipv4_len(const uint8_t *ip, unsigned len, uint8_t *proto)
 {
-	unsigned header;
+	unsigned header = len < 20 ? 0 : (ip[0] & 15) * 4;
 
-	if (len < at + 20)
+	if (header < 20 || ip[0] >> 4 != 4 || net_get16(ip + 6) & 0x3fff) /* a fragment */
 		return 0;
-	header = (p[at] & 15) * 4;
-	if (p[at] >> 4 != 4 || header < 20 || net_get16(&p[at + 6]) & 0x3fff) /* a fragment */
-		return 0;
-	*proto = p[at + 9];
-	return at + header;
+	*proto = ip[9];
+	return header;
 }
 
-static unsigned behind_ipv6(const uint8_t *p, unsigned at, unsigned len, uint8_t *proto)
+/* ... with those that extend it. */
+static unsigned ipv6_len(const uint8_t *ip, unsigned len, uint8_t *proto)
 {
-	if (len < at + 40 || p[at] >> 4 != 6)
+	unsigned at = 40;
+
+	if (len < 40 || ip[0] >> 4 != 6)
 		return 0;
-	*proto = p[at + 6];
-	at += 40;
+	*proto = ip[6];
 	while (*proto == PROTO_HOP || *proto == PROTO_ROUTING || *proto == PROTO_OPTIONS) {
 		if (len < at + 8)
 			return 0;
-		*proto = p[at];
-		at += (p[at + 1] + 1) * 8;
+		*proto = ip[at];
+		at += (ip[at + 1] + 1) * 8;
 	}
 	return at;
 }
 
 int net_headers_parse(struct net_headers *h, const uint8_t *p, unsigned len)
 {
-	unsigned at = 12, type = 0;
+	unsigned ip = 14, type = len < ip ? 0 : net_get16(p + 12), start, least, header;
 	uint8_t proto = 0;
 
-	for (unsigned tags = 0; tags < 3 && len >= at + 2; tags++, at += 4) {
-		type = net_get16(&p[at]);
-		if (type != ETH_VLAN && type != ETH_QINQ)
-			break;
-	}
-	at += 2;
-	h->ip = at;
-	h->ipv6 = type == ETH_IPV6;
-	at = type == ETH_IPV4 ? behind_ipv4(p, at, len, &proto) :
-	     type == ETH_IPV6 ? behind_ipv6(p, at, len, &proto) :
-				0;
-	h->tcp = proto == PROTO_TCP;
-	if (!at || (!h->tcp && proto != PROTO_UDP) || len < at + (h->tcp ? 20 : 8))
+	for (; (type == ETH_VLAN || type == ETH_QINQ) && ip < 22 && len >= ip + 4; ip += 4) /* two at most */
+		type = net_get16(p + ip + 2);
+	start = type == ETH_IPV4 ? ipv4_len(p + ip, len - ip, &proto) :
+		type == ETH_IPV6 ? ipv6_len(p + ip, len - ip, &proto) :
+				   0;
+	least = proto == PROTO_TCP ? 20 : 8;
+	if (!start || (proto != PROTO_TCP && proto != PROTO_UDP) || len - ip < start + least)
 		return -XEN_EINVAL;
-	h->start = at;
-	h->offset = h->tcp ? 16 : 6;
-	h->len = at + (h->tcp ? (p[at + 12] >> 4) * 4 : 8);
-	return h->len < at + (h->tcp ? 20 : 8) ? -XEN_EINVAL : 0;
+	start += ip;
+	header = proto == PROTO_TCP ? (p[start + 12] >> 4) * 4 : 8;
+	*h = (struct net_headers){ .ipv6 = type == ETH_IPV6,
+				   .tcp = proto == PROTO_TCP,
+				   .ip = ip,
+				   .start = start,
+				   .offset = proto == PROTO_TCP ? 16 : 6,
+				   .len = start + header };
+	return header < least ? -XEN_EINVAL : 0;
 }
 
 static int is_discovery(const uint8_t *p)
