@@ -48,7 +48,7 @@ static void deliver(struct packet *p)
 void net_heard(const struct packet *p, const struct net_headers *h)
 {
 	if (net_switch_owner(&net_switch, p->piece[0].data))
-		net_dialogue_note(&net_dialogue, p->piece[0].data, h, p->len);
+		net_dialogue_note(&net_dialogue, 0, p->piece[0].data, h, p->len);
 }
 
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)

@@ -22,17 +22,6 @@
 #define FLAG_SYN 2
 #define FLAG_RST 4
 
-/* The same for both ways, of which this is one. */
-static uint32_t name_of(const uint8_t *p, const struct net_headers *h, unsigned *way)
-{
-	/* The last bytes of the addresses, and the ports. */
-	uint32_t from = net_get32(p + h->ip + (h->ipv6 ? 20 : 12)) * 31 + net_get16(p + h->start);
-	uint32_t to = net_get32(p + h->ip + (h->ipv6 ? 36 : 16)) * 31 + net_get16(p + h->start + 2);
-
-	*way = from < to;
-	return from ^ to;
-}
-
 static void went_on(struct net_dialogue *d, struct net_stream *s)
 {
 	d->news++;
@@ -44,34 +33,45 @@ static void went_on(struct net_dialogue *d, struct net_stream *s)
 	}
 }
 
-void net_dialogue_note(struct net_dialogue *d, const uint8_t *p, const struct net_headers *h, uint32_t len)
+/* The last bytes of the addresses, and the ports: the same for both ways. */
+static uint32_t name_of(const uint8_t *p, const struct net_headers *h)
 {
-	const uint8_t *tcp = p + h->start;
+	const uint8_t *from = p + h->ip + (h->ipv6 ? 20 : 12), *ports = p + h->start;
+
+	return (net_get32(from) ^ net_get32(from + (h->ipv6 ? 16 : 4))) * 31 +
+	       (net_get16(ports) ^ net_get16(ports + 2));
+}
+
+void net_dialogue_note(struct net_dialogue *d, int out, const uint8_t *p, const struct net_headers *h, uint32_t len)
+{
 	uint32_t name, end, ack, data = len - h->len;
+	const uint8_t *tcp = p + h->start;
+	struct net_way *way, *back;
 	struct net_stream *s;
-	unsigned way;
 	int begins;
 
 	if (!h->tcp || len < h->len || tcp[FLAGS] & FLAG_RST)
 		return;
-	name = name_of(p, h, &way);
+	name = name_of(p, h);
 	s = &d->stream[name * 2654435761u >> 26];
+	way = &s->way[out];
+	back = &s->way[!out];
 	begins = (tcp[FLAGS] & FLAG_SYN) != 0;
 	end = net_get32(tcp + 4) + data + begins;
 	ack = net_get32(tcp + 8);
 	if (s->name != name) { /* of one that is not known, this tells how far it has come */
-		*s = (struct net_stream){ .name = name };
-		s->way[way].end = s->way[!way].ack = end - begins;
-		s->way[way].ack = s->way[!way].end = ack;
+		s->name = name;
+		s->debt = 0;
+		way->end = back->ack = end - begins;
+		way->ack = back->end = ack;
 		if (!begins)
 			return;
 	}
-	if ((begins && s->way[way].end != end) || (int32_t)(end - s->way[way].end) > 0 ||
-	    (int32_t)(ack - s->way[way].ack) > 0) {
+	if ((begins && way->end != end) || (int32_t)(end - way->end) > 0 || (int32_t)(ack - way->ack) > 0) {
 		if (begins)
 			s->debt = 0;
-		s->way[way].end = end;
-		s->way[way].ack = ack;
+		way->end = end;
+		way->ack = ack;
 		went_on(d, s);
 	} else if (begins || data > PADDING) {
 		/* Who asks whether the other end is alive, or has room, sends no data. */

@@ -36,7 +36,7 @@ static void packet(unsigned stream, uint8_t flags, uint32_t seq, uint32_t ack, u
 	p[46] = 5 << 4;
 	p[47] = flags;
 	ck_assert_int_eq(net_headers_parse(&h, p, HEADERS), 0);
-	net_dialogue_note(&d, p, &h, HEADERS + len);
+	net_dialogue_note(&d, back, p, &h, HEADERS + len);
 }
 
 /* Much went on, on stream 0 and back. */
@@ -199,7 +199,7 @@ START_TEST(what_is_no_stream_is_not_looked_at)
 	p[23] = 17; /* UDP */
 	ck_assert_int_eq(net_headers_parse(&h, p, HEADERS), 0);
 	for (unsigned i = 0; i < 100; i++)
-		net_dialogue_note(&d, p, &h, HEADERS);
+		net_dialogue_note(&d, 0, p, &h, HEADERS);
 	ck_assert_uint_eq(d.news, 99); /* the first one only told how far it has come */
 	ck_assert_uint_eq(d.again, 0);
 }
