@@ -54,6 +54,7 @@ void net_heard(const struct packet *p, const struct net_headers *h)
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)
 {
 	struct packet *p = packet_new();
+	uint32_t len = 0;
 
 	device_work++;
 	/* There is a packet for each page there is; what is lost here would be missed by nobody. */
@@ -63,9 +64,10 @@ void net_receive(const struct net_meta *meta, const struct net_piece *piece, uns
 	p->nr = nr;
 	for (unsigned i = 0; i < nr; i++) {
 		p->piece[i] = piece[i];
-		p->len += piece[i].len;
+		len += piece[i].len;
 	}
-	if (piece[0].len >= NET_HEADER && p->len <= 0xffff)
+	p->len = len;
+	if (piece[0].len >= NET_HEADER && len <= 0xffff)
 		net_merge(p, deliver);
 	else
 		packet_put(p);

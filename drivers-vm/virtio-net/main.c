@@ -112,7 +112,7 @@ static int sends_alloc(struct pair *p)
 
 static void describe_packet(struct header *h, const struct net_meta *meta)
 {
-	memset(h, 0, sizeof(*h));
+	*h = (struct header){ 0 };
 	if (meta->csum == NET_CSUM_BLANK) {
 		h->flags = NEEDS_CSUM;
 		h->csum_start = meta->csum_start;
@@ -243,7 +243,7 @@ static unsigned receive_pieces(struct virtqueue *vq, struct net_piece *piece, st
 		return 0;
 	if (len <= sizeof(*h))
 		panic("%s: the device received a packet without a header\n", card.name);
-	memcpy(h, page, sizeof(*h));
+	*h = *(const volatile struct header *)page;
 	piece[0] = (struct net_piece){ page + sizeof(*h), len - sizeof(*h) };
 	wanted = has(F_MRG_RXBUF) ? h->num_buffers : 1;
 	if (!wanted || wanted > NET_PIECES)
