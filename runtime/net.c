@@ -45,32 +45,41 @@ static void deliver(struct packet *p)
 	packet_put(p);
 }
 
-void net_heard(const struct packet *p, const struct net_headers *h)
+struct packet *net_keep(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)
 {
-	if (net_switch_owner(&net_switch, p->piece[0].data))
-		net_dialogue_note(&net_dialogue, 0, p->piece[0].data, h, p->len);
+	struct packet *p = packet_new();
+
+	/* There is a packet for each page there is; what is lost here would be missed by nobody. */
+	if (!p)
+		panic("%s: a packet of %u pieces cannot be kept\n", net_card->name, nr);
+	p->meta = *meta;
+	for (; p->nr < nr; p->nr++) {
+		p->piece[p->nr] = piece[p->nr];
+		p->len += piece[p->nr].len;
+	}
+	return p;
+}
+
+void net_heard(const uint8_t *head, const struct net_headers *h, uint32_t len)
+{
+	if (net_switch_owner(&net_switch, head))
+		net_dialogue_note(&net_dialogue, 0, head, h, len);
 }
 
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)
 {
-	struct packet *p = packet_new();
 	uint32_t len = 0;
 
 	device_work++;
-	/* There is a packet for each page there is; what is lost here would be missed by nobody. */
-	if (!p || !nr || nr > NET_PIECES)
-		panic("%s: a packet of %u pieces cannot be kept\n", net_card->name, nr);
-	p->meta = *meta;
-	p->nr = nr;
-	for (unsigned i = 0; i < nr; i++) {
-		p->piece[i] = piece[i];
+	if (!nr || nr > NET_PIECES)
+		panic("%s: a packet of %u pieces\n", net_card->name, nr);
+	for (unsigned i = 0; i < nr; i++)
 		len += piece[i].len;
-	}
-	p->len = len;
 	if (piece[0].len >= NET_HEADER && len <= 0xffff)
-		net_merge(p, deliver);
+		net_merge(meta, piece, nr, len, deliver);
 	else
-		packet_put(p);
+		while (nr)
+			net_page_put(piece[--nr].data);
 }
 
 void net_received(void)

@@ -52,107 +52,98 @@ void net_merge_flush(void (*deliver)(struct packet *p))
 }
 
 /* The newest is looked at first: most packets are its own. */
-static struct stream *stream_of(const struct packet *p, const struct net_headers *h)
+static struct stream *stream_of(const uint8_t *head, const struct net_headers *h)
 {
 	for (unsigned i = 1; i <= STREAMS; i++) {
 		struct stream *s = &streams[(oldest - i) % STREAMS];
 
-		if (s->p && net_segment_same(s->p->piece[0].data, &s->h, p->piece[0].data, h))
+		if (s->p && net_segment_same(s->p->piece[0].data, &s->h, head, h))
 			return s;
 	}
 	return NULL;
 }
 
-static int fits(const struct stream *s, const struct packet *p, const struct net_headers *h, uint32_t data)
-{
-	return !s->acks && net_segment_seq(p->piece[0].data, h) == s->seq && data <= s->size && s->p->nr < NET_PIECES &&
-	       s->p->len + data - s->h.ip <= 0xffff && net_segment_alike(s->p->piece[0].data, p->piece[0].data, h);
-}
-
-/* The page of p's data becomes a piece of the whole. */
-static void join(struct stream *s, struct packet *p, const struct net_headers *h, uint32_t data)
-{
-	s->p->piece[s->p->nr++] = (struct net_piece){ p->piece[0].data + h->len, data };
-	s->p->len += data;
-	s->nr++;
-	p->nr = 0;
-	packet_put(p);
-}
-
-static struct stream *stream_begin(struct packet *p, const struct net_headers *h, uint32_t data,
+static struct stream *stream_begin(const struct net_piece *piece, const struct net_headers *h, uint32_t data,
 				   void (*deliver)(struct packet *p))
 {
 	struct stream *s = &streams[oldest];
 
 	oldest = (oldest + 1) % STREAMS;
 	flush(s, deliver);
-	*s = (struct stream){ .p = p, .h = *h, .size = data, .nr = 1 };
+	*s = (struct stream){ .h = *h, .size = data, .nr = 1 };
+	s->p = net_keep(&(struct net_meta){ .csum = NET_CSUM_VALID }, piece, 1);
 	return s;
 }
 
+static int fits(const struct stream *s, const uint8_t *head, const struct net_headers *h, uint32_t data)
+{
+	return !s->acks && net_segment_seq(head, h) == s->seq && data <= s->size && s->p->nr < NET_PIECES &&
+	       s->p->len + data - s->h.ip <= 0xffff && net_segment_alike(s->p->piece[0].data, head, h);
+}
+
+/* Data that goes on where the stream ended becomes a piece of the whole. */
+static void add(struct stream *s, const struct net_piece *piece, const struct net_headers *h, uint32_t data,
+		void (*deliver)(struct packet *p))
+{
+	if (s && fits(s, piece->data, h, data)) {
+		s->p->piece[s->p->nr++] = (struct net_piece){ piece->data + h->len, data };
+		s->p->len += data;
+		s->nr++;
+	} else {
+		if (s)
+			flush(s, deliver);
+		s = stream_begin(piece, h, data, deliver);
+	}
+	s->seq = net_segment_seq(piece->data, h) + data;
+	s->pushed = net_segment_pushed(piece->data, h);
+	if (s->pushed || data < s->size)
+		flush(s, deliver);
+}
+
 /* One that acknowledges more takes the place of what was kept; one that repeats itself is news. */
-static void acknowledge(struct stream *s, struct packet *p, const struct net_headers *h,
+static void acknowledge(struct stream *s, const struct net_piece *piece, const struct net_headers *h,
 			void (*deliver)(struct packet *p))
 {
-	const uint8_t *head = p->piece[0].data;
+	const uint8_t *head = piece->data;
 
 	if (s && s->acks && s->seq == net_segment_seq(head, h) && s->h.len == h->len &&
 	    (int32_t)(net_segment_ack(head, h) - net_segment_ack(s->p->piece[0].data, h)) > 0) {
-		packet_put(s->p);
-		s->p = p;
+		net_page_put(s->p->piece[0].data);
+		s->p->piece[0] = *piece;
+		s->p->len = piece->len;
 		return;
 	}
 	if (s)
 		flush(s, deliver);
-	s = stream_begin(p, h, 0, deliver);
+	s = stream_begin(piece, h, 0, deliver);
 	s->acks = 1;
 	s->seq = net_segment_seq(head, h);
 }
 
-/* Data that goes on where the stream ended becomes a part of it. */
-static void add(struct stream *s, struct packet *p, const struct net_headers *h, uint32_t data,
-		void (*deliver)(struct packet *p))
+void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsigned nr, uint32_t len,
+	       void (*deliver)(struct packet *p))
 {
-	int pushed = net_segment_pushed(p->piece[0].data, h);
-	uint32_t end = net_segment_seq(p->piece[0].data, h) + data;
-
-	if (s && fits(s, p, h, data)) {
-		join(s, p, h, data);
-	} else {
-		if (s)
-			flush(s, deliver);
-		s = stream_begin(p, h, data, deliver);
-	}
-	s->seq = end;
-	s->pushed = pushed;
-	if (pushed || data < s->size)
-		flush(s, deliver);
-}
-
-void net_merge(struct packet *p, void (*deliver)(struct packet *p))
-{
-	const uint8_t *head = p->piece[0].data;
+	int data = -1, right = meta->csum == NET_CSUM_VALID;
 	struct net_headers h;
 	struct stream *s;
-	int data = -1;
 
-	if (net_headers_parse(&h, head, p->piece[0].len) || !h.tcp) {
-		deliver(p);
+	if (net_headers_parse(&h, piece->data, piece->len) || !h.tcp) {
+		deliver(net_keep(meta, piece, nr));
 		return;
 	}
-	net_heard(p, &h);
-	if (p->nr == 1 && !p->meta.gso && p->meta.csum != NET_CSUM_BLANK)
-		data = net_segment_data(head, &h, p->len);
-	if (data >= 0 && p->meta.csum == NET_CSUM_NONE && net_checksum_right(head, &h, h.len + data))
-		p->meta.csum = NET_CSUM_VALID;
-	s = stream_of(p, &h);
-	if (data < 0 || p->meta.csum != NET_CSUM_VALID) {
+	net_heard(piece->data, &h, len);
+	if (nr == 1 && !meta->gso && meta->csum != NET_CSUM_BLANK)
+		data = net_segment_data(piece->data, &h, len);
+	if (data >= 0 && !right)
+		right = net_checksum_right(piece->data, &h, h.len + data);
+	s = stream_of(piece->data, &h);
+	if (data > 0 && right) {
+		add(s, piece, &h, data, deliver);
+	} else if (!data && right) {
+		acknowledge(s, piece, &h, deliver);
+	} else {
 		if (s)
 			flush(s, deliver);
-		deliver(p);
-	} else if (data) {
-		add(s, p, &h, data, deliver);
-	} else {
-		acknowledge(s, p, &h, deliver);
+		deliver(net_keep(meta, piece, nr));
 	}
 }

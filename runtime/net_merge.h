@@ -7,12 +7,14 @@
 
 #include "net_packet.h"
 
-/* Keep the packet, joined with others, until what it is part of is complete; or deliver it at once.  Takes
- * over the caller's hold, and gives it to deliver(). */
-void net_merge(struct packet *p, void (*deliver)(struct packet *p));
-
-/* The caller's own: a TCP packet as it came, before it is joined with others. */
-void net_heard(const struct packet *p, const struct net_headers *h);
+/* Keep what came, joined with others, until what it is part of is complete; or deliver it at once.  len bytes lie in
+ * nr pieces, whose pages are taken over; deliver() gets a hold on a packet. */
+void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsigned nr, uint32_t len,
+	       void (*deliver)(struct packet *p));
 
 /* Deliver what is kept. */
 void net_merge_flush(void (*deliver)(struct packet *p));
+
+/* The caller's own: a packet of these pieces, held once; and a TCP packet as it came, before it is joined with others. */
+struct packet *net_keep(const struct net_meta *meta, const struct net_piece *piece, unsigned nr);
+void net_heard(const uint8_t *head, const struct net_headers *h, uint32_t len);

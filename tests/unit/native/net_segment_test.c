@@ -172,6 +172,14 @@ START_TEST(a_packet_that_makes_too_many_segments_is_not_cut)
 }
 END_TEST
 
+/* It comes from the device. */
+static void merge(struct packet *p, void (*to)(struct packet *p))
+{
+	net_merge(&p->meta, p->piece, p->nr, p->len, to);
+	p->nr = 0;
+	packet_put(p);
+}
+
 /* Send the stream in segments and see it come: lost[i] segments are left out. */
 static void join_and_check(int ipv6, uint32_t len, uint16_t size, uint8_t csum)
 {
@@ -186,7 +194,7 @@ static void join_and_check(int ipv6, uint32_t len, uint16_t size, uint8_t csum)
 		r = received(s);
 		r->meta.csum = csum;
 		packet_put(s);
-		net_merge(r, deliver);
+		merge(r, deliver);
 	}
 	net_merge_flush(deliver);
 	packet_put(p);
@@ -224,17 +232,17 @@ static struct packet *segment(uint32_t at, uint32_t len, uint8_t flags)
 
 START_TEST(what_is_out_of_turn_is_not_joined_and_not_overtaken)
 {
-	net_merge(segment(0, 1000, 0x10), deliver);
-	net_merge(segment(1000, 1000, 0x10), deliver);
+	merge(segment(0, 1000, 0x10), deliver);
+	merge(segment(1000, 1000, 0x10), deliver);
 	ck_assert_uint_eq(nr_packets, 0);
-	net_merge(segment(2000, 1000, 0x11), deliver); /* FIN */
+	merge(segment(2000, 1000, 0x11), deliver); /* FIN */
 	ck_assert_uint_eq(nr_packets, 2);
 	ck_assert_uint_eq(nr_joined, 1);
-	net_merge(segment(3000, 1000, 0x10), deliver);
-	net_merge(segment(4000, 1000, 0x18), deliver); /* PSH ends it */
+	merge(segment(3000, 1000, 0x10), deliver);
+	merge(segment(4000, 1000, 0x18), deliver); /* PSH ends it */
 	ck_assert_uint_eq(nr_packets, 3);
-	net_merge(segment(5000, 500, 0x10), deliver);
-	net_merge(segment(5500, 1000, 0x10), deliver); /* larger than the first */
+	merge(segment(5000, 500, 0x10), deliver);
+	merge(segment(5500, 1000, 0x10), deliver); /* larger than the first */
 	ck_assert_uint_eq(nr_packets, 4);
 	net_merge_flush(deliver);
 	ck_assert_uint_eq(delivered, 6500);
@@ -252,22 +260,22 @@ START_TEST(what_differs_or_is_damaged_is_not_joined)
 {
 	struct packet *p;
 
-	net_merge(segment(0, 1000, 0x10), count);
+	merge(segment(0, 1000, 0x10), count);
 	p = segment(1000, 1000, 0x10);
 	p->piece[0].data[500] ^= 1;
-	net_merge(p, count);
+	merge(p, count);
 	ck_assert_uint_eq(nr_packets, 2); /* ... nor is it believed to be right */
-	net_merge(segment(2000, 1000, 0x10), count);
+	merge(segment(2000, 1000, 0x10), count);
 	p = segment(3000, 1000, 0x10);
 	net_put16(p->piece[0].data + 34 + 14, 501); /* another window */
 	p->meta.csum = NET_CSUM_VALID;
-	net_merge(p, count);
+	merge(p, count);
 	net_merge_flush(count);
 	ck_assert_uint_eq(nr_packets, 4);
 	ck_assert_uint_eq(nr_joined, 0);
-	net_merge(segment(0, 1000, 0x10), count);
+	merge(segment(0, 1000, 0x10), count);
 	p = segment(2000, 1000, 0x10); /* one was lost */
-	net_merge(p, count);
+	merge(p, count);
 	net_merge_flush(count);
 	ck_assert_uint_eq(nr_joined, 0);
 }
@@ -292,20 +300,20 @@ START_TEST(of_acknowledgements_that_advance_the_last_is_delivered)
 	struct packet *p;
 
 	for (unsigned i = 0; i < 20; i++)
-		net_merge(acknowledgement(0xffffff00 + i * 100, (uint16_t)(500 + i)), count);
+		merge(acknowledgement(0xffffff00 + i * 100, (uint16_t)(500 + i)), count);
 	ck_assert_uint_eq(nr_packets, 0);
 	net_merge_flush(count);
 	ck_assert_uint_eq(nr_packets, 1);
 	for (unsigned i = 0; i < 3; i++) /* they tell of a loss */
-		net_merge(acknowledgement(3000, 500), count);
+		merge(acknowledgement(3000, 500), count);
 	net_merge_flush(count);
 	ck_assert_uint_eq(nr_packets, 4);
-	net_merge(acknowledgement(3000, 500), count);
+	merge(acknowledgement(3000, 500), count);
 	p = acknowledgement(4000, 500);
 	p->piece[0].data[50] ^= 1; /* damaged: it must not displace a good one */
-	net_merge(p, count);
-	net_merge(acknowledgement(5000, 500), count);
-	net_merge(segment(0, 1000, 0x10), count);
+	merge(p, count);
+	merge(acknowledgement(5000, 500), count);
+	merge(segment(0, 1000, 0x10), count);
 	net_merge_flush(count);
 	ck_assert_uint_eq(nr_packets, 8);
 }
@@ -319,7 +327,7 @@ START_TEST(streams_do_not_mix)
 
 			net_put16(p->piece[0].data + 34, 3000 + s);
 			p->meta.csum = NET_CSUM_VALID;
-			net_merge(p, count);
+			merge(p, count);
 		}
 	}
 	net_merge_flush(count);
