@@ -30,9 +30,14 @@ static struct net_ear ear;
 
 void net_forward(struct packet *p, uint32_t ports, unsigned from)
 {
-	for (unsigned i = 1; i < NET_PORTS; i++)
-		if (ports >> i & 1 && vif_at[i])
-			net_rx_queue(vif_at[i], p, from);
+	uint32_t cards = ports & ~1u;
+
+	while (cards) {
+		struct vif *v = vif_at[net_port_of(&cards)];
+
+		if (v)
+			net_rx_queue(v, p, from);
+	}
 	if (ports & 1)
 		net_out_packet(p);
 }

@@ -16,30 +16,31 @@
 void net_switch_init(struct net_switch *sw)
 {
 	memset(sw, 0, sizeof(*sw));
-	sw->port[0].used = 1;
+	sw->used = 1;
 }
 
 int net_switch_add(struct net_switch *sw, const uint8_t *mac, int guarded)
 {
-	for (unsigned i = 1; i < NET_PORTS; i++) {
-		if (sw->port[i].used)
-			continue;
-		sw->port[i] = (struct net_port){ .used = 1, .guarded = guarded };
-		memcpy(sw->port[i].mac, mac, 6);
-		for (unsigned k = 0; k < NET_MACS; k++) { /* learned, before it was ours */
-			if (sw->mac[k].used && !memcmp(sw->mac[k].mac, mac, 6)) {
-				sw->mac[k].used = 0;
-				sw->port[sw->mac[k].port].learned--;
-			}
+	uint32_t rest = ~sw->used;
+	unsigned port = net_port_of(&rest);
+
+	if (port >= NET_PORTS)
+		return -XEN_ENOSPC;
+	sw->used |= 1u << port;
+	sw->port[port] = (struct net_port){ .guarded = guarded };
+	memcpy(sw->port[port].mac, mac, 6);
+	for (unsigned k = 0; k < NET_MACS; k++) { /* learned, before it was ours */
+		if (sw->mac[k].used && !memcmp(sw->mac[k].mac, mac, 6)) {
+			sw->mac[k].used = 0;
+			sw->port[sw->mac[k].port].learned--;
 		}
-		return i;
 	}
-	return -XEN_ENOSPC;
+	return port;
 }
 
 void net_switch_remove(struct net_switch *sw, unsigned port)
 {
-	sw->port[port].used = 0;
+	sw->used &= ~(1u << port);
 	for (unsigned k = 0; k < NET_MACS; k++)
 		if (sw->mac[k].port == port)
 			sw->mac[k].used = 0;
@@ -56,9 +57,12 @@ static struct net_mac *row_of(struct net_switch *sw, const uint8_t *mac)
 
 unsigned net_switch_owner(const struct net_switch *sw, const uint8_t *mac)
 {
-	for (unsigned i = 1; i < NET_PORTS; i++)
-		if (sw->port[i].used && !memcmp(sw->port[i].mac, mac, 6))
-			return i;
+	for (uint32_t ports = sw->used & ~1u; ports;) {
+		unsigned port = net_port_of(&ports);
+
+		if (!memcmp(sw->port[port].mac, mac, 6))
+			return port;
+	}
 	return 0;
 }
 
@@ -116,12 +120,7 @@ static void learn(struct net_switch *sw, unsigned from, const uint8_t *mac, uint
 
 static uint32_t all_but(const struct net_switch *sw, unsigned from)
 {
-	uint32_t ports = 0;
-
-	for (unsigned i = 0; i < NET_PORTS; i++)
-		if (sw->port[i].used && i != from)
-			ports |= 1u << i;
-	return ports;
+	return sw->used & ~(1u << from);
 }
 
 /* Between a bridge and its neighbours only: IEEE 802.1D, 7.12.6. */

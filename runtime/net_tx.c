@@ -222,6 +222,7 @@ static int only_port(uint32_t ports)
 static void copy_begin(struct tx_job *job, uint32_t ports)
 {
 	struct packet *p = packet_new();
+	uint32_t cards = ports & ~1u;
 	struct net_cursor c;
 
 	packet_fill(p, job->req.len);
@@ -229,9 +230,12 @@ static void copy_begin(struct tx_job *job, uint32_t ports)
 	p->queue = job->tx.queue;
 	job->packet = p;
 	job->ports = ports;
-	for (unsigned i = 1; i < NET_PORTS; i++)
-		if (ports >> i & 1 && vif_at[i])
-			net_rx_expect(vif_at[i], job->head, head_len(job));
+	while (cards) {
+		struct vif *v = vif_at[net_port_of(&cards)];
+
+		if (v)
+			net_rx_expect(v, job->head, head_len(job));
+	}
 	copies_room(NET_PIECES + PACKET_MOST);
 	cursor_of_job(&c, job);
 	for (unsigned i = 0; i < p->nr; i++)

@@ -15,8 +15,9 @@
 #define NET_AGE_NS    (300 * 1000000000ull)
 
 struct net_switch {
+	uint32_t used; /* ports, a bit each */
 	struct net_port {
-		int used, guarded;
+		int guarded;
 		uint8_t mac[6];
 		unsigned learned;
 		uint64_t spoofed; /* packets refused */
@@ -28,6 +29,15 @@ struct net_switch {
 		uint64_t seen; /* time */
 	} mac[NET_MACS];
 };
+
+/* The first of a set of ports, which is not empty: it is taken out. */
+static inline unsigned net_port_of(uint32_t *ports)
+{
+	unsigned port = __builtin_ctz(*ports);
+
+	*ports &= *ports - 1;
+	return port;
+}
 
 void net_switch_init(struct net_switch *sw);
 
