@@ -10,12 +10,13 @@
 unsigned net_turn(struct net_turns *turns, uint32_t ready)
 {
 	while (!(ready >> turns->at & 1) || turns->credit[turns->at] <= 0) {
+		uint32_t later = ready & ~0u << turns->at << 1; /* those behind it */
+
 		/* Who has nothing to send saves nothing up, but owes what it owes. */
-		if (!(ready >> turns->at & 1) && turns->credit[turns->at] > 0)
+		if (turns->credit[turns->at] > 0)
 			turns->credit[turns->at] = 0;
-		turns->at = (turns->at + 1) % NET_PORTS;
-		if (ready >> turns->at & 1)
-			turns->credit[turns->at] += NET_QUANTUM;
+		turns->at = __builtin_ctz(later ? later : ready);
+		turns->credit[turns->at] += NET_QUANTUM;
 	}
 	return turns->at;
 }
