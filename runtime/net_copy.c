@@ -118,8 +118,11 @@ static void publish(struct vif *v)
 
 void copies_do(void)
 {
-	int rc = nr_copies ? grant_copy(copies, nr_copies) : 0;
+	int rc;
 
+	if (!nr_copies)
+		return;
+	rc = grant_copy(copies, nr_copies);
 	for (unsigned i = 0; i < nr_copies; i++) {
 		if (!rc && copies[i].status == GNTST_okay)
 			continue;

@@ -352,6 +352,8 @@ int net_tx_round(void)
 		return 0;
 	net_rx_expect_none();
 	taken = take_batch(batch);
+	if (!taken)
+		return 0;
 	read_heads(batch, taken);
 	for (unsigned i = 0; i < taken; i++) {
 		if (!route(batch[i]))
@@ -368,7 +370,7 @@ int net_tx_round(void)
 	for (unsigned i = 0; i < taken; i++)
 		if (batch[i]->packet)
 			copy_end(batch[i]);
-	return taken > 0;
+	return 1;
 }
 
 /* ---- back to the rings ----------------------------------------------------------------------- */
