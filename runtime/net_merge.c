@@ -123,9 +123,9 @@ static void acknowledge(struct stream *s, const struct net_piece *piece, const s
 void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsigned nr, uint32_t len,
 	       void (*deliver)(struct packet *p))
 {
-	int data = -1, right = meta->csum == NET_CSUM_VALID;
 	struct net_headers h;
 	struct stream *s;
+	int data = -1;
 
 	if (net_headers_parse(&h, piece->data, piece->len) || !h.tcp) {
 		deliver(net_keep(meta, piece, nr));
@@ -134,12 +134,12 @@ void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsig
 	net_heard(piece->data, &h, len);
 	if (nr == 1 && !meta->gso && meta->csum != NET_CSUM_BLANK)
 		data = net_segment_data(piece->data, &h, len);
-	if (data >= 0 && !right)
-		right = net_checksum_right(piece->data, &h, h.len + data);
+	if (data >= 0 && meta->csum == NET_CSUM_NONE && !net_checksum_right(piece->data, &h, h.len + data))
+		data = -1;
 	s = stream_of(piece->data, &h);
-	if (data > 0 && right) {
+	if (data > 0) {
 		add(s, piece, &h, data, deliver);
-	} else if (!data && right) {
+	} else if (!data) {
 		acknowledge(s, piece, &h, deliver);
 	} else {
 		if (s)
