@@ -199,11 +199,8 @@ static unsigned card_refill(struct net_device *dev)
 {
 	unsigned posted = 0;
 
-	for (int any = 1; any;) {
-		any = 0;
-		for (unsigned i = 0; i < nr_pairs; i++)
-			any |= post(&pairs[i].receive);
-	}
+	for (unsigned i = 0, refused = 0; refused < nr_pairs; i = i + 1 < nr_pairs ? i + 1 : 0)
+		refused = post(&pairs[i].receive) ? 0 : refused + 1;
 	for (unsigned i = 0; i < nr_pairs; i++) {
 		virtio_kick(&pairs[i].receive);
 		posted += virtqueue_busy(&pairs[i].receive.vq);
