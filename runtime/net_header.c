@@ -115,27 +115,28 @@ static uint16_t fold(uint64_t sum)
 	return (half + (half << 16 | half >> 16)) >> 16;
 }
 
-/* Add the words at these offsets of each of nr blocks at p: LEA and DEC leave the carry alone. */
-#define ADD_BLOCKS(size, offsets)                                                                                   \
-	__asm__("clc; 1: .irp at, " offsets "; adcq \\at(%1), %0; .endr; leaq " #size "(%1), %1; decq %2; jnz 1b; " \
-		"adcq $0, %0"                                                                                       \
-		: "+r"(sum), "+r"(p), "+r"(nr)                                                                      \
-		:                                                                                                   \
+/* Add nr blocks of words at p: LEA and DEC leave the carry alone. */
+#define ADD_BLOCKS(size)                                                                        \
+	__asm__("clc; 1: .set .Lat, 0; .rept " #size                                            \
+		" / 8; adcq .Lat(%1), %0; .set .Lat, .Lat + 8; .endr; leaq " #size "(%1), %1; " \
+		"decq %2; jnz 1b; adcq $0, %0"                                                  \
+		: "+r"(sum), "+r"(p), "+r"(nr)                                                  \
+		:                                                                               \
 		: "cc", "memory")
 
 /* A card that leaves sums to us has each byte come by here: an add for eight of them. */
 static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
 {
-	uint64_t sum = 0, rest = 0, nr = len / 128;
+	uint64_t sum = 0, rest = 0, nr = len / 256;
 
 	if (nr)
-		ADD_BLOCKS(128, "0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120");
-	nr = len % 128 / 32;
+		ADD_BLOCKS(256);
+	nr = len % 256 / 64;
 	if (nr)
-		ADD_BLOCKS(32, "0, 8, 16, 24");
-	nr = len % 32 / 8;
+		ADD_BLOCKS(64);
+	nr = len % 64 / 8;
 	if (nr)
-		ADD_BLOCKS(8, "0");
+		ADD_BLOCKS(8);
 	if (len & 4) {
 		rest = *(const any32 *)p;
 		p += 4;
@@ -149,7 +150,8 @@ static uint64_t sum_bytes(const uint8_t *p, uint32_t len)
 
 static uint64_t pseudo_sum(const uint8_t *ip, int ipv6, uint32_t len)
 {
-	uint64_t sum = ipv6 ? sum_bytes(ip + 8, 32) : (uint64_t) * (const any32 *)(ip + 12) + *(const any32 *)(ip + 16);
+	const any32 *ipv4 = (const any32 *)(ip + 12);
+	uint64_t sum = ipv6 ? sum_bytes(ip + 8, 32) : (uint64_t)ipv4[0] + ipv4[1];
 
 	return add(sum, __builtin_bswap32(PROTO_TCP + len));
 }
