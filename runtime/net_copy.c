@@ -13,12 +13,13 @@
 #define SPENT  128u /* packets that are copied by one call */
 
 static gnttab_copy_t copies[COPIES];
-static struct copy_for {
+static struct run {		 /* of copies, one after the other */
+	unsigned end;		 /* the next one's first */
 	struct vif_queue *queue; /* whose buffer it fills; NULL: none's */
 	RING_IDX index;
 	struct tx_job *job; /* from whom it came; NULL: it is ours */
-} copy_for[COPIES];
-static unsigned nr_copies, nr_spent, nr_finished;
+} runs[COPIES];
+static unsigned nr_copies, nr_runs, nr_spent, nr_finished;
 static struct packet *spent[SPENT];
 static struct tx_job *finished[SPENT];
 
@@ -56,7 +57,7 @@ void cursor_of_job(struct net_cursor *c, const struct tx_job *job)
 }
 
 /* Copy the next len bytes: each copy is of one piece. */
-static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags, uint32_t len, struct copy_for what)
+static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags, uint32_t len)
 {
 	for (uint32_t at = 0; at < len && c->piece < c->nr;) {
 		uint32_t left = c->from[c->piece].len - c->done, part = left < len - at ? left : len - at;
@@ -70,7 +71,7 @@ static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags
 		*next = (gnttab_copy_t){ c->from[c->piece].at, to, part, c->flags | flags, 0 };
 		next->source.offset += c->done;
 		next->dest.offset += at;
-		copy_for[nr_copies++] = what;
+		nr_copies++;
 		c->done += part;
 		at += part;
 	}
@@ -78,12 +79,14 @@ static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags
 
 void copy_in(struct net_cursor *c, void *to, uint32_t len, struct tx_job *job)
 {
-	copy(c, ours(to), 0, len, (struct copy_for){ .job = job });
+	copy(c, ours(to), 0, len);
+	runs[nr_runs++] = (struct run){ nr_copies, NULL, 0, job };
 }
 
 void copy_out(struct net_cursor *c, struct vif_queue *q, RING_IDX index, uint32_t ref, uint32_t len, struct tx_job *job)
 {
-	copy(c, theirs(q->vif, ref, 0), GNTCOPY_dest_gref, len, (struct copy_for){ q, index, job });
+	copy(c, theirs(q->vif, ref, 0), GNTCOPY_dest_gref, len);
+	runs[nr_runs++] = (struct run){ nr_copies, q, index, job };
 }
 
 void copies_room(unsigned nr)
@@ -116,23 +119,27 @@ static void publish(struct vif *v)
 	}
 }
 
+static void failed(const struct run *run, int status)
+{
+	if (run->queue)
+		net_rx_fail(&run->queue->rx, run->index);
+	if (run->job)
+		run->job->status = status == GNTST_bad_domain ? NETIF_RSP_DROPPED : NETIF_RSP_ERROR;
+}
+
 void copies_do(void)
 {
+	unsigned i = 0;
 	int rc;
 
 	if (!nr_copies)
 		return;
 	rc = grant_copy(copies, nr_copies);
-	for (unsigned i = 0; i < nr_copies; i++) {
-		if (!rc && copies[i].status == GNTST_okay)
-			continue;
-		if (copy_for[i].queue)
-			net_rx_fail(&copy_for[i].queue->rx, copy_for[i].index);
-		if (copy_for[i].job)
-			copy_for[i].job->status = copies[i].status == GNTST_bad_domain ? NETIF_RSP_DROPPED :
-											 NETIF_RSP_ERROR;
-	}
-	nr_copies = 0;
+	for (const struct run *run = runs; run < runs + nr_runs; run++)
+		for (; i < run->end; i++)
+			if (rc || copies[i].status != GNTST_okay)
+				failed(run, copies[i].status);
+	nr_copies = nr_runs = 0;
 	for (struct vif *v = vif_first(); v; v = vif_next(v))
 		if (backend_serves(&v->backend))
 			publish(v);
