@@ -67,8 +67,7 @@ struct packet *net_keep(const struct net_meta *meta, const struct net_piece *pie
 
 void net_heard(const uint8_t *head, const struct net_headers *h, uint32_t len)
 {
-	if (net_switch_owner(&net_switch, head))
-		net_dialogue_note(&net_dialogue, 0, head, h, len);
+	net_dialogue_note(&net_dialogue, &net_switch, head, h, len);
 }
 
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)

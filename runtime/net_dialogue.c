@@ -42,7 +42,15 @@ static uint32_t name_of(const uint8_t *p, const struct net_headers *h)
 	       (net_get16(ports) ^ net_get16(ports + 2));
 }
 
-void net_dialogue_note(struct net_dialogue *d, int out, const uint8_t *p, const struct net_headers *h, uint32_t len)
+/* What comes in and is not for us would be for a guest that is gone, or for others.  Asked only where it matters: each
+ * packet passes here. */
+static int ours(const struct net_switch *into, const uint8_t *p)
+{
+	return !into || net_switch_owner(into, p);
+}
+
+void net_dialogue_note(struct net_dialogue *d, const struct net_switch *into, const uint8_t *p,
+		       const struct net_headers *h, uint32_t len)
 {
 	uint32_t name, end, ack, data = len - h->len;
 	const uint8_t *tcp = p + h->start;
@@ -54,12 +62,14 @@ void net_dialogue_note(struct net_dialogue *d, int out, const uint8_t *p, const 
 		return;
 	name = name_of(p, h);
 	s = &d->stream[name * 2654435761u >> 26];
-	way = &s->way[out];
-	back = &s->way[!out];
+	way = &s->way[!into];
+	back = &s->way[!!into];
 	begins = (tcp[FLAGS] & FLAG_SYN) != 0;
 	end = net_get32(tcp + 4) + data + begins;
 	ack = net_get32(tcp + 8);
 	if (s->name != name) { /* of one that is not known, this tells how far it has come */
+		if (!ours(into, p))
+			return;
 		s->name = name;
 		s->debt = 0;
 		way->end = back->ack = end - begins;
@@ -73,7 +83,7 @@ void net_dialogue_note(struct net_dialogue *d, int out, const uint8_t *p, const 
 		way->end = end;
 		way->ack = ack;
 		went_on(d, s);
-	} else if (begins || data > PADDING) {
+	} else if ((begins || data > PADDING) && ours(into, p)) {
 		/* Who asks whether the other end is alive, or has room, sends no data. */
 		s->debt = DEBT;
 		d->again++;

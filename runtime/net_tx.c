@@ -278,7 +278,7 @@ static int route(struct tx_job *job)
 	ports = net_switch_forward(&net_switch, job->queue->vif->port, job->head, net_now);
 	/* A switch gone mad drops them, too. */
 	if ((!ports || ports & 1) && !net_headers_parse(&h, job->head, head_len(job)))
-		net_dialogue_note(&net_dialogue, 1, job->head, &h, job->req.len);
+		net_dialogue_note(&net_dialogue, NULL, job->head, &h, job->req.len);
 	if (!ports) {
 		job_refuse(job, NETIF_RSP_DROPPED);
 		return 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <runtime/net_header.h>
+#include <runtime/net_switch.h>
 
 #define NET_FLOWS 64u
 
@@ -23,8 +24,10 @@ struct net_dialogue {
 	uint64_t quiet; /* signs of life since there were enough of them	*/
 };
 
-/* A packet passes, out to the world or in: its first bytes, with all headers, and its length. */
-void net_dialogue_note(struct net_dialogue *d, int out, const uint8_t *p, const struct net_headers *h, uint32_t len);
+/* A packet passes: its first bytes, with all headers, and its length.  It comes from the world outside, and is to be for
+ * one of this switch's own; or goes out: NULL. */
+void net_dialogue_note(struct net_dialogue *d, const struct net_switch *into, const uint8_t *p,
+		       const struct net_headers *h, uint32_t len);
 
 /* At each sign of life.  1: for so many of them all there was was sent again; 0 of them: for ever. */
 int net_dialogue_ended(struct net_dialogue *d, uint64_t patience);

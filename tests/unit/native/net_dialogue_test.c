@@ -12,6 +12,13 @@
 #define ACK	16
 
 static struct net_dialogue d;
+static struct net_switch sw;
+
+static void setup(void)
+{
+	net_switch_init(&sw);
+	ck_assert_int_eq(net_switch_add(&sw, (const uint8_t[6]){ 0 }, 0), 1);
+}
 
 static void put32(uint8_t *p, uint32_t value)
 {
@@ -36,7 +43,7 @@ static void packet(unsigned stream, uint8_t flags, uint32_t seq, uint32_t ack, u
 	p[46] = 5 << 4;
 	p[47] = flags;
 	ck_assert_int_eq(net_headers_parse(&h, p, HEADERS), 0);
-	net_dialogue_note(&d, back, p, &h, HEADERS + len);
+	net_dialogue_note(&d, back ? &sw : NULL, p, &h, HEADERS + len);
 }
 
 /* Much went on, on stream 0 and back. */
@@ -164,6 +171,27 @@ START_TEST(numbers_wrap)
 }
 END_TEST
 
+/* What comes by and is meant for others. */
+START_TEST(of_others_nothing_is_news)
+{
+	net_switch_init(&sw);
+	for (uint32_t i = 0; i < 100; i++)
+		packet(1, ACK, i * 10, 100, 10);
+	ck_assert_uint_eq(d.news, 0);
+	for (uint32_t i = 0; i < 100; i++)
+		packet(1, ACK, 990, 100, 10);
+	ck_assert_uint_eq(d.again, 0);
+	setup();
+	for (uint32_t i = 0; i < 100; i++)
+		packet(1, ACK, i * 10, 100, 10);
+	ck_assert_uint_eq(d.news, 99);
+	net_switch_init(&sw); /* the guest is gone */
+	for (uint32_t i = 0; i < 100; i++)
+		packet(1, ACK, 990, 100, 10);
+	ck_assert_uint_eq(d.again, 0);
+}
+END_TEST
+
 START_TEST(who_waits_for_room_or_asks_for_life_is_not)
 {
 	talk();
@@ -199,7 +227,7 @@ START_TEST(what_is_no_stream_is_not_looked_at)
 	p[23] = 17; /* UDP */
 	ck_assert_int_eq(net_headers_parse(&h, p, HEADERS), 0);
 	for (unsigned i = 0; i < 100; i++)
-		net_dialogue_note(&d, 0, p, &h, HEADERS);
+		net_dialogue_note(&d, NULL, p, &h, HEADERS);
 	ck_assert_uint_eq(d.news, 99); /* the first one only told how far it has come */
 	ck_assert_uint_eq(d.again, 0);
 }
@@ -207,11 +235,13 @@ END_TEST
 
 SUITE(net_dialogue)
 {
+	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, who_only_repeats_himself_is_noticed);
 	tcase_add_test(tc, who_goes_on_is_not);
 	tcase_add_test(tc, who_goes_on_only_by_what_he_repeats_is_noticed);
 	tcase_add_test(tc, what_belongs_to_no_stream_is_no_news);
 	tcase_add_test(tc, numbers_wrap);
+	tcase_add_test(tc, of_others_nothing_is_news);
 	tcase_add_test(tc, who_waits_for_room_or_asks_for_life_is_not);
 	tcase_add_test(tc, who_has_not_heard_much_suspects_nothing);
 	tcase_add_test(tc, what_is_no_stream_is_not_looked_at);
