@@ -17,7 +17,6 @@ static struct stream {
 	struct net_headers h;
 	uint32_t seq; /* of the next segment */
 	uint32_t size;
-	unsigned nr;
 	int pushed;
 	int acks; /* it only acknowledges */
 } streams[STREAMS];
@@ -30,7 +29,7 @@ static void flush(struct stream *s, void (*deliver)(struct packet *p))
 	if (!p)
 		return;
 	s->p = NULL;
-	if (s->nr > 1) {
+	if (p->nr > 1) {
 		net_segment_joined(p->piece[0].data, &s->h, p->len - s->h.len, s->pushed);
 		p->meta = (struct net_meta){
 			.csum = NET_CSUM_BLANK,
@@ -70,7 +69,7 @@ static struct stream *stream_begin(const struct net_piece *piece, const struct n
 
 	oldest = (oldest + 1) % STREAMS;
 	flush(s, deliver);
-	*s = (struct stream){ .h = *h, .size = data, .nr = 1 };
+	*s = (struct stream){ .h = *h, .seq = net_segment_seq(piece->data, h) + data, .size = data };
 	s->p = net_keep(&(struct net_meta){ .csum = NET_CSUM_VALID }, piece, 1);
 	return s;
 }
@@ -85,19 +84,21 @@ static int fits(const struct stream *s, const uint8_t *head, const struct net_he
 static void add(struct stream *s, const struct net_piece *piece, const struct net_headers *h, uint32_t data,
 		void (*deliver)(struct packet *p))
 {
+	int pushed = net_segment_pushed(piece->data, h);
+
 	if (s && fits(s, piece->data, h, data)) {
 		s->p->piece[s->p->nr++] = (struct net_piece){ piece->data + h->len, data };
 		s->p->len += data;
-		s->nr++;
+		s->seq += data;
 	} else {
 		if (s)
 			flush(s, deliver);
 		s = stream_begin(piece, h, data, deliver);
 	}
-	s->seq = net_segment_seq(piece->data, h) + data;
-	s->pushed = net_segment_pushed(piece->data, h);
-	if (s->pushed || data < s->size)
+	if (pushed || data < s->size) {
+		s->pushed = pushed;
 		flush(s, deliver);
+	}
 }
 
 /* One that acknowledges more takes the place of what was kept; one that repeats itself is news. */
@@ -117,7 +118,6 @@ static void acknowledge(struct stream *s, const struct net_piece *piece, const s
 		flush(s, deliver);
 	s = stream_begin(piece, h, 0, deliver);
 	s->acks = 1;
-	s->seq = net_segment_seq(head, h);
 }
 
 void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsigned nr, uint32_t len,
