@@ -129,16 +129,16 @@ static void failed(const struct run *run, int status)
 
 void copies_do(void)
 {
-	unsigned i = 0;
+	const gnttab_copy_t *done = copies;
 	int rc;
 
 	if (!nr_copies)
 		return;
 	rc = grant_copy(copies, nr_copies);
 	for (const struct run *run = runs; run < runs + nr_runs; run++)
-		for (; i < run->end; i++)
-			if (rc || copies[i].status != GNTST_okay)
-				failed(run, copies[i].status);
+		for (; done < copies + run->end; done++)
+			if (rc || done->status != GNTST_okay)
+				failed(run, done->status);
 	nr_copies = nr_runs = 0;
 	for (struct vif *v = vif_first(); v; v = vif_next(v))
 		if (backend_serves(&v->backend))

@@ -56,15 +56,15 @@ void net_segment_header(uint8_t *to, const uint8_t *head, const struct net_heade
 int net_segment_data(const uint8_t *head, const struct net_headers *h, uint32_t len)
 {
 	const uint8_t *ip = head + h->ip, *tcp = head + h->start;
-	uint32_t header = h->ipv6 ? 40 : 20, end = h->ip + (h->ipv6 ? 40 + net_get16(ip + 4) : net_get16(ip + 2));
-	unsigned options = h->len - h->start - 20;
+	uint32_t end = h->ip + (h->ipv6 ? 40 + net_get16(ip + 4) : net_get16(ip + 2)), options;
 
-	if (!h->tcp || h->ip + header != h->start || h->len > len || (tcp[13] & ~NET_PSH) != ACK)
+	if (tcp - ip != (h->ipv6 ? 40 : 20) || h->len > len || (tcp[13] & ~NET_PSH) != ACK)
 		return -1;
 	if (end == len && h->len < len)
 		return len - h->len;
 	if (end != h->len || tcp[13] & NET_PSH) /* else what is behind is padding */
 		return -1;
+	options = h->len - h->start - 20;
 	return !options || (options == 12 && net_get32(tcp + 20) == TIMESTAMPS) ? 0 : -1;
 }
 

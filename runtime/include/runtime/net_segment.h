@@ -14,7 +14,7 @@
 void net_segment_header(uint8_t *to, const uint8_t *head, const struct net_headers *h, uint32_t data, uint32_t size,
 			uint32_t i);
 
-/* Does a packet of len bytes hold nothing but a plain piece of a TCP stream, so that it may be joined with others?  Its
+/* Does a TCP packet of len bytes hold nothing but a plain piece of a TCP stream, so that it may be joined with others?  Its
  * bytes of data; 0 when it only acknowledges, with nothing else to say than how far; else -1. */
 int net_segment_data(const uint8_t *head, const struct net_headers *h, uint32_t len);
 
