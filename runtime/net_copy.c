@@ -46,47 +46,47 @@ void cursor_of_packet(struct net_cursor *c, const struct packet *p)
 void cursor_of_job(struct net_cursor *c, const struct tx_job *job)
 {
 	c->flags = GNTCOPY_source_gref;
-	c->piece = c->done = 0;
-	c->nr = job->req.nr_slots;
-	for (unsigned i = 0; i < c->nr; i++) {
+	c->nr = c->piece = c->done = 0;
+	for (unsigned i = 0; i < job->req.nr_slots; i++) {
 		const struct net_slot *slot = &job->req.slot[i];
 
-		c->from[i].at = theirs(job->queue->vif, slot->ref, slot->offset);
-		c->from[i].len = slot->len;
+		if (!slot->len)
+			continue;
+		c->from[c->nr].at = theirs(job->queue->vif, slot->ref, slot->offset);
+		c->from[c->nr++].len = slot->len;
 	}
 }
 
-/* Copy the next len bytes: each copy is of one piece. */
-static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags, uint32_t len)
+/* The next len bytes go there, a copy for each piece. */
+static void copy(struct net_cursor *c, struct gnttab_copy_ptr to, uint16_t flags, uint32_t len, struct vif_queue *q,
+		 RING_IDX index, struct tx_job *job)
 {
 	for (uint32_t at = 0; at < len && c->piece < c->nr;) {
 		uint32_t left = c->from[c->piece].len - c->done, part = left < len - at ? left : len - at;
 		gnttab_copy_t *next = &copies[nr_copies];
 
-		if (!left) {
-			c->piece++;
-			c->done = 0;
-			continue;
-		}
 		*next = (gnttab_copy_t){ c->from[c->piece].at, to, part, c->flags | flags, 0 };
 		next->source.offset += c->done;
 		next->dest.offset += at;
 		nr_copies++;
-		c->done += part;
 		at += part;
+		c->done += part;
+		if (part == left) {
+			c->piece++;
+			c->done = 0;
+		}
 	}
+	runs[nr_runs++] = (struct run){ nr_copies, q, index, job };
 }
 
 void copy_in(struct net_cursor *c, void *to, uint32_t len, struct tx_job *job)
 {
-	copy(c, ours(to), 0, len);
-	runs[nr_runs++] = (struct run){ nr_copies, NULL, 0, job };
+	copy(c, ours(to), 0, len, NULL, 0, job);
 }
 
 void copy_out(struct net_cursor *c, struct vif_queue *q, RING_IDX index, uint32_t ref, uint32_t len, struct tx_job *job)
 {
-	copy(c, theirs(q->vif, ref, 0), GNTCOPY_dest_gref, len);
-	runs[nr_runs++] = (struct run){ nr_copies, q, index, job };
+	copy(c, theirs(q->vif, ref, 0), GNTCOPY_dest_gref, len, q, index, job);
 }
 
 void copies_room(unsigned nr)

@@ -98,7 +98,7 @@ void net_out_watch(void);
 struct net_cursor {
 	uint16_t flags; /* GNTCOPY_source_gref, or 0: in frames */
 	unsigned nr, piece;
-	uint32_t done; /* of that piece */
+	uint32_t done; /* of that piece; none is empty */
 	struct {
 		struct gnttab_copy_ptr at;
 		uint32_t len;
