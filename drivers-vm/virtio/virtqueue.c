@@ -55,11 +55,12 @@ int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsig
 		  void *token)
 {
 	unsigned nr = nr_read + nr_write, head = vq->first_free, next = head, i = 0;
-	int indirect = nr > 1 && vq->table[0].desc;
+	unsigned taken = nr > 1 && vq->table[0].desc ? 1 : nr;
 	struct virtq_slot *slot = &vq->slot[head];
+	int indirect = taken < nr;
 	struct virtq_desc *desc;
 
-	if (vq->nr_free < (indirect ? 1 : nr))
+	if (vq->nr_free < taken)
 		return -XEN_EBUSY;
 	if (head >= vq->size || slot->token) {
 		broken(vq, "its driver has lost count of what is free");
@@ -67,9 +68,9 @@ int virtqueue_add(struct virtqueue *vq, const struct virtq_buffer *buffer, unsig
 	}
 	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
 	slot->token = token;
-	slot->nr = indirect ? 1 : nr;
+	slot->nr = taken;
 	slot->writable = 0;
-	vq->nr_free -= slot->nr;
+	vq->nr_free -= taken;
 	if (indirect) {
 		vq->desc[head] = (struct virtq_desc){ vq->table[head].bus, nr * sizeof(*desc), VIRTQ_DESC_INDIRECT, 0 };
 		vq->first_free = slot->next;
