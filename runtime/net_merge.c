@@ -26,8 +26,6 @@ static void flush(struct stream *s, void (*deliver)(struct packet *p))
 {
 	struct packet *p = s->p;
 
-	if (!p)
-		return;
 	s->p = NULL;
 	if (p->nr > 1) {
 		net_segment_joined(p->piece[0].data, &s->h, p->len - s->h.len, s->pushed);
@@ -47,7 +45,8 @@ static void flush(struct stream *s, void (*deliver)(struct packet *p))
 void net_merge_flush(void (*deliver)(struct packet *p))
 {
 	for (unsigned i = 0; i < STREAMS; i++)
-		flush(&streams[(oldest + i) % STREAMS], deliver);
+		if (streams[(oldest + i) % STREAMS].p)
+			flush(&streams[(oldest + i) % STREAMS], deliver);
 }
 
 /* The newest is looked at first: most packets are its own. */
@@ -68,7 +67,8 @@ static struct stream *stream_begin(const struct net_piece *piece, const struct n
 	struct stream *s = &streams[oldest];
 
 	oldest = (oldest + 1) % STREAMS;
-	flush(s, deliver);
+	if (s->p)
+		flush(s, deliver);
 	*s = (struct stream){ .h = *h, .seq = net_segment_seq(piece->data, h) + data, .size = data };
 	s->p = net_keep(&(struct net_meta){ .csum = NET_CSUM_VALID }, piece, 1);
 	return s;

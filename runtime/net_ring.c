@@ -237,7 +237,7 @@ int net_tx_take(struct net_tx_ring *ring, struct net_request *req)
 	if (prod == ring->req_cons)
 		return 0;
 	rmb(); /* req_prod before the requests */
-	memset(&req->meta, 0, sizeof(req->meta));
+	req->meta = (struct net_meta){ 0 };
 	req->status = NETIF_RSP_OKAY;
 	req->index = ring->req_cons;
 	req->nr_slots = 1;
@@ -383,12 +383,11 @@ void net_rx_fail(struct net_rx_ring *ring, RING_IDX index)
 
 void net_rx_gso(struct net_rx_ring *ring, RING_IDX index, const struct net_meta *meta)
 {
-	netif_extra_info_t *extra = &ring->slot[index % NET_RING_SLOTS].extra;
-
-	memset(extra, 0, sizeof(*extra));
-	extra->type = XEN_NETIF_EXTRA_TYPE_GSO;
-	extra->u.gso.size = meta->gso_size;
-	extra->u.gso.type = meta->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4 : XEN_NETIF_GSO_TYPE_TCPV6;
+	ring->slot[index % NET_RING_SLOTS].extra = (netif_extra_info_t){
+		.type = XEN_NETIF_EXTRA_TYPE_GSO,
+		.u.gso.size = meta->gso_size,
+		.u.gso.type = meta->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4 : XEN_NETIF_GSO_TYPE_TCPV6,
+	};
 }
 
 int net_rx_publish(struct net_rx_ring *ring)
@@ -402,9 +401,9 @@ int net_rx_publish(struct net_rx_ring *ring)
 	ring_restate(&ring->out);
 	journal_write((struct journal *)ring->shared->__pad, (struct journal){ .nr = ring->req_cons - old });
 	journal_validate((struct journal *)ring->shared->__pad, old);
-	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++)
-		memcpy(&ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS],
-		       &ring->slot[ring->rsp_prod % NET_RING_SLOTS], sizeof(ring->slot[0]));
+	for (; ring->rsp_prod != ring->req_cons; ring->rsp_prod++) /* extra information is as long as a response */
+		ring->shared->ring[ring->rsp_prod % NET_RING_SLOTS].rsp =
+			ring->slot[ring->rsp_prod % NET_RING_SLOTS].rsp;
 	wmb(); /* the responses before rsp_prod */
 	if (ring_publish(&ring->out, ring->rsp_prod, ring->req_cons - old, NET_RING_SLOTS))
 		return -XEN_EIO;
