@@ -136,7 +136,7 @@ void copies_do(void)
 		return;
 	rc = grant_copy(copies, nr_copies);
 	for (const struct run *run = runs; run < runs + nr_runs; run++)
-		for (; done < copies + run->end; done++)
+		for (const gnttab_copy_t *end = copies + run->end; done < end; done++)
 			if (rc || done->status != GNTST_okay)
 				failed(run, done->status);
 	nr_copies = nr_runs = 0;
