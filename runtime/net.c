@@ -65,11 +65,6 @@ struct packet *net_keep(const struct net_meta *meta, const struct net_piece *pie
 	return p;
 }
 
-void net_heard(const uint8_t *head, const struct net_headers *h, uint32_t len)
-{
-	net_dialogue_note(&net_dialogue, &net_switch, head, h, len);
-}
-
 void net_receive(const struct net_meta *meta, const struct net_piece *piece, unsigned nr)
 {
 	uint32_t len = 0;

@@ -9,6 +9,7 @@
 #include <runtime/string.h>
 
 #include "net_merge.h"
+#include "net_parts.h"
 
 #define STREAMS 8u
 
@@ -131,7 +132,7 @@ void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsig
 		deliver(net_keep(meta, piece, nr));
 		return;
 	}
-	net_heard(piece->data, &h, len);
+	net_dialogue_note(&net_dialogue, &net_switch, piece->data, &h, len);
 	if (nr == 1 && !meta->gso && meta->csum != NET_CSUM_BLANK)
 		data = net_segment_data(piece->data, &h, len);
 	if (data >= 0 && meta->csum == NET_CSUM_NONE && !net_checksum_right(piece->data, &h, h.len + data))

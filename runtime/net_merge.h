@@ -15,6 +15,5 @@ void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsig
 /* Deliver what is kept. */
 void net_merge_flush(void (*deliver)(struct packet *p));
 
-/* The caller's own: a packet of these pieces, held once; and a TCP packet as it came, before it is joined with others. */
+/* The caller's own: a packet of these pieces, held once. */
 struct packet *net_keep(const struct net_meta *meta, const struct net_piece *piece, unsigned nr);
-void net_heard(const uint8_t *head, const struct net_headers *h, uint32_t len);

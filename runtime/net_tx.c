@@ -350,10 +350,10 @@ int net_tx_round(void)
 
 	if (net_tx_full())
 		return 0;
-	net_rx_expect_none();
 	taken = take_batch(batch);
 	if (!taken)
 		return 0;
+	net_rx_expect_none();
 	read_heads(batch, taken);
 	for (unsigned i = 0; i < taken; i++) {
 		if (!route(batch[i]))
