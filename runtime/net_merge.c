@@ -132,6 +132,7 @@ void net_merge(const struct net_meta *meta, const struct net_piece *piece, unsig
 		deliver(net_keep(meta, piece, nr));
 		return;
 	}
+	/* As it came: what is lost from here on is missed. */
 	net_dialogue_note(&net_dialogue, &net_switch, piece->data, &h, len);
 	if (nr == 1 && !meta->gso && meta->csum != NET_CSUM_BLANK)
 		data = net_segment_data(piece->data, &h, len);
